@@ -1,0 +1,58 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# boot.sh NAME [COMMAND...]: boot the kernel in QEMU, run COMMAND in bash in the
+# guest, or an interactive shell if there is none. The console goes to
+# build/<base>/out/NAME/console.log, files that the guest writes to /run/out end
+# up beside it. Fails if the command fails, the guest dies or hangs, or the
+# kernel complains.
+
+. "$(dirname "$0")/lib.sh"
+
+name=${1:?usage: boot.sh NAME [COMMAND...]}
+shift
+out=$work/out/$name
+ACCEL=${ACCEL:-tcg}
+CPUS=${CPUS:-2}
+TIMEOUT=${TIMEOUT:-900}
+accel=$ACCEL
+[ "$accel" != tcg ] || accel=tcg,thread=multi
+
+rm -rf "$out"
+mkdir -p "$out"
+append="console=ttyS0 panic=-1 reboot=t root=/dev/root rootfstype=9p"
+append+=" rootflags=trans=virtio,version=9p2000.L,ro,msize=262144,cache=loose"
+append+=" init=$top/harness/guest-init.sh ${APPEND:-}"
+
+qemu=(qemu-system-x86_64 -M "microvm,rtc=on,pit=on,pic=on,acpi=off,isa-serial=on"
+	-accel "$accel" -cpu max -smp "$CPUS" -m "${MEM:-1024}"
+	-nodefaults -no-user-config -nographic -serial stdio -no-reboot
+	-kernel "$obj/arch/x86/boot/bzImage" -append "$append"
+	-fsdev "local,id=root,path=/,security_model=none,readonly=on,multidevs=remap"
+	-device "virtio-9p-device,fsdev=root,mount_tag=/dev/root"
+	-fsdev "local,id=out,path=$out,security_model=none"
+	-device "virtio-9p-device,fsdev=out,mount_tag=out")
+
+if [ $# -eq 0 ]; then
+	touch "$out/interactive"
+	exec "${qemu[@]}"
+fi
+
+printf 'cd %q && %s\n' "$top" "$*" > "$out/command"
+log=$out/console.log
+status=0
+timeout "$TIMEOUT" "${qemu[@]}" </dev/null > "$log" 2>&1 || status=$?
+
+# What a healthy kernel never prints.
+splat='\] (BUG|WARNING|INFO): |\] (Oops|general protection|Kernel panic|stack segment)|\] =+\[ cut here|rcu: INFO: |rcu:.*detected stalls|possible circular locking|inconsistent lock state|suspicious RCU usage|scheduling while atomic|soft lockup|hard LOCKUP|------------\[ cut here|Call Trace:|invalid opcode|unable to handle'
+
+if [ "$status" -eq 124 ]; then
+	tail -n 40 "$log"
+	die "$name: the guest did not end within $TIMEOUT s, see $log"
+fi
+if grep -aEq "$splat" "$log"; then
+	grep -aE -B2 -A40 "$splat" "$log" | head -n 150
+	die "$name: the kernel complained, see $log"
+fi
+[ -e "$out/status" ] || { tail -n 40 "$log"; die "$name: the guest died, see $log"; }
+exit "$(cat "$out/status")"

@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Replacing functions of the running kernel, all at one instant: the interface
+ * for patch modules. See Documentation/kpatch.txt.
+ */
+#ifndef _LINUX_KPATCH_H
+#define _LINUX_KPATCH_H
+
+#include <linux/build_bug.h>
+#include <linux/compiler.h>
+#include <linux/errno.h>
+#include <linux/kernel.h>
+#include <linux/list.h>
+#include <linux/module.h>
+#include <linux/percpu.h>
+#include <linux/types.h>
+
+struct kpatch_dir;
+struct kpatch_module;
+struct kpatch_ranges;
+struct kpatch_report;
+
+/**
+ * enum kpatch_state - which version of a patch's functions a call reaches
+ * @KPATCH_OFF: the version below the patch
+ * @KPATCH_ON: the patch's version
+ * @KPATCH_ADDING: the patch's version once the running transaction committed
+ * @KPATCH_REMOVING: the patch's version until the running transaction committed
+ */
+enum kpatch_state {
+	KPATCH_OFF,
+	KPATCH_ON,
+	KPATCH_ADDING,
+	KPATCH_REMOVING,
+};
+
+/**
+ * struct kpatch_func - one function to replace
+ * @old_name: name of the function to replace, unless @old_addr tells it
+ * @sympos: which one of several functions of that name, in the order of
+ *	kallsyms and counted from 1; 0 insists that there is just one
+ * @old_addr: address of the function to replace, unless @old_name tells it
+ * @new_addr: the replacement, a function of the patch module
+ * @objname: module that has the function, %NULL for the kernel proper, which
+ *	is all that can be patched at present
+ *
+ * The patch module fills in the members above. Those below belong to the core,
+ * which sets them in kpatch_register() whatever they held before.
+ *
+ * @ip: where ftrace calls us from in the old function, the key of the table
+ * @node: link in the table of patched functions, while the patch is enabled
+ * @kpmod: the patch that this function belongs to
+ * @addr: start of the old function
+ * @old_size: its size in bytes, up to the next symbol
+ * @new_size: size of the replacement in bytes, up to the next symbol
+ * @mod: the patch module
+ */
+struct kpatch_func {
+	const char *old_name;
+	unsigned long sympos;
+	unsigned long old_addr;
+	void *new_addr;
+	const char *objname;
+
+	/* private: */
+	unsigned long ip;
+	struct hlist_node node;
+	struct kpatch_module *kpmod;
+	unsigned long addr;
+	unsigned long old_size;
+	unsigned long new_size;
+	struct module *mod;
+};
+
+/**
+ * struct kpatch_module - a patch: functions that are replaced together
+ * @mod: the patch module, THIS_MODULE
+ * @funcs: the functions to replace
+ * @num_funcs: how many they are
+ *
+ * The patch module fills in the members above. Those below belong to the core,
+ * which sets them in kpatch_register() whatever they held before. All of it
+ * has to stay in place from kpatch_register() to kpatch_unregister().
+ *
+ * @state: which version calls reach, see &enum kpatch_state; written under
+ *	kpatch_mutex, read by the ftrace handler
+ * @list: link in the list of registered patches
+ * @old_ranges: text of the functions as the kernel was built with them
+ * @new_ranges: text of the replacements
+ * @report: who stood in the way of the last attempt to switch
+ * @dir: the patch's directory in sysfs
+ * @attempts: how often the machine was stopped for this patch
+ * @stop_ns: length of the last stop, in nanoseconds
+ * @max_stop_ns: length of the longest stop, in nanoseconds
+ */
+struct kpatch_module {
+	struct module *mod;
+	struct kpatch_func *funcs;
+	unsigned int num_funcs;
+
+	/* private: */
+	enum kpatch_state state;
+	struct list_head list;
+	struct kpatch_ranges *old_ranges;
+	struct kpatch_ranges *new_ranges;
+	struct kpatch_report *report;
+	struct kpatch_dir *dir;
+	unsigned long attempts;
+	u64 stop_ns;
+	u64 max_stop_ns;
+};
+
+/**
+ * KPATCH_FUNC() - initialise a struct kpatch_func, checking types
+ * @_old: the function to replace, as its header declares it
+ * @_new: the replacement
+ *
+ * Fails to compile where the two differ in type. For a function that no header
+ * declares use KPATCH_FUNC_NAMED().
+ */
+#define KPATCH_FUNC(_old, _new) {					\
+	.old_name = __stringify(_old),					\
+	.new_addr = (void *)(_new) +					\
+		    BUILD_BUG_ON_ZERO(!__same_type(_old, _new)),	\
+}
+
+/**
+ * KPATCH_FUNC_NAMED() - initialise a struct kpatch_func for a static function
+ * @_name: name of the function to replace, a string
+ * @_new: the replacement
+ */
+#define KPATCH_FUNC_NAMED(_name, _new) {				\
+	.old_name = (_name),						\
+	.new_addr = (void *)(_new),					\
+}
+
+/**
+ * module_kpatch() - all that a patch module without other duties needs
+ * @_funcs: array of struct kpatch_func
+ *
+ * Defines the patch and the functions that insmod and rmmod run. insmod enables
+ * the patch and fails with the errno of kpatch_register() if it cannot; rmmod
+ * works once the patch is disabled.
+ */
+#define module_kpatch(_funcs)						\
+static struct kpatch_module kpatch_this_patch = {			\
+	.mod = THIS_MODULE,						\
+	.funcs = (_funcs),						\
+	.num_funcs = ARRAY_SIZE(_funcs),				\
+};									\
+static int __init kpatch_this_init(void)				\
+{									\
+	return kpatch_register(&kpatch_this_patch);			\
+}									\
+module_init(kpatch_this_init);						\
+static void __exit kpatch_this_exit(void)				\
+{									\
+	kpatch_unregister(&kpatch_this_patch);				\
+}									\
+module_exit(kpatch_this_exit)
+
+#ifdef CONFIG_KPATCH
+
+int kpatch_register(struct kpatch_module *kpmod);
+int kpatch_unregister(struct kpatch_module *kpmod);
+int kpatch_enable(struct kpatch_module *kpmod);
+int kpatch_disable(struct kpatch_module *kpmod);
+
+/* Tasks in the part of do_exit() where the task list no longer has them. */
+DECLARE_PER_CPU(long, kpatch_exiting);
+
+static inline void kpatch_exit_start(void)
+{
+	this_cpu_inc(kpatch_exiting);
+}
+
+static inline void kpatch_exit_finish(void)
+{
+	this_cpu_dec(kpatch_exiting);
+}
+
+#else /* CONFIG_KPATCH */
+
+static inline int kpatch_register(struct kpatch_module *kpmod)
+{
+	return -EOPNOTSUPP;
+}
+
+static inline int kpatch_unregister(struct kpatch_module *kpmod)
+{
+	return -EOPNOTSUPP;
+}
+
+static inline int kpatch_enable(struct kpatch_module *kpmod)
+{
+	return -EOPNOTSUPP;
+}
+
+static inline int kpatch_disable(struct kpatch_module *kpmod)
+{
+	return -EOPNOTSUPP;
+}
+
+static inline void kpatch_exit_start(void) { }
+static inline void kpatch_exit_finish(void) { }
+
+#endif /* CONFIG_KPATCH */
+
+#endif /* _LINUX_KPATCH_H */

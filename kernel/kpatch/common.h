@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What every file of kpatch shares. Included first, for pr_fmt().
+ */
+#ifndef _KPATCH_COMMON_H
+#define _KPATCH_COMMON_H
+
+#undef pr_fmt
+#define pr_fmt(fmt) "kpatch: " fmt
+
+#include <linux/kpatch.h>
+#include <linux/mutex.h>
+
+/* Serialises all changes; defined, and its order told, in patch.c. */
+extern struct mutex kpatch_mutex;
+
+#endif /* _KPATCH_COMMON_H */

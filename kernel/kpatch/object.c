@@ -1,0 +1,429 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The functions of a patch: what they are, where they are, and which text
+ * nobody may be in when they are switched.
+ */
+#include "common.h"
+
+#include <linux/ftrace.h>
+#include <linux/slab.h>
+
+#include <asm/sections.h>
+
+#include "handler.h"
+#include "object.h"
+#include "redirect.h"
+#include "stack.h"
+#include "symbol.h"
+
+/* What to call a function in the log, whichever way it was named. */
+#define FUNC_FMT "'%s': function '%s'"
+#define FUNC_ARG(func) (func)->kpmod->mod->name, func_label(func)
+
+static const char *func_label(const struct kpatch_func *func)
+{
+	return func->old_name ?: "(by address)";
+}
+
+static int find_old_by_name(struct kpatch_func *func)
+{
+	int ret;
+
+	ret = kpatch_find_symbol(func->old_name, func->sympos, &func->addr);
+	switch (ret) {
+	case -ENOENT:
+		pr_err(FUNC_FMT " is not in this kernel; build the patch for the kernel that runs (%d)\n",
+		       FUNC_ARG(func), ret);
+		break;
+	case -ENOTUNIQ:
+		pr_err(FUNC_FMT " exists more than once; set sympos to say which one (%d)\n",
+		       FUNC_ARG(func), ret);
+		break;
+	case -EINVAL:
+		pr_err(FUNC_FMT " has no symbol number %lu; set sympos to one that exists (%d)\n",
+		       FUNC_ARG(func), func->sympos, ret);
+		break;
+	}
+	return ret;
+}
+
+static int find_old(struct kpatch_func *func)
+{
+	if (!func->old_name == !func->old_addr) {
+		pr_err("'%s': function number %td has %s; set one of old_name and old_addr (%d)\n",
+		       func->kpmod->mod->name, func - func->kpmod->funcs,
+		       func->old_name ? "a name and an address" :
+		       "neither name nor address", -EINVAL);
+		return -EINVAL;
+	}
+	if (func->objname) {
+		pr_err(FUNC_FMT " is in module '%s'; only functions of the kernel proper can be patched, leave objname unset (%d)\n",
+		       FUNC_ARG(func), func->objname, -EOPNOTSUPP);
+		return -EOPNOTSUPP;
+	}
+	if (func->old_name)
+		return find_old_by_name(func);
+	func->addr = func->old_addr;
+	return 0;
+}
+
+static int check_old(struct kpatch_func *func)
+{
+	unsigned long addr = func->addr;
+
+	if (init_section_contains((void *)addr, 1)) {
+		pr_err(FUNC_FMT " is init code, gone since boot; patch what it has set up instead (%d)\n",
+		       FUNC_ARG(func), -EINVAL);
+		return -EINVAL;
+	}
+	if (!core_kernel_text(addr)) {
+		pr_err(FUNC_FMT ": %pS is not code of the kernel proper; only its functions can be patched (%d)\n",
+		       FUNC_ARG(func), (void *)addr, -EINVAL);
+		return -EINVAL;
+	}
+	func->old_size = kpatch_symbol_size(addr);
+	if (!func->old_size) {
+		pr_err(FUNC_FMT ": %pS is not the start of a function; old_addr has to be (%d)\n",
+		       FUNC_ARG(func), (void *)addr, -EINVAL);
+		return -EINVAL;
+	}
+	func->ip = kpatch_hook_site(addr);
+	if (!func->ip) {
+		pr_err(FUNC_FMT " cannot be traced, so it cannot be patched; patch its callers instead (%d)\n",
+		       FUNC_ARG(func), -EOPNOTSUPP);
+		return -EOPNOTSUPP;
+	}
+	return 0;
+}
+
+static int check_new(struct kpatch_func *func)
+{
+	unsigned long addr = (unsigned long)func->new_addr;
+
+	if (!within_module_mem_type(addr, func->mod, MOD_TEXT)) {
+		pr_err(FUNC_FMT ": the new function %pS is not in the text of the patch module; set new_addr to one that is (%d)\n",
+		       FUNC_ARG(func), func->new_addr, -EINVAL);
+		return -EINVAL;
+	}
+	func->new_size = kpatch_symbol_size(addr);
+	if (!func->new_size) {
+		pr_err(FUNC_FMT ": %pS is not the start of a function; new_addr has to be (%d)\n",
+		       FUNC_ARG(func), func->new_addr, -EINVAL);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+static int resolve_func(struct kpatch_module *kpmod, struct kpatch_func *func)
+{
+	int ret;
+
+	func->ip = 0;
+	INIT_HLIST_NODE(&func->node);
+	func->kpmod = kpmod;
+	func->addr = 0;
+	func->old_size = 0;
+	func->new_size = 0;
+	func->mod = kpmod->mod;
+
+	ret = find_old(func);
+	if (!ret)
+		ret = check_old(func);
+	if (!ret)
+		ret = check_new(func);
+	return ret;
+}
+
+/**
+ * struct cold_search - split-off parts of the functions of a patch
+ * @whole: the functions, from their very start
+ * @cold: the parts found
+ */
+struct cold_search {
+	const struct kpatch_ranges *whole;
+	struct kpatch_ranges *cold;
+};
+
+static int add_cold(void *data, unsigned long addr, unsigned long start,
+		    unsigned long end)
+{
+	struct cold_search *search = data;
+	const struct kpatch_range *r;
+
+	if (!addr)
+		return kpatch_ranges_add(search->cold, start, end, NULL);
+	r = kpatch_ranges_find(search->whole, addr);
+	if (!r || r->start != addr)
+		return 0;
+	return kpatch_ranges_add(search->cold, start, end, r->func);
+}
+
+/* Add the split-off parts of the functions in @set, from the text of @mod. */
+static int add_cold_ranges(struct kpatch_ranges *set, struct module *mod)
+{
+	struct kpatch_ranges cold = {};
+	struct cold_search search = { .whole = set, .cold = &cold };
+	int ret;
+
+	ret = kpatch_for_each_cold(mod, add_cold, &search);
+	if (!ret)
+		ret = kpatch_ranges_merge(set, &cold);
+	kpatch_ranges_clear(&cold);
+	kpatch_ranges_sort(set);
+	return ret;
+}
+
+static int check_twice(const struct kpatch_ranges *set)
+{
+	unsigned int i;
+
+	for (i = 1; i < set->nr; i++) {
+		if (set->r[i].start != set->r[i - 1].start)
+			continue;
+		pr_err(FUNC_FMT " is in the patch twice; list it once (%d)\n",
+		       FUNC_ARG(set->r[i].func), -EINVAL);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+/*
+ * Text of the old functions. A task whose next instruction is the hook, or who
+ * holds a pointer to the function, is not inside: it will be redirected. So the
+ * range begins behind the hook's address.
+ */
+static int build_old_ranges(struct kpatch_module *kpmod)
+{
+	struct kpatch_ranges *set = kpmod->old_ranges;
+	struct kpatch_func *func;
+	unsigned int i;
+	int ret;
+
+	for (i = 0; i < kpmod->num_funcs; i++) {
+		func = &kpmod->funcs[i];
+		ret = kpatch_ranges_add(set, func->addr,
+					func->addr + func->old_size, func);
+		if (ret)
+			return ret;
+	}
+	kpatch_ranges_sort(set);
+	ret = check_twice(set);
+	if (!ret)
+		ret = add_cold_ranges(set, NULL);
+	if (ret)
+		return ret;
+	for (i = 0; i < set->nr; i++) {
+		if (set->r[i].start == set->r[i].func->addr)
+			set->r[i].start = set->r[i].func->ip + 1;
+	}
+	return 0;
+}
+
+/*
+ * Text of the replacements, from their very start: that is the address that a
+ * task on its way into one holds.
+ */
+static int build_new_ranges(struct kpatch_module *kpmod)
+{
+	struct kpatch_ranges *set = kpmod->new_ranges;
+	struct kpatch_func *func;
+	unsigned long start;
+	unsigned int i;
+	int ret;
+
+	for (i = 0; i < kpmod->num_funcs; i++) {
+		func = &kpmod->funcs[i];
+		start = (unsigned long)func->new_addr;
+		ret = kpatch_ranges_add(set, start, start + func->new_size,
+					func);
+		if (ret)
+			return ret;
+	}
+	kpatch_ranges_sort(set);
+	return add_cold_ranges(set, kpmod->mod);
+}
+
+/**
+ * kpatch_release() - free what kpatch_resolve() allocated
+ * @kpmod: the patch
+ */
+void kpatch_release(struct kpatch_module *kpmod)
+{
+	if (kpmod->old_ranges)
+		kpatch_ranges_clear(kpmod->old_ranges);
+	if (kpmod->new_ranges)
+		kpatch_ranges_clear(kpmod->new_ranges);
+	kfree(kpmod->old_ranges);
+	kfree(kpmod->new_ranges);
+	kfree(kpmod->report);
+	kpmod->old_ranges = NULL;
+	kpmod->new_ranges = NULL;
+	kpmod->report = NULL;
+}
+
+static int alloc_owned(struct kpatch_module *kpmod)
+{
+	kpmod->old_ranges = kzalloc(sizeof(*kpmod->old_ranges), GFP_KERNEL);
+	kpmod->new_ranges = kzalloc(sizeof(*kpmod->new_ranges), GFP_KERNEL);
+	kpmod->report = kzalloc(sizeof(*kpmod->report), GFP_KERNEL);
+	if (kpmod->old_ranges && kpmod->new_ranges && kpmod->report)
+		return 0;
+	return -ENOMEM;
+}
+
+/**
+ * kpatch_resolve() - find and check all functions of a patch
+ * @kpmod: the patch; every member that the core owns is set here
+ *
+ * Logs one line that names the function and the remedy if it fails.
+ *
+ * Context: process context, may sleep.
+ *
+ * Return: 0, or an errno with nothing left to release: -EINVAL, -ENOENT,
+ * -ENOTUNIQ, -EOPNOTSUPP as kpatch_register() lists them, -ENOMEM.
+ */
+int kpatch_resolve(struct kpatch_module *kpmod)
+{
+	unsigned int i;
+	int ret;
+
+	kpmod->state = KPATCH_OFF;
+	INIT_LIST_HEAD(&kpmod->list);
+	kpmod->dir = NULL;
+	kpmod->attempts = 0;
+	kpmod->stop_ns = 0;
+	kpmod->max_stop_ns = 0;
+	ret = alloc_owned(kpmod);
+	for (i = 0; !ret && i < kpmod->num_funcs; i++)
+		ret = resolve_func(kpmod, &kpmod->funcs[i]);
+	if (!ret)
+		ret = build_old_ranges(kpmod);
+	if (!ret)
+		ret = build_new_ranges(kpmod);
+	if (ret)
+		kpatch_release(kpmod);
+	return ret;
+}
+
+/* The part of @from that belongs to @func, or that may. */
+static int add_ranges_of(struct kpatch_ranges *set,
+			 const struct kpatch_ranges *from,
+			 struct kpatch_func *func)
+{
+	unsigned int i;
+	int ret;
+
+	for (i = 0; i < from->nr; i++) {
+		if (from->r[i].func && from->r[i].func != func)
+			continue;
+		ret = kpatch_ranges_add(set, from->r[i].start, from->r[i].end,
+					from->r[i].func);
+		if (ret)
+			return ret;
+	}
+	return 0;
+}
+
+/* The text that runs now in the place of each function of @kpmod. */
+static int add_live_ranges(struct kpatch_module *kpmod,
+			   struct kpatch_ranges *set)
+{
+	const struct kpatch_ranges *old = kpmod->old_ranges;
+	struct kpatch_func *top;
+	unsigned int i;
+	int ret = 0;
+
+	for (i = 0; !ret && i < old->nr; i++) {
+		if (!kpatch_table_top(old->r[i].func->ip))
+			ret = kpatch_ranges_add(set, old->r[i].start,
+						old->r[i].end, old->r[i].func);
+	}
+	for (i = 0; !ret && i < kpmod->num_funcs; i++) {
+		top = kpatch_table_top(kpmod->funcs[i].ip);
+		if (top)
+			ret = add_ranges_of(set, top->kpmod->new_ranges, top);
+	}
+	return ret;
+}
+
+/* Where the hooks of all functions of @kpmod return to. */
+static int add_slots(struct kpatch_module *kpmod, struct kpatch_ranges *set)
+{
+	struct kpatch_func *func;
+	unsigned int i;
+	int ret = 0;
+
+	for (i = 0; !ret && i < kpmod->num_funcs; i++) {
+		func = &kpmod->funcs[i];
+		ret = kpatch_ranges_add(set, func->ip + 1,
+					func->ip + MCOUNT_INSN_SIZE + 1, func);
+	}
+	return ret;
+}
+
+static int finish_scan(struct kpatch_module *kpmod, struct kpatch_scan *scan)
+{
+	int ret;
+
+	ret = add_slots(kpmod, &scan->slots);
+	if (ret) {
+		kpatch_free_scan(scan);
+		return ret;
+	}
+	kpatch_ranges_sort(&scan->text);
+	kpatch_ranges_sort(&scan->slots);
+	scan->report = kpmod->report;
+	return 0;
+}
+
+/**
+ * kpatch_enable_scan() - say which text nobody may be in to enable a patch
+ * @kpmod: the patch, not enabled
+ * @scan: zeroed, to be filled in
+ *
+ * Return: 0, or -ENOMEM.
+ */
+int kpatch_enable_scan(struct kpatch_module *kpmod, struct kpatch_scan *scan)
+{
+	int ret;
+
+	ret = add_live_ranges(kpmod, &scan->text);
+	if (ret) {
+		kpatch_free_scan(scan);
+		return ret;
+	}
+	return finish_scan(kpmod, scan);
+}
+
+/**
+ * kpatch_disable_scan() - say which text nobody may be in to disable a patch
+ * @kpmod: the patch, enabled
+ * @scan: zeroed, to be filled in
+ *
+ * That is all text of the module, not just the replacements: once the patch is
+ * disabled the module may be unloaded, with whatever its functions call.
+ *
+ * Return: 0, or -ENOMEM.
+ */
+int kpatch_disable_scan(struct kpatch_module *kpmod, struct kpatch_scan *scan)
+{
+	const struct module_memory *text = &kpmod->mod->mem[MOD_TEXT];
+	unsigned long start = (unsigned long)text->base;
+	int ret;
+
+	scan->removing = true;
+	ret = kpatch_ranges_add(&scan->text, start, start + text->size, NULL);
+	if (ret)
+		return ret;
+	return finish_scan(kpmod, scan);
+}
+
+/**
+ * kpatch_free_scan() - free the ranges of a scan
+ * @scan: as kpatch_enable_scan() or kpatch_disable_scan() left it
+ */
+void kpatch_free_scan(struct kpatch_scan *scan)
+{
+	kpatch_ranges_clear(&scan->text);
+	kpatch_ranges_clear(&scan->slots);
+}

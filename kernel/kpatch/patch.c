@@ -1,0 +1,391 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Patches: which there are, and what may be done with them when. Decides on
+ * retries and tells the log what came out.
+ */
+#include "common.h"
+
+#include <linux/delay.h>
+#include <linux/jiffies.h>
+#include <linux/module.h>
+#include <linux/panic.h>
+
+#include "apply.h"
+#include "handler.h"
+#include "object.h"
+#include "patch.h"
+#include "redirect.h"
+#include "stack.h"
+#include "symbol.h"
+
+/**
+ * DOC: Locking
+ *
+ * kpatch_mutex covers everything: the list of patches, all that the core owns
+ * in them, the hooks, the table's writers and the transaction. Without it run
+ * the handler (see handler.c), which reads the table, the state of a patch and
+ * the transaction word, and the stopped CPUs, on behalf of the task that holds
+ * the mutex.
+ *
+ * Order::
+ *
+ *   sysfs active reference -> kpatch_mutex -> module_mutex
+ *                                          -> ftrace's locks
+ *                                          -> cpu_hotplug_lock
+ *
+ * The first arrow is why a patch's directory is removed without the mutex: the
+ * removal waits for whoever is in one of its files.
+ */
+DEFINE_MUTEX(kpatch_mutex);
+
+/**
+ * DOC: Patch states
+ *
+ * ======== ========== ========================================================
+ * from     to         by
+ * ======== ========== ========================================================
+ * (none)   OFF        kpatch_register()
+ * OFF      ADDING     kpatch_apply(), module pinned and functions hooked
+ * ADDING   ON         kpatch_apply(), committed
+ * ADDING   OFF        kpatch_apply(), not committed
+ * ON       REMOVING   kpatch_apply()
+ * REMOVING OFF        kpatch_apply(), committed; then unhooked and unpinned
+ * REMOVING ON         kpatch_apply(), not committed
+ * OFF      (none)     kpatch_unregister(), or kpatch_register() that failed
+ * ======== ========== ========================================================
+ *
+ * While the mutex is free a patch is OFF or ON. The module is pinned exactly
+ * while the state is not OFF, so rmmod of an enabled patch fails.
+ */
+static LIST_HEAD(patches);
+
+/* How long an attempt is repeated, and how long to wait in between at first. */
+#define DEADLINE_MS		2000
+#define RETRY_MS		10
+
+static const char * const reason_text[KPATCH_NR_REASONS] = {
+	[KPATCH_ASLEEP]		= "asleep",
+	[KPATCH_PREEMPTED]	= "preempted",
+	[KPATCH_TRAMPOLINE]	= "trampoline",
+	[KPATCH_RETURN]		= "traced return",
+	[KPATCH_RESTART]	= "system call restart",
+	[KPATCH_IDLE]		= "idle",
+	[KPATCH_OFFLINE]	= "offline CPU",
+	[KPATCH_STOPPER]	= "stopping the machine",
+	[KPATCH_EXITING]	= "exiting",
+	[KPATCH_UNKNOWN]	= "unknown stack",
+};
+
+/**
+ * kpatch_format_blocker() - one line about a task that stood in the way
+ * @blocker: the task
+ * @buf: filled in: thread id, name, function, reason
+ * @size: of @buf, in bytes
+ *
+ * The name is what the task likes to be called: anything but plain text in it
+ * is escaped.
+ *
+ * Return: length of the line, without a newline.
+ */
+int kpatch_format_blocker(const struct kpatch_blocker *blocker, char *buf,
+			  size_t size)
+{
+	char func[KSYM_NAME_LEN] = "-";
+
+	if (blocker->addr)
+		kpatch_symbol_name(blocker->addr, func);
+	return scnprintf(buf, size, "%d %*pE %s %s", blocker->pid,
+			 (int)strnlen(blocker->comm, TASK_COMM_LEN),
+			 blocker->comm, func, reason_text[blocker->reason]);
+}
+
+/**
+ * kpatch_patch_known() - is this patch registered?
+ * @kpmod: the patch; it may be anything, it is compared only
+ *
+ * Return: true if it is.
+ */
+bool kpatch_patch_known(const struct kpatch_module *kpmod)
+{
+	const struct kpatch_module *known;
+
+	lockdep_assert_held(&kpatch_mutex);
+	list_for_each_entry(known, &patches, list) {
+		if (known == kpmod)
+			return true;
+	}
+	return false;
+}
+
+static bool module_known(const struct module *mod)
+{
+	const struct kpatch_module *known;
+
+	list_for_each_entry(known, &patches, list) {
+		if (known->mod == mod)
+			return true;
+	}
+	return false;
+}
+
+static int check_patch(const struct kpatch_module *kpmod)
+{
+	if (!kpmod->mod) {
+		pr_err("a patch without a module; set mod to THIS_MODULE and build it as a module (%d)\n",
+		       -EINVAL);
+		return -EINVAL;
+	}
+	if (!kpmod->funcs || !kpmod->num_funcs) {
+		pr_err("'%s': no function to patch; set funcs and num_funcs (%d)\n",
+		       kpmod->mod->name, -EINVAL);
+		return -EINVAL;
+	}
+	if (module_known(kpmod->mod)) {
+		pr_err("'%s': is registered already; a module can have one patch (%d)\n",
+		       kpmod->mod->name, -EEXIST);
+		return -EEXIST;
+	}
+	return 0;
+}
+
+/**
+ * kpatch_patch_add() - check a patch and add it to the list, disabled
+ * @kpmod: the patch as the patch module filled it in
+ *
+ * Return: 0, or an errno as kpatch_register() lists them, with a line logged.
+ */
+int kpatch_patch_add(struct kpatch_module *kpmod)
+{
+	int ret;
+
+	lockdep_assert_held(&kpatch_mutex);
+	ret = check_patch(kpmod);
+	if (!ret)
+		ret = kpatch_resolve(kpmod);
+	if (!ret)
+		list_add_tail(&kpmod->list, &patches);
+	return ret;
+}
+
+/**
+ * kpatch_patch_del() - take a disabled patch off the list
+ * @kpmod: the patch
+ *
+ * The caller frees what kpatch_resolve() allocated once sysfs is done with it.
+ */
+void kpatch_patch_del(struct kpatch_module *kpmod)
+{
+	lockdep_assert_held(&kpatch_mutex);
+	list_del(&kpmod->list);
+}
+
+static void log_busy(const struct kpatch_module *kpmod, const char *what)
+{
+	const struct kpatch_report *report = kpmod->report;
+	char line[KPATCH_BLOCKER_LEN];
+
+	kpatch_format_blocker(&report->blocker[0], line, sizeof(line));
+	pr_err("'%s': cannot %s: blocked by %u task(s), first is %s; try again when they have left (%d)\n",
+	       kpmod->mod->name, what, atomic_read(&report->total), line,
+	       -EBUSY);
+}
+
+static void log_failure(const struct kpatch_module *kpmod, const char *what,
+			int err)
+{
+	const char *name = kpmod->mod->name;
+
+	if (err == -EBUSY)
+		log_busy(kpmod, what);
+	else if (err == -EDEADLK)
+		pr_err("'%s': cannot %s: the task that asks for it is itself in a function of the patch, and always would be; leave that function out (%d)\n",
+		       name, what, err);
+	else if (err == -EAGAIN)
+		pr_err("'%s': cannot %s: NMIs keep running its functions; try again (%d)\n",
+		       name, what, err);
+	else
+		pr_err("'%s': cannot %s: out of memory (%d)\n", name, what,
+		       err);
+}
+
+/* Repeat what may work a moment later, until the deadline. */
+static int try_apply(struct kpatch_module *kpmod, bool enable)
+{
+	unsigned long deadline = jiffies + msecs_to_jiffies(DEADLINE_MS);
+	unsigned int wait = RETRY_MS;
+	int ret;
+
+	for (;;) {
+		ret = kpatch_apply(kpmod, enable);
+		if (ret == -EBUSY && kpmod->report->writer_inside)
+			ret = -EDEADLK;
+		if (ret != -EBUSY && ret != -EAGAIN)
+			return ret;
+		if (time_after(jiffies + msecs_to_jiffies(wait), deadline))
+			return ret;
+		msleep(wait);
+		wait *= 2;
+	}
+}
+
+static void log_hook(const struct kpatch_module *kpmod,
+		     const struct kpatch_func *culprit, int err)
+{
+	const char *name = kpmod->mod->name;
+	void *func = culprit ? (void *)culprit->addr : NULL;
+
+	if (err == -EBUSY)
+		pr_err("'%s': function '%ps' is taken by a live patch or a probe, or ftrace is switched off; remove that, or set kernel.ftrace_enabled=1 (%d)\n",
+		       name, func, err);
+	else if (err == -EOPNOTSUPP)
+		pr_err("'%s': function '%ps' has a tracing site that is disabled; patch its callers instead (%d)\n",
+		       name, func, err);
+	else
+		pr_err("'%s': cannot hook function '%ps' (%d)\n", name, func,
+		       err);
+}
+
+static int hook_patch(struct kpatch_module *kpmod)
+{
+	struct kpatch_func *culprit = NULL;
+	int ret;
+
+	ret = kpatch_hook(kpmod->funcs, kpmod->num_funcs, &culprit);
+	if (ret)
+		log_hook(kpmod, culprit, ret);
+	return ret;
+}
+
+/**
+ * kpatch_patch_enable() - enable a registered patch
+ * @kpmod: the patch
+ *
+ * Return: 0 if it is enabled, now or before; an errno as kpatch_enable() lists
+ * them, with nothing changed and a line logged.
+ */
+int kpatch_patch_enable(struct kpatch_module *kpmod)
+{
+	int ret;
+
+	lockdep_assert_held(&kpatch_mutex);
+	if (kpmod->state == KPATCH_ON)
+		return 0;
+	/* Text that calls lead to must stay; dropped by disable(). */
+	if (!try_module_get(kpmod->mod)) {
+		pr_err("'%s': cannot enable: the module is being unloaded; load it again (%d)\n",
+		       kpmod->mod->name, -ENODEV);
+		return -ENODEV;
+	}
+	ret = hook_patch(kpmod);
+	if (ret)
+		goto put_module;
+	ret = try_apply(kpmod, true);
+	if (ret) {
+		log_failure(kpmod, "enable", ret);
+		goto unhook;
+	}
+	add_taint(TAINT_LIVEPATCH, LOCKDEP_STILL_OK);
+	return 0;
+
+unhook:
+	kpatch_unhook(kpmod->funcs, kpmod->num_funcs);
+put_module:
+	module_put(kpmod->mod);
+	return ret;
+}
+
+/* The first function of @kpmod that a newer patch has replaced again. */
+static struct kpatch_func *find_newer(struct kpatch_module *kpmod)
+{
+	struct kpatch_func *top;
+	unsigned int i;
+
+	for (i = 0; i < kpmod->num_funcs; i++) {
+		top = kpatch_table_top(kpmod->funcs[i].ip);
+		if (top != &kpmod->funcs[i])
+			return top;
+	}
+	return NULL;
+}
+
+/*
+ * When this returns 0 no task, interrupt, NMI, trampoline or saved address can
+ * reach the text of the module: the scan saw no such task, kpatch_apply() has
+ * waited for the handlers, synchronize_rcu_tasks() waits for whoever may have
+ * been in a trampoline. So the module may go from here on.
+ */
+static int disable(struct kpatch_module *kpmod)
+{
+	struct kpatch_func *newer;
+	int ret;
+
+	lockdep_assert_held(&kpatch_mutex);
+	if (kpmod->state == KPATCH_OFF)
+		return 0;
+	newer = find_newer(kpmod);
+	if (newer) {
+		pr_err("'%s': cannot disable: '%s' has patched '%ps' since; disable that first (%d)\n",
+		       kpmod->mod->name, newer->mod->name, (void *)newer->addr,
+		       -EBUSY);
+		return -EBUSY;
+	}
+	ret = try_apply(kpmod, false);
+	if (ret) {
+		log_failure(kpmod, "disable", ret);
+		return ret;
+	}
+	kpatch_unhook(kpmod->funcs, kpmod->num_funcs);
+	synchronize_rcu_tasks();
+	module_put(kpmod->mod);
+	return 0;
+}
+
+/**
+ * kpatch_patch_live() - do calls of a function run this version of it?
+ * @func: a function of a registered patch
+ *
+ * Context: process context, takes kpatch_mutex.
+ *
+ * Return: true if its patch is enabled and no newer one has replaced it.
+ */
+bool kpatch_patch_live(const struct kpatch_func *func)
+{
+	bool live;
+
+	mutex_lock(&kpatch_mutex);
+	live = kpatch_table_top(func->ip) == func;
+	mutex_unlock(&kpatch_mutex);
+	return live;
+}
+
+/**
+ * kpatch_patch_switch() - enable or disable a patch
+ * @kpmod: the patch; need not be registered any more
+ * @on: which of the two
+ *
+ * Context: process context, sleeps, takes kpatch_mutex.
+ *
+ * Return: 0 if the patch is as wanted, now or before; an errno as
+ * kpatch_enable() and kpatch_disable() list them, with nothing changed and a
+ * line logged.
+ */
+int kpatch_patch_switch(struct kpatch_module *kpmod, bool on)
+{
+	enum kpatch_state before;
+	int ret = -ENODEV;
+
+	mutex_lock(&kpatch_mutex);
+	if (kpatch_patch_known(kpmod)) {
+		before = kpmod->state;
+		ret = on ? kpatch_patch_enable(kpmod) : disable(kpmod);
+		if (kpmod->state != before)
+			pr_notice("%s patch module \"%s\"\n",
+				  on ? "enabled" : "disabled",
+				  kpmod->mod->name);
+	} else {
+		pr_err("cannot switch a patch that is not registered; register it first (%d)\n",
+		       ret);
+	}
+	mutex_unlock(&kpatch_mutex);
+	return ret;
+}

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Is a task inside of any of these pieces of text?
+ */
+#ifndef _KPATCH_STACK_H
+#define _KPATCH_STACK_H
+
+#include <linux/atomic.h>
+#include <linux/sched.h>
+
+#include "ranges.h"
+
+#define KPATCH_MAX_BLOCKERS	32
+#define KPATCH_MAX_FRAMES	256
+
+/**
+ * enum kpatch_reason - how a task stands in the way
+ * @KPATCH_ASLEEP: it sleeps in the function, or in something called from there
+ * @KPATCH_PREEMPTED: it was running there when it lost the CPU
+ * @KPATCH_TRAMPOLINE: it is on its way into the function
+ * @KPATCH_RETURN: a tracer keeps a return address into the function for it
+ * @KPATCH_RESTART: it may go there to restart a system call
+ * @KPATCH_IDLE: it is the idle task of a CPU
+ * @KPATCH_OFFLINE: it is the idle task of a CPU that is off
+ * @KPATCH_STOPPER: it is the task that stops a CPU
+ * @KPATCH_EXITING: it is about to die and cannot be looked at any more
+ * @KPATCH_UNKNOWN: its stack cannot be told
+ */
+enum kpatch_reason {
+	KPATCH_ASLEEP,
+	KPATCH_PREEMPTED,
+	KPATCH_TRAMPOLINE,
+	KPATCH_RETURN,
+	KPATCH_RESTART,
+	KPATCH_IDLE,
+	KPATCH_OFFLINE,
+	KPATCH_STOPPER,
+	KPATCH_EXITING,
+	KPATCH_UNKNOWN,
+	KPATCH_NR_REASONS,
+};
+
+/**
+ * struct kpatch_blocker - a task that stood in the way
+ * @pid: its thread id
+ * @comm: its name
+ * @addr: the address that was found, 0 if there is none
+ * @reason: how it stood in the way
+ */
+struct kpatch_blocker {
+	pid_t pid;
+	char comm[TASK_COMM_LEN];
+	unsigned long addr;
+	enum kpatch_reason reason;
+};
+
+/**
+ * struct kpatch_report - all tasks that stood in the way of one attempt
+ * @total: how many they are; more than fit in @blocker are only counted
+ * @writer_inside: the task that asked for the change is one of them
+ * @blocker: the first ones
+ */
+struct kpatch_report {
+	atomic_t total;
+	bool writer_inside;
+	struct kpatch_blocker blocker[KPATCH_MAX_BLOCKERS];
+};
+
+/**
+ * struct kpatch_scan - what to look for, and what was found
+ * @text: nobody may be in here
+ * @slots: right behind the hooks of the functions that are being switched: who
+ *	returns to here is in the trampoline of the hook
+ * @removing: @text is going to be freed
+ * @writer: the task that asked for the change
+ * @report: who was found
+ * @entries: room for the trace of a stack, for the one CPU that scans tasks
+ */
+struct kpatch_scan {
+	struct kpatch_ranges text;
+	struct kpatch_ranges slots;
+	bool removing;
+	struct task_struct *writer;
+	struct kpatch_report *report;
+	unsigned long entries[KPATCH_MAX_FRAMES];
+};
+
+void kpatch_scan_self(struct kpatch_scan *scan, unsigned long sp);
+void kpatch_scan_others(struct kpatch_scan *scan);
+
+static inline unsigned int kpatch_report_nr(const struct kpatch_report *report)
+{
+	return min_t(unsigned int, atomic_read(&report->total),
+		     KPATCH_MAX_BLOCKERS);
+}
+
+#endif /* _KPATCH_STACK_H */

@@ -1,0 +1,308 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * /sys/kernel/kpatch, see Documentation/ABI/testing/sysfs-kernel-kpatch:
+ *
+ *   <patch>/enabled
+ *   <patch>/blockers
+ *   <patch>/attempts
+ *   <patch>/stop_ns
+ *   <patch>/max_stop_ns
+ *   <patch>/vmlinux/<function>,<sympos>/live
+ *   <patch>/vmlinux/<function>,<sympos>/old_addr
+ *   <patch>/vmlinux/<function>,<sympos>/new_addr
+ *
+ * The kobjects belong to the core and not to the patch module: the last
+ * reference to one may be dropped long after the module is gone. Their files
+ * cannot be entered any more once kpatch_sysfs_del() has returned, and only
+ * they look at the patch.
+ */
+#include "common.h"
+
+#include <linux/capability.h>
+#include <linux/kobject.h>
+#include <linux/slab.h>
+#include <linux/sysfs.h>
+
+#include "patch.h"
+#include "stack.h"
+#include "symbol.h"
+#include "sysfs.h"
+
+/**
+ * struct kpatch_dir - the directory of a patch
+ * @kobj: the directory
+ * @kpmod: the patch, valid until kpatch_sysfs_del()
+ * @object: the directory of the functions of the kernel proper
+ * @funcs: the directories of its functions, struct func_dir
+ */
+struct kpatch_dir {
+	struct kobject kobj;
+	struct kpatch_module *kpmod;
+	struct kobject *object;
+	struct list_head funcs;
+};
+
+/**
+ * struct func_dir - the directory of a function
+ * @kobj: the directory
+ * @func: the function, valid until kpatch_sysfs_del()
+ * @list: link in the funcs of struct kpatch_dir
+ */
+struct func_dir {
+	struct kobject kobj;
+	struct kpatch_func *func;
+	struct list_head list;
+};
+
+static struct kobject *kpatch_root;
+
+static struct kpatch_module *to_kpmod(struct kobject *kobj)
+{
+	return container_of(kobj, struct kpatch_dir, kobj)->kpmod;
+}
+
+static struct kpatch_func *to_func(struct kobject *kobj)
+{
+	return container_of(kobj, struct func_dir, kobj)->func;
+}
+
+static bool is_enabled(const struct kpatch_module *kpmod)
+{
+	enum kpatch_state state = READ_ONCE(kpmod->state);
+
+	return state == KPATCH_ON || state == KPATCH_REMOVING;
+}
+
+static ssize_t enabled_show(struct kobject *kobj, struct kobj_attribute *attr,
+			    char *buf)
+{
+	return sysfs_emit(buf, "%d\n", is_enabled(to_kpmod(kobj)));
+}
+
+static ssize_t enabled_store(struct kobject *kobj, struct kobj_attribute *attr,
+			     const char *buf, size_t count)
+{
+	struct kpatch_module *kpmod = to_kpmod(kobj);
+	unsigned int on;
+	int ret;
+
+	/* The file may have been opened by one and be written by another. */
+	if (!capable(CAP_SYS_ADMIN))
+		return -EPERM;
+	ret = kstrtouint(buf, 10, &on);
+	if (ret || on > 1) {
+		pr_err_ratelimited("'%s': enabled takes 0 or 1 (%d)\n",
+				   kpmod->mod->name, -EINVAL);
+		return -EINVAL;
+	}
+	ret = kpatch_patch_switch(kpmod, on);
+	return ret ?: count;
+}
+
+static ssize_t blockers_show(struct kobject *kobj, struct kobj_attribute *attr,
+			     char *buf)
+{
+	const struct kpatch_report *report = to_kpmod(kobj)->report;
+	char line[KPATCH_BLOCKER_LEN];
+	unsigned int i;
+	int len = 0;
+
+	mutex_lock(&kpatch_mutex);
+	for (i = 0; i < kpatch_report_nr(report); i++) {
+		kpatch_format_blocker(&report->blocker[i], line, sizeof(line));
+		len += sysfs_emit_at(buf, len, "%s\n", line);
+	}
+	mutex_unlock(&kpatch_mutex);
+	return len;
+}
+
+static ssize_t attempts_show(struct kobject *kobj, struct kobj_attribute *attr,
+			     char *buf)
+{
+	return sysfs_emit(buf, "%lu\n", READ_ONCE(to_kpmod(kobj)->attempts));
+}
+
+static ssize_t stop_ns_show(struct kobject *kobj, struct kobj_attribute *attr,
+			    char *buf)
+{
+	return sysfs_emit(buf, "%llu\n", READ_ONCE(to_kpmod(kobj)->stop_ns));
+}
+
+static ssize_t max_stop_ns_show(struct kobject *kobj,
+				struct kobj_attribute *attr, char *buf)
+{
+	return sysfs_emit(buf, "%llu\n",
+			  READ_ONCE(to_kpmod(kobj)->max_stop_ns));
+}
+
+static struct kobj_attribute enabled_attr = __ATTR_RW(enabled);
+static struct kobj_attribute blockers_attr = __ATTR_RO(blockers);
+static struct kobj_attribute attempts_attr = __ATTR_RO(attempts);
+static struct kobj_attribute stop_ns_attr = __ATTR_RO(stop_ns);
+static struct kobj_attribute max_stop_ns_attr = __ATTR_RO(max_stop_ns);
+
+static struct attribute *patch_attrs[] = {
+	&enabled_attr.attr,
+	&blockers_attr.attr,
+	&attempts_attr.attr,
+	&stop_ns_attr.attr,
+	&max_stop_ns_attr.attr,
+	NULL
+};
+ATTRIBUTE_GROUPS(patch);
+
+static ssize_t live_show(struct kobject *kobj, struct kobj_attribute *attr,
+			 char *buf)
+{
+	return sysfs_emit(buf, "%d\n", kpatch_patch_live(to_func(kobj)));
+}
+
+static ssize_t old_addr_show(struct kobject *kobj, struct kobj_attribute *attr,
+			     char *buf)
+{
+	return sysfs_emit(buf, "0x%lx\n", to_func(kobj)->addr);
+}
+
+static ssize_t new_addr_show(struct kobject *kobj, struct kobj_attribute *attr,
+			     char *buf)
+{
+	return sysfs_emit(buf, "0x%lx\n",
+			  (unsigned long)to_func(kobj)->new_addr);
+}
+
+static struct kobj_attribute live_attr = __ATTR_RO(live);
+/* Addresses of the kernel are for root only. */
+static struct kobj_attribute old_addr_attr = __ATTR_RO_MODE(old_addr, 0400);
+static struct kobj_attribute new_addr_attr = __ATTR_RO_MODE(new_addr, 0400);
+
+static struct attribute *func_attrs[] = {
+	&live_attr.attr,
+	&old_addr_attr.attr,
+	&new_addr_attr.attr,
+	NULL
+};
+ATTRIBUTE_GROUPS(func);
+
+static void release_patch(struct kobject *kobj)
+{
+	kfree(container_of(kobj, struct kpatch_dir, kobj));
+}
+
+static void release_func(struct kobject *kobj)
+{
+	kfree(container_of(kobj, struct func_dir, kobj));
+}
+
+static const struct kobj_type patch_ktype = {
+	.release = release_patch,
+	.sysfs_ops = &kobj_sysfs_ops,
+	.default_groups = patch_groups,
+};
+
+static const struct kobj_type func_ktype = {
+	.release = release_func,
+	.sysfs_ops = &kobj_sysfs_ops,
+	.default_groups = func_groups,
+};
+
+static int add_func(struct kpatch_dir *dir, struct kpatch_func *func)
+{
+	char name[KSYM_NAME_LEN];
+	struct func_dir *entry;
+	int ret;
+
+	if (func->old_name)
+		strscpy(name, func->old_name, sizeof(name));
+	else
+		kpatch_symbol_name(func->addr, name);
+	entry = kzalloc(sizeof(*entry), GFP_KERNEL);
+	if (!entry)
+		return -ENOMEM;
+	entry->func = func;
+	ret = kobject_init_and_add(&entry->kobj, &func_ktype, dir->object,
+				   "%s,%lu", name,
+				   kpatch_symbol_pos(name, func->addr));
+	if (ret) {
+		kobject_put(&entry->kobj);
+		return ret;
+	}
+	list_add(&entry->list, &dir->funcs);
+	return 0;
+}
+
+static int add_funcs(struct kpatch_dir *dir)
+{
+	struct kpatch_module *kpmod = dir->kpmod;
+	unsigned int i;
+	int ret = 0;
+
+	dir->object = kobject_create_and_add("vmlinux", &dir->kobj);
+	if (!dir->object)
+		return -ENOMEM;
+	for (i = 0; !ret && i < kpmod->num_funcs; i++)
+		ret = add_func(dir, &kpmod->funcs[i]);
+	return ret;
+}
+
+/**
+ * kpatch_sysfs_add() - publish a patch
+ * @kpmod: the patch, resolved; sets its @dir
+ *
+ * May be called under kpatch_mutex: files of the patch can be entered from
+ * here on, and wait for it there.
+ *
+ * Return: 0 or an errno with nothing left in sysfs.
+ */
+int kpatch_sysfs_add(struct kpatch_module *kpmod)
+{
+	struct kpatch_dir *dir;
+	int ret;
+
+	dir = kzalloc(sizeof(*dir), GFP_KERNEL);
+	if (!dir)
+		return -ENOMEM;
+	dir->kpmod = kpmod;
+	INIT_LIST_HEAD(&dir->funcs);
+	ret = kobject_init_and_add(&dir->kobj, &patch_ktype, kpatch_root, "%s",
+				   kpmod->mod->name);
+	if (!ret)
+		ret = add_funcs(dir);
+	kpmod->dir = dir;
+	return ret;
+}
+
+/**
+ * kpatch_sysfs_del() - withdraw a patch
+ * @dir: its directory, as kpatch_sysfs_add() left it, %NULL if that never ran
+ *
+ * Waits until nobody is in a file of the directory. Not under kpatch_mutex:
+ * whoever is in there may wait for that.
+ */
+void kpatch_sysfs_del(struct kpatch_dir *dir)
+{
+	struct func_dir *entry, *next;
+
+	if (!dir)
+		return;
+	list_for_each_entry_safe(entry, next, &dir->funcs, list) {
+		kobject_del(&entry->kobj);
+		kobject_put(&entry->kobj);
+	}
+	if (dir->object) {
+		kobject_del(dir->object);
+		kobject_put(dir->object);
+	}
+	kobject_del(&dir->kobj);
+	kobject_put(&dir->kobj);
+}
+
+/**
+ * kpatch_sysfs_init() - create /sys/kernel/kpatch
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int __init kpatch_sysfs_init(void)
+{
+	kpatch_root = kobject_create_and_add("kpatch", kernel_kobj);
+	return kpatch_root ? 0 : -ENOMEM;
+}

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * /sys/kernel/kpatch
+ */
+#ifndef _KPATCH_SYSFS_H
+#define _KPATCH_SYSFS_H
+
+struct kpatch_dir;
+struct kpatch_module;
+
+int kpatch_sysfs_init(void);
+int kpatch_sysfs_add(struct kpatch_module *kpmod);
+void kpatch_sysfs_del(struct kpatch_dir *dir);
+
+#endif /* _KPATCH_SYSFS_H */
