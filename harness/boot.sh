@@ -16,13 +16,19 @@ ACCEL=${ACCEL:-tcg}
 CPUS=${CPUS:-2}
 TIMEOUT=${TIMEOUT:-900}
 accel=$ACCEL
-[ "$accel" != tcg ] || accel=tcg,thread=multi
+# Two virtual CPUs take turns on one thread: with a thread each, QEMU may run code
+# that was changed under it once more, and an int3 of the past is an oops.
+[ "$accel" != tcg ] || accel=tcg,thread=single
 
 rm -rf "$out"
 mkdir -p "$out"
 append="console=ttyS0 panic=-1 reboot=t root=/dev/root rootfstype=9p"
 append+=" rootflags=trans=virtio,version=9p2000.L,ro,msize=262144,cache=loose"
 append+=" init=$top/harness/guest-init.sh ${APPEND:-}"
+# A busy host spoils the calibration of the TSC, and a guest without it has no
+# clock that could measure a stop. The guest's TSC is the host's.
+khz=$(awk '/^cpu MHz/ { printf "%d", $4 * 1000; exit }' /proc/cpuinfo)
+append+=" tsc=reliable clocksource=tsc ${khz:+tsc_early_khz=$khz}"
 
 qemu=(qemu-system-x86_64 -M "microvm,rtc=on,pit=on,pic=on,acpi=off,isa-serial=on"
 	-accel "$accel" -cpu max -smp "$CPUS" -m "${MEM:-1024}"

@@ -84,6 +84,7 @@ struct kpatch_func {
  *
  * @state: which version calls reach, see &enum kpatch_state; written under
  *	kpatch_mutex, read by the ftrace handler
+ * @ready: registration is complete, others may switch the patch
  * @list: link in the list of registered patches
  * @old_ranges: text of the functions as the kernel was built with them
  * @new_ranges: text of the replacements
@@ -100,6 +101,7 @@ struct kpatch_module {
 
 	/* private: */
 	enum kpatch_state state;
+	bool ready;
 	struct list_head list;
 	struct kpatch_ranges *old_ranges;
 	struct kpatch_ranges *new_ranges;
@@ -166,6 +168,9 @@ int kpatch_unregister(struct kpatch_module *kpmod);
 int kpatch_enable(struct kpatch_module *kpmod);
 int kpatch_disable(struct kpatch_module *kpmod);
 
+struct ftrace_regs;
+void kpatch_redirect(unsigned long ip, struct ftrace_regs *fregs);
+
 /* Tasks in the part of do_exit() where the task list no longer has them. */
 DECLARE_PER_CPU(long, kpatch_exiting);
 
@@ -199,6 +204,11 @@ static inline int kpatch_enable(struct kpatch_module *kpmod)
 static inline int kpatch_disable(struct kpatch_module *kpmod)
 {
 	return -EOPNOTSUPP;
+}
+
+struct ftrace_regs;
+static inline void kpatch_redirect(unsigned long ip, struct ftrace_regs *fregs)
+{
 }
 
 static inline void kpatch_exit_start(void) { }

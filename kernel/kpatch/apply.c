@@ -148,8 +148,11 @@ static void wait_for_handlers(void)
 
 static void set_state(struct kpatch_module *kpmod, enum kpatch_state state)
 {
-	/* Pairs with READ_ONCE() in func_is_live(), see the word's comment. */
-	WRITE_ONCE(kpmod->state, state);
+	/*
+	 * Pairs with READ_ONCE() in func_is_live() and smp_rmb() in
+	 * txn_committed(): the word was set to IDLE before.
+	 */
+	smp_store_release(&kpmod->state, state);
 }
 
 static void add_funcs(struct kpatch_module *kpmod)

@@ -7,6 +7,7 @@
 #include <linux/export.h>
 #include <linux/init.h>
 
+#include "module.h"
 #include "object.h"
 #include "patch.h"
 #include "sysfs.h"
@@ -33,7 +34,9 @@ static void forget(struct kpatch_module *kpmod)
  * kpatch_unregister() has succeeded, and the module is pinned while the patch
  * is enabled.
  *
- * Context: process context, sleeps; usually the init of the patch module.
+ * Context: process context, sleeps; usually the init of the patch module, and
+ * then the last thing there that can fail: text of a module whose init fails is
+ * freed.
  *
  * Return: 0, or an errno, with a line in the log that names function and
  * remedy:
@@ -45,6 +48,7 @@ static void forget(struct kpatch_module *kpmod)
  * * -ENOTUNIQ - there are several and @sympos does not choose
  * * -EOPNOTSUPP - the function cannot be traced, or is in a module
  * * -EEXIST - the module has registered a patch already
+ * * -EDEADLK - some task is always in the function
  * * -ENODEV - kpatch could not start at boot
  * * any errno of kpatch_enable()
  */
@@ -57,31 +61,36 @@ int kpatch_register(struct kpatch_module *kpmod)
 		       -EINVAL);
 		return -EINVAL;
 	}
-	if (!kpatch_ready)
+	if (!kpatch_ready) {
+		pr_err("did not start at boot, see the log of then; no patch can be registered (%d)\n",
+		       -ENODEV);
 		return -ENODEV;
-
+	}
 	mutex_lock(&kpatch_mutex);
 	ret = kpatch_patch_add(kpmod);
+	mutex_unlock(&kpatch_mutex);
 	if (ret)
-		goto unlock;
+		return ret;
+
+	/* Nobody else switches the patch or removes it before it is ready. */
 	ret = kpatch_sysfs_add(kpmod);
+	if (ret)
+		pr_err("'%s': cannot create its directory in sysfs; try again with more memory (%d)\n",
+		       kpmod->mod->name, ret);
+	mutex_lock(&kpatch_mutex);
 	if (!ret)
 		ret = kpatch_patch_enable(kpmod);
 	if (ret)
-		goto del;
+		kpatch_patch_del(kpmod);
+	else
+		kpmod->ready = true;
+	mutex_unlock(&kpatch_mutex);
+	if (ret) {
+		forget(kpmod);
+		return ret;
+	}
 	pr_notice("loaded patch module \"%s\"\n", kpmod->mod->name);
-	mutex_unlock(&kpatch_mutex);
 	return 0;
-
-del:
-	kpatch_patch_del(kpmod);
-	mutex_unlock(&kpatch_mutex);
-	forget(kpmod);
-	return ret;
-
-unlock:
-	mutex_unlock(&kpatch_mutex);
-	return ret;
 }
 EXPORT_SYMBOL_GPL(kpatch_register);
 
@@ -137,8 +146,10 @@ EXPORT_SYMBOL_GPL(kpatch_unregister);
  *
  * * -EBUSY - a task stayed inside a function that is to be replaced, see
  *   "blockers"; or livepatch or a probe owns the function
- * * -EDEADLK - the caller itself is inside
- * * -EAGAIN - NMIs, or a BPF trampoline that is being changed, interfered
+ * * -EDEADLK - the caller itself is inside, or a task that stops the machine
+ * * -EAGAIN - nobody stayed inside, but there was always one on its way into a
+ *   function or out of the system, or an NMI, or a BPF trampoline that was being
+ *   changed
  * * -EOPNOTSUPP - the tracing site of a function is disabled
  * * -ENODEV - the patch is not registered, its module is being unloaded, or
  *   ftrace is out of order
@@ -167,7 +178,7 @@ EXPORT_SYMBOL_GPL(kpatch_enable);
  * * -EBUSY - a task stayed inside the text of the patch module, see "blockers";
  *   or a newer patch has replaced one of the functions again
  * * -EDEADLK - the caller itself is inside
- * * -EAGAIN - NMIs interfered
+ * * -EAGAIN - as for kpatch_enable()
  * * -ENODEV - the patch is not registered
  * * -ENOMEM
  */
@@ -179,8 +190,11 @@ EXPORT_SYMBOL_GPL(kpatch_disable);
 
 static int __init kpatch_init(void)
 {
-	int ret = kpatch_sysfs_init();
+	int ret;
 
+	ret = kpatch_sysfs_init();
+	if (!ret)
+		ret = kpatch_module_init();
 	if (!ret)
 		kpatch_ready = true;
 	return ret;

@@ -50,11 +50,11 @@ static DEFINE_HASHTABLE(kpatch_table, KPATCH_HASH_BITS);
  *                                                states were folded and all
  *                                                handlers waited for
  *
- * The handler reads it only for a patch in state ADDING or REMOVING. No barrier
- * is needed there: outside of NMIs no handler runs while the word is OPEN, and
- * a CPU that leaves stop_machine() has executed a full barrier since. An NMI
- * that arrives while the word is OPEN decides it for everybody: the old code
- * that it is about to run counts, so the transaction must not commit.
+ * The handler reads it only for a patch in state ADDING or REMOVING. Outside of
+ * NMIs no handler runs while the word is OPEN, and a CPU that leaves
+ * stop_machine() has executed a full barrier since. An NMI that arrives while
+ * the word is OPEN decides it for everybody: the old code that it is about to
+ * run counts, so the transaction must not commit.
  */
 enum {
 	KPATCH_TXN_IDLE,
@@ -67,8 +67,14 @@ static atomic_t kpatch_txn = ATOMIC_INIT(KPATCH_TXN_IDLE);
 
 static __always_inline bool txn_committed(void)
 {
-	int txn = raw_atomic_read(&kpatch_txn);
+	int txn;
 
+	/*
+	 * Pairs with smp_store_release() in set_state(): who sees the state of
+	 * this transaction does not see the verdict of the one before.
+	 */
+	smp_rmb();
+	txn = raw_atomic_read(&kpatch_txn);
 	if (txn == KPATCH_TXN_OPEN && in_nmi())
 		txn = raw_atomic_cmpxchg(&kpatch_txn, KPATCH_TXN_OPEN,
 					 KPATCH_TXN_ABORTED);
@@ -90,12 +96,13 @@ static __always_inline bool func_is_live(const struct kpatch_func *func)
 }
 
 /**
- * kpatch_ftrace_handler() - send a call of a patched function to its newest
- *	live version
+ * kpatch_redirect() - send a call of a patched function to its newest live
+ *	version
  * @ip: where in the function ftrace was called
- * @parent_ip: who called the function, unused
- * @ops: the hook that brought us here, unused
  * @fregs: registers of the call
+ *
+ * Also called by ftrace itself, for any function, where it drops a call because
+ * tracers have recursed too deep: it may drop a trace but not a fix.
  *
  * Preemption is off from the look at the state until the new address is in
  * @fregs: a task that is switched out between the two would carry a decision
@@ -104,9 +111,7 @@ static __always_inline bool func_is_live(const struct kpatch_func *func)
  *
  * Context: any, NMI included.
  */
-void notrace kpatch_ftrace_handler(unsigned long ip, unsigned long parent_ip,
-				   struct ftrace_ops *ops,
-				   struct ftrace_regs *fregs)
+void notrace kpatch_redirect(unsigned long ip, struct ftrace_regs *fregs)
 {
 	struct kpatch_func *func;
 
@@ -119,6 +124,23 @@ void notrace kpatch_ftrace_handler(unsigned long ip, unsigned long parent_ip,
 		}
 	}
 	preempt_enable_notrace();
+}
+NOKPROBE_SYMBOL(kpatch_redirect);
+
+/**
+ * kpatch_ftrace_handler() - what the hooks call
+ * @ip: where in the function ftrace was called
+ * @parent_ip: who called the function, unused
+ * @ops: the hook that brought us here, unused
+ * @fregs: registers of the call
+ *
+ * Context: any, NMI included.
+ */
+void notrace kpatch_ftrace_handler(unsigned long ip, unsigned long parent_ip,
+				   struct ftrace_ops *ops,
+				   struct ftrace_regs *fregs)
+{
+	kpatch_redirect(ip, fregs);
 }
 NOKPROBE_SYMBOL(kpatch_ftrace_handler);
 

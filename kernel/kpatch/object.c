@@ -7,6 +7,7 @@
 
 #include <linux/ftrace.h>
 #include <linux/slab.h>
+#include <linux/string.h>
 
 #include <asm/sections.h>
 
@@ -67,6 +68,24 @@ static int find_old(struct kpatch_func *func)
 	return 0;
 }
 
+/* Some task sleeps in each of these at any time: they could never be switched. */
+static const char * const always_live[] = {
+	"schedule", "worker_thread", "kthread", "kthreadd", "do_idle",
+	"cpu_stopper_thread", "multi_cpu_stop",
+};
+
+static int check_always_live(const struct kpatch_func *func)
+{
+	char name[KSYM_NAME_LEN];
+
+	kpatch_symbol_name(func->addr, name);
+	if (match_string(always_live, ARRAY_SIZE(always_live), name) < 0)
+		return 0;
+	pr_err(FUNC_FMT " always has some task in it, so it can never be switched; patch what it calls instead (%d)\n",
+	       FUNC_ARG(func), -EDEADLK);
+	return -EDEADLK;
+}
+
 static int check_old(struct kpatch_func *func)
 {
 	unsigned long addr = func->addr;
@@ -93,7 +112,7 @@ static int check_old(struct kpatch_func *func)
 		       FUNC_ARG(func), -EOPNOTSUPP);
 		return -EOPNOTSUPP;
 	}
-	return 0;
+	return check_always_live(func);
 }
 
 static int check_new(struct kpatch_func *func)

@@ -9,6 +9,7 @@
 #include <linux/jiffies.h>
 #include <linux/module.h>
 #include <linux/panic.h>
+#include <linux/sched/signal.h>
 
 #include "apply.h"
 #include "handler.h"
@@ -59,9 +60,10 @@ DEFINE_MUTEX(kpatch_mutex);
  */
 static LIST_HEAD(patches);
 
-/* How long an attempt is repeated, and how long to wait in between at first. */
-#define DEADLINE_MS		2000
-#define RETRY_MS		10
+/* How long an attempt is repeated; how long to wait in between, first and last. */
+#define DEADLINE_MS		2000U
+#define RETRY_MS		10U
+#define RETRY_MAX_MS		250U
 
 static const char * const reason_text[KPATCH_NR_REASONS] = {
 	[KPATCH_ASLEEP]		= "asleep",
@@ -100,8 +102,8 @@ int kpatch_format_blocker(const struct kpatch_blocker *blocker, char *buf,
 }
 
 /**
- * kpatch_patch_known() - is this patch registered?
- * @kpmod: the patch; it may be anything, it is compared only
+ * kpatch_patch_known() - is this patch registered, all the way?
+ * @kpmod: the patch; it may be anything, it is only compared
  *
  * Return: true if it is.
  */
@@ -112,20 +114,27 @@ bool kpatch_patch_known(const struct kpatch_module *kpmod)
 	lockdep_assert_held(&kpatch_mutex);
 	list_for_each_entry(known, &patches, list) {
 		if (known == kpmod)
-			return true;
+			return known->ready;
 	}
 	return false;
 }
 
-static bool module_known(const struct module *mod)
+/**
+ * kpatch_patch_of() - the patch of a module
+ * @mod: the module
+ *
+ * Return: the patch, also while it is being registered; %NULL if there is none.
+ */
+struct kpatch_module *kpatch_patch_of(const struct module *mod)
 {
-	const struct kpatch_module *known;
+	struct kpatch_module *known;
 
+	lockdep_assert_held(&kpatch_mutex);
 	list_for_each_entry(known, &patches, list) {
 		if (known->mod == mod)
-			return true;
+			return known;
 	}
-	return false;
+	return NULL;
 }
 
 static int check_patch(const struct kpatch_module *kpmod)
@@ -140,7 +149,7 @@ static int check_patch(const struct kpatch_module *kpmod)
 		       kpmod->mod->name, -EINVAL);
 		return -EINVAL;
 	}
-	if (module_known(kpmod->mod)) {
+	if (kpatch_patch_of(kpmod->mod)) {
 		pr_err("'%s': is registered already; a module can have one patch (%d)\n",
 		       kpmod->mod->name, -EEXIST);
 		return -EEXIST;
@@ -160,11 +169,17 @@ int kpatch_patch_add(struct kpatch_module *kpmod)
 
 	lockdep_assert_held(&kpatch_mutex);
 	ret = check_patch(kpmod);
-	if (!ret)
-		ret = kpatch_resolve(kpmod);
-	if (!ret)
-		list_add_tail(&kpmod->list, &patches);
-	return ret;
+	if (ret)
+		return ret;
+	ret = kpatch_resolve(kpmod);
+	if (ret == -ENOMEM)
+		pr_err("'%s': cannot register: out of memory; try again with more of it (%d)\n",
+		       kpmod->mod->name, ret);
+	if (ret)
+		return ret;
+	kpmod->ready = false;
+	list_add_tail(&kpmod->list, &patches);
+	return 0;
 }
 
 /**
@@ -179,36 +194,55 @@ void kpatch_patch_del(struct kpatch_module *kpmod)
 	list_del(&kpmod->list);
 }
 
-static void log_busy(const struct kpatch_module *kpmod, const char *what)
+/* What went wrong in an attempt, and what to do about it. */
+static const char *remedy(int err)
 {
-	const struct kpatch_report *report = kpmod->report;
-	char line[KPATCH_BLOCKER_LEN];
-
-	kpatch_format_blocker(&report->blocker[0], line, sizeof(line));
-	pr_err("'%s': cannot %s: blocked by %u task(s), first is %s; try again when they have left (%d)\n",
-	       kpmod->mod->name, what, atomic_read(&report->total), line,
-	       -EBUSY);
+	switch (err) {
+	case -EBUSY:
+		return "try again when they have left";
+	case -EDEADLK:
+		return "what is needed to switch a patch cannot be patched, leave that function out";
+	case -EAGAIN:
+		return "they were on their way, try again";
+	default:
+		return "try again";
+	}
 }
 
 static void log_failure(const struct kpatch_module *kpmod, const char *what,
 			int err)
 {
+	const struct kpatch_report *report = kpmod->report;
+	unsigned int total = atomic_read(&report->total);
 	const char *name = kpmod->mod->name;
+	char line[KPATCH_BLOCKER_LEN];
 
-	if (err == -EBUSY)
-		log_busy(kpmod, what);
-	else if (err == -EDEADLK)
-		pr_err("'%s': cannot %s: the task that asks for it is itself in a function of the patch, and always would be; leave that function out (%d)\n",
+	if (err == -ENOMEM) {
+		pr_err("'%s': cannot %s: out of memory; try again with more of it (%d)\n",
 		       name, what, err);
-	else if (err == -EAGAIN)
+	} else if (!total) {
 		pr_err("'%s': cannot %s: NMIs keep running its functions; try again (%d)\n",
 		       name, what, err);
-	else
-		pr_err("'%s': cannot %s: out of memory (%d)\n", name, what,
-		       err);
+	} else {
+		kpatch_format_blocker(&report->blocker[0], line, sizeof(line));
+		pr_err("'%s': cannot %s: blocked by %u task(s), first is %s; %s (%d)\n",
+		       name, what, total, line, remedy(err), err);
+	}
 }
 
-/* Repeat what may work a moment later, until the deadline. */
+static int verdict(const struct kpatch_module *kpmod, int ret)
+{
+	if (ret == -EBUSY && kpmod->report->hopeless)
+		return -EDEADLK;
+	if (ret == -EBUSY && !kpmod->report->lasting)
+		return -EAGAIN;
+	return ret;
+}
+
+/*
+ * Repeat what may work a moment later, until the deadline or until the task that
+ * asks is killed.
+ */
 static int try_apply(struct kpatch_module *kpmod, bool enable)
 {
 	unsigned long deadline = jiffies + msecs_to_jiffies(DEADLINE_MS);
@@ -216,33 +250,45 @@ static int try_apply(struct kpatch_module *kpmod, bool enable)
 	int ret;
 
 	for (;;) {
-		ret = kpatch_apply(kpmod, enable);
-		if (ret == -EBUSY && kpmod->report->writer_inside)
-			ret = -EDEADLK;
+		ret = verdict(kpmod, kpatch_apply(kpmod, enable));
 		if (ret != -EBUSY && ret != -EAGAIN)
 			return ret;
-		if (time_after(jiffies + msecs_to_jiffies(wait), deadline))
+		if (time_after_eq(jiffies, deadline) ||
+		    fatal_signal_pending(current))
 			return ret;
-		msleep(wait);
-		wait *= 2;
+		wait = min(wait, jiffies_to_msecs(deadline - jiffies));
+		msleep(max(wait, 1U));
+		wait = min(2 * wait, RETRY_MAX_MS);
 	}
 }
 
+/* The function that ftrace refused, if it was a certain one. */
 static void log_hook(const struct kpatch_module *kpmod,
 		     const struct kpatch_func *culprit, int err)
 {
-	const char *name = kpmod->mod->name;
-	void *func = culprit ? (void *)culprit->addr : NULL;
+	char func[KSYM_NAME_LEN] = "?";
+	const char *text;
 
-	if (err == -EBUSY)
-		pr_err("'%s': function '%ps' is taken by a live patch or a probe, or ftrace is switched off; remove that, or set kernel.ftrace_enabled=1 (%d)\n",
-		       name, func, err);
-	else if (err == -EOPNOTSUPP)
-		pr_err("'%s': function '%ps' has a tracing site that is disabled; patch its callers instead (%d)\n",
-		       name, func, err);
-	else
-		pr_err("'%s': cannot hook function '%ps' (%d)\n", name, func,
-		       err);
+	if (culprit)
+		kpatch_symbol_name(culprit->addr, func);
+	switch (err) {
+	case -EBUSY:
+		text = "is taken by a live patch or a probe, or ftrace is switched off; remove that, or set kernel.ftrace_enabled=1";
+		break;
+	case -EOPNOTSUPP:
+		text = "has a tracing site that is disabled; patch its callers instead";
+		break;
+	case -EAGAIN:
+		text = "has a BPF trampoline that is being changed; try again";
+		break;
+	case -ENOMEM:
+		text = "cannot be hooked for want of memory; try again with more of it";
+		break;
+	default:
+		text = "cannot be hooked, ftrace is out of order; reboot";
+	}
+	pr_err("'%s': function '%s' %s (%d)\n", kpmod->mod->name, func, text,
+	       err);
 }
 
 static int hook_patch(struct kpatch_module *kpmod)
@@ -270,7 +316,7 @@ int kpatch_patch_enable(struct kpatch_module *kpmod)
 	lockdep_assert_held(&kpatch_mutex);
 	if (kpmod->state == KPATCH_ON)
 		return 0;
-	/* Text that calls lead to must stay; dropped by disable(). */
+	/* Text that calls lead to must stay; kpatch_patch_disable() puts it. */
 	if (!try_module_get(kpmod->mod)) {
 		pr_err("'%s': cannot enable: the module is being unloaded; load it again (%d)\n",
 		       kpmod->mod->name, -ENODEV);
@@ -308,13 +354,19 @@ static struct kpatch_func *find_newer(struct kpatch_module *kpmod)
 	return NULL;
 }
 
-/*
+/**
+ * kpatch_patch_disable() - disable a registered patch
+ * @kpmod: the patch
+ *
  * When this returns 0 no task, interrupt, NMI, trampoline or saved address can
  * reach the text of the module: the scan saw no such task, kpatch_apply() has
  * waited for the handlers, synchronize_rcu_tasks() waits for whoever may have
  * been in a trampoline. So the module may go from here on.
+ *
+ * Return: 0 if it is disabled, now or before; an errno as kpatch_disable()
+ * lists them, with nothing changed and a line logged.
  */
-static int disable(struct kpatch_module *kpmod)
+int kpatch_patch_disable(struct kpatch_module *kpmod)
 {
 	struct kpatch_func *newer;
 	int ret;
@@ -377,7 +429,8 @@ int kpatch_patch_switch(struct kpatch_module *kpmod, bool on)
 	mutex_lock(&kpatch_mutex);
 	if (kpatch_patch_known(kpmod)) {
 		before = kpmod->state;
-		ret = on ? kpatch_patch_enable(kpmod) : disable(kpmod);
+		ret = on ? kpatch_patch_enable(kpmod) :
+			   kpatch_patch_disable(kpmod);
 		if (kpmod->state != before)
 			pr_notice("%s patch module \"%s\"\n",
 				  on ? "enabled" : "disabled",

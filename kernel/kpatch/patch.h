@@ -14,11 +14,14 @@
 struct kpatch_blocker;
 struct kpatch_func;
 struct kpatch_module;
+struct module;
 
 int kpatch_patch_add(struct kpatch_module *kpmod);
 void kpatch_patch_del(struct kpatch_module *kpmod);
+struct kpatch_module *kpatch_patch_of(const struct module *mod);
 bool kpatch_patch_known(const struct kpatch_module *kpmod);
 int kpatch_patch_enable(struct kpatch_module *kpmod);
+int kpatch_patch_disable(struct kpatch_module *kpmod);
 bool kpatch_patch_live(const struct kpatch_func *func);
 int kpatch_patch_switch(struct kpatch_module *kpmod, bool on);
 int kpatch_format_blocker(const struct kpatch_blocker *blocker, char *buf,

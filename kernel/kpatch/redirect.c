@@ -7,6 +7,7 @@
 #include <linux/delay.h>
 #include <linux/ftrace.h>
 #include <linux/hashtable.h>
+#include <linux/rcupdate.h>
 #include <linux/slab.h>
 
 #include "handler.h"
@@ -47,8 +48,8 @@ struct batch {
  * @users: enabled patches that need it
  * @batch: the batch that it belongs to
  *
- * A hook belongs to no patch: it goes when its last user goes, whoever was
- * first. All of this is under kpatch_mutex.
+ * A hook belongs to no patch: it stays while it has a user, whoever was first.
+ * All of this is under kpatch_mutex.
  */
 struct hook {
 	struct hlist_node node;
@@ -112,8 +113,8 @@ static struct batch *alloc_batch(unsigned int num)
 	batch->ops.func = kpatch_ftrace_handler;
 	/*
 	 * PERMANENT: ftrace_enabled=0 must not switch patches off. No
-	 * RECURSION and no RCU flag: ftrace must not put a guard in front
-	 * of the handler that could drop a call.
+	 * RECURSION and no RCU flag: ftrace must not put a guard of its own
+	 * in front of the handler, it could drop a call.
 	 */
 	batch->ops.flags = FTRACE_OPS_FL_IPMODIFY | FTRACE_OPS_FL_PERMANENT;
 	if (!IS_ENABLED(CONFIG_DYNAMIC_FTRACE_WITH_ARGS))
@@ -140,23 +141,39 @@ static void release_batch(struct batch *batch)
 }
 
 /*
- * ftrace names no culprit when it refuses a batch. Halve the batch until one
- * function is left that is refused on its own.
+ * Free a batch that ftrace has refused. It was on ftrace's list for a moment,
+ * and a tracer on another CPU may still be looking at it.
  */
-static unsigned long find_refused(struct batch *batch)
+static void free_refused(struct batch *batch, int err)
+{
+	/* ftrace is out of order: there is no telling what it refers to. */
+	if (err == -ENODEV)
+		return;
+	synchronize_rcu();
+	synchronize_rcu_tasks_rude();
+	ftrace_free_filter(&batch->ops);
+	kvfree(batch);
+}
+
+/*
+ * ftrace names no culprit when it says that one of the functions is taken. Halve
+ * the batch until one is left that is refused on its own. 0 if that fails.
+ */
+static unsigned long find_taken(struct batch *batch)
 {
 	unsigned long *ips = batch->ips;
 	unsigned int num = batch->num, half;
 	struct batch *probe;
+	int ret;
 
 	while (num > 1) {
 		half = num / 2;
 		probe = alloc_batch(half);
 		if (!probe)
 			return 0;
-		if (register_ips(&probe->ops, ips, half)) {
-			ftrace_free_filter(&probe->ops);
-			kvfree(probe);
+		ret = register_ips(&probe->ops, ips, half);
+		if (ret) {
+			free_refused(probe, ret);
 			num = half;
 		} else {
 			release_batch(probe);
@@ -185,9 +202,9 @@ static int register_batch(struct batch *batch, unsigned long *refused)
 
 	ret = register_ips(&batch->ops, batch->ips, batch->num);
 	if (ret) {
-		ftrace_free_filter(&batch->ops);
-		*refused = find_refused(batch);
-		kvfree(batch);
+		if (ret == -EBUSY)
+			*refused = find_taken(batch);
+		free_refused(batch, ret);
 		return ret;
 	}
 	*refused = find_skipped(batch);
@@ -297,21 +314,6 @@ int kpatch_hook(struct kpatch_func *funcs, unsigned int num,
 	return 0;
 }
 
-/* Take one unused hook out of a batch that others still need. */
-static bool shrink_batch(struct batch *batch, struct hook *hook)
-{
-	unsigned int i;
-
-	/* Fails for want of memory only: the hook stays, unused, for reuse. */
-	if (ftrace_set_filter_ip(&batch->ops, hook->ip, 1, 0))
-		return false;
-	for (i = 0; batch->ips[i] != hook->ip; i++)
-		;
-	batch->ips[i] = batch->ips[batch->num - 1];
-	batch->num--;
-	return true;
-}
-
 static bool batch_in_use(const struct batch *batch)
 {
 	unsigned int i;
@@ -341,11 +343,11 @@ static void drop_batch(struct batch *batch)
  * @funcs: the functions
  * @num: how many
  *
- * A batch that nobody needs goes in one pass of ftrace. Shrinking the filter
- * of a registered ops, unlike growing it, is harmless.
+ * A batch goes, in one pass of ftrace, when nobody needs any of its hooks; until
+ * then one that is not needed stays for whoever needs it next.
  *
  * Context: process context, under kpatch_mutex. Waits for tasks to leave the
- * trampoline of the batch.
+ * trampoline of a batch that goes.
  */
 void kpatch_unhook(struct kpatch_func *funcs, unsigned int num)
 {
@@ -357,13 +359,7 @@ void kpatch_unhook(struct kpatch_func *funcs, unsigned int num)
 		find_hook(funcs[i].ip)->users--;
 	for (i = 0; i < num; i++) {
 		hook = find_hook(funcs[i].ip);
-		if (!hook || hook->users)
-			continue;
-		if (!batch_in_use(hook->batch)) {
+		if (hook && !batch_in_use(hook->batch))
 			drop_batch(hook->batch);
-		} else if (shrink_batch(hook->batch, hook)) {
-			hash_del(&hook->node);
-			kfree(hook);
-		}
 	}
 }

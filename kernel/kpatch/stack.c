@@ -15,8 +15,11 @@
 #include "common.h"
 
 #include <linux/cpumask.h>
+#include <linux/filter.h>
 #include <linux/ftrace.h>
+#include <linux/kprobes.h>
 #include <linux/module.h>
+#include <linux/nmi.h>
 #include <linux/rethook.h>
 #include <linux/sched/signal.h>
 #include <linux/sched/task_stack.h>
@@ -36,8 +39,10 @@ static void report(struct kpatch_scan *scan, struct task_struct *task,
 	unsigned int i = atomic_inc_return(&scan->report->total) - 1;
 	struct kpatch_blocker *blocker;
 
-	if (task == scan->writer)
-		WRITE_ONCE(scan->report->writer_inside, true);
+	if (task == scan->writer || reason == KPATCH_STOPPER)
+		WRITE_ONCE(scan->report->hopeless, true);
+	if (reason != KPATCH_TRAMPOLINE && reason != KPATCH_EXITING)
+		WRITE_ONCE(scan->report->lasting, true);
 	if (i >= KPATCH_MAX_BLOCKERS)
 		return;
 	blocker = &scan->report->blocker[i];
@@ -45,14 +50,35 @@ static void report(struct kpatch_scan *scan, struct task_struct *task,
 	if (task)
 		strscpy(blocker->comm, task->comm, sizeof(blocker->comm));
 	else
-		blocker->comm[0] = '\0';
+		strscpy(blocker->comm, "-", sizeof(blocker->comm));
 	blocker->addr = addr;
 	blocker->reason = reason;
 }
 
 /*
- * The first word in [@sp, @top) that lies in the text we look for, 0 if none.
- * Stacks are read behind the back of their owners: no sanitizer, please.
+ * Generated code that goes on in a function without a trace of it on the stack:
+ *
+ *  - the slot of an optimised kprobe, which runs a copy of instructions of the
+ *    function and then jumps back into it;
+ *  - where ftrace can jump, and not just call, a BPF trampoline that calls the
+ *    body of the function directly. One that is being replaced is drained in
+ *    its own time, by tasks that sleep in it.
+ */
+static bool goes_on_elsewhere(const struct kpatch_scan *scan,
+			      unsigned long word)
+{
+	if (!arch_kpatch_generated(word))
+		return false;
+	if (is_kprobe_optinsn_slot(word))
+		return true;
+	return IS_ENABLED(CONFIG_DYNAMIC_FTRACE_WITH_JMP) && !scan->removing &&
+	       is_bpf_text_address(word);
+}
+
+/*
+ * The first word in [@sp, @top) that says that its task may be in the text we
+ * look for, 0 if there is none. Stacks are read behind the back of their
+ * owners: no sanitizer, please.
  */
 static unsigned long find_word(const struct kpatch_scan *scan,
 			       unsigned long sp, unsigned long top)
@@ -61,7 +87,8 @@ static unsigned long find_word(const struct kpatch_scan *scan,
 
 	for (; sp < top; sp += sizeof(word)) {
 		word = READ_ONCE_NOCHECK(*(unsigned long *)sp);
-		if (kpatch_ranges_find(&scan->text, word))
+		if (kpatch_ranges_find(&scan->text, word) ||
+		    goes_on_elsewhere(scan, word))
 			return word;
 	}
 	return 0;
@@ -96,17 +123,26 @@ static unsigned long find_rethook_return(const struct kpatch_scan *scan,
 	return 0;
 }
 
-/* In the code that runs when a function returns to a kretprobe? */
-static bool in_rethook_trampoline(unsigned long pc)
-{
-#ifdef CONFIG_RETHOOK
-	unsigned long start = (unsigned long)arch_rethook_trampoline;
+/* More than the code of one; who is in what follows just waits in vain. */
+#define TRAMPOLINE_SIZE		256
 
-	/* Longer than it is; who is in the next function just waits in vain. */
-	return pc >= start && pc < start + 256;
-#else
-	return false;
+static bool in_trampoline(void (*trampoline)(void), unsigned long pc)
+{
+	return pc - (unsigned long)trampoline < TRAMPOLINE_SIZE;
+}
+
+/* In the code that runs when a function that is traced returns? */
+static bool in_return_trampoline(unsigned long pc)
+{
+#ifdef CONFIG_FUNCTION_GRAPH_TRACER
+	if (in_trampoline(return_to_handler, pc))
+		return true;
 #endif
+#ifdef CONFIG_RETHOOK
+	if (in_trampoline(arch_rethook_trampoline, pc))
+		return true;
+#endif
+	return false;
 }
 
 /*
@@ -119,8 +155,8 @@ static bool in_rethook_trampoline(unsigned long pc)
  *  - does not pass through the hook of a function that is being switched: the
  *    address that the handler has chosen lies in saved registers, which no
  *    unwinder looks at;
- *  - does not pass through the trampoline of a kretprobe, where the same holds
- *    for the real return address.
+ *  - does not pass through the trampoline of a kretprobe or of the function
+ *    graph tracer, where the same holds for the real return address.
  */
 static bool is_leftover(struct kpatch_scan *scan, struct task_struct *task,
 			enum kpatch_reason *reason)
@@ -137,7 +173,7 @@ static bool is_leftover(struct kpatch_scan *scan, struct task_struct *task,
 		if (kpatch_ranges_find(&scan->text, pc))
 			return false;
 		if (kpatch_ranges_find(&scan->slots, pc) ||
-		    in_rethook_trampoline(pc) ||
+		    in_return_trampoline(pc) ||
 		    !(core_kernel_text(pc) || is_module_text_address(pc))) {
 			*reason = KPATCH_TRAMPOLINE;
 			return false;
@@ -180,8 +216,13 @@ static void scan_task(struct kpatch_scan *scan, struct task_struct *task,
 {
 	unsigned long sp, top, addr;
 
-	if (check_kept(scan, task) || !try_get_task_stack(task))
+	/* A zombie has no stack, and nothing that it kept will be used. */
+	if (!try_get_task_stack(task))
 		return;
+	if (check_kept(scan, task)) {
+		put_task_stack(task);
+		return;
+	}
 	sp = arch_kpatch_saved_sp(task);
 	top = arch_kpatch_stack_top(task);
 	if (!stack_bounds_ok(task, sp, top)) {
@@ -275,6 +316,7 @@ void kpatch_scan_others(struct kpatch_scan *scan)
 	struct task_struct *group, *task;
 
 	for_each_process_thread(group, task) {
+		touch_nmi_watchdog();
 		if (task_curr(task))
 			continue;
 		scan_task(scan, task, task_is_running(task) ?

@@ -57,12 +57,15 @@ struct kpatch_blocker {
 /**
  * struct kpatch_report - all tasks that stood in the way of one attempt
  * @total: how many they are; more than fit in @blocker are only counted
- * @writer_inside: the task that asked for the change is one of them
+ * @hopeless: one of them is the task that asked for the change, or one that is
+ *	needed to make it: they always will be
+ * @lasting: one of them may stay for long, and is not just on its way
  * @blocker: the first ones
  */
 struct kpatch_report {
 	atomic_t total;
-	bool writer_inside;
+	bool hopeless;
+	bool lasting;
 	struct kpatch_blocker blocker[KPATCH_MAX_BLOCKERS];
 };
 

@@ -108,6 +108,7 @@ static ssize_t blockers_show(struct kobject *kobj, struct kobj_attribute *attr,
 	int len = 0;
 
 	mutex_lock(&kpatch_mutex);
+	/* Longest names would not all fit: sysfs_emit_at() stops at a page. */
 	for (i = 0; i < kpatch_report_nr(report); i++) {
 		kpatch_format_blocker(&report->blocker[i], line, sizeof(line));
 		len += sysfs_emit_at(buf, len, "%s\n", line);
@@ -136,7 +137,8 @@ static ssize_t max_stop_ns_show(struct kobject *kobj,
 }
 
 static struct kobj_attribute enabled_attr = __ATTR_RW(enabled);
-static struct kobj_attribute blockers_attr = __ATTR_RO(blockers);
+/* Where tasks of other users are, and where the kernel is, is for root only. */
+static struct kobj_attribute blockers_attr = __ATTR_RO_MODE(blockers, 0400);
 static struct kobj_attribute attempts_attr = __ATTR_RO(attempts);
 static struct kobj_attribute stop_ns_attr = __ATTR_RO(stop_ns);
 static struct kobj_attribute max_stop_ns_attr = __ATTR_RO(max_stop_ns);
@@ -171,7 +173,6 @@ static ssize_t new_addr_show(struct kobject *kobj, struct kobj_attribute *attr,
 }
 
 static struct kobj_attribute live_attr = __ATTR_RO(live);
-/* Addresses of the kernel are for root only. */
 static struct kobj_attribute old_addr_attr = __ATTR_RO_MODE(old_addr, 0400);
 static struct kobj_attribute new_addr_attr = __ATTR_RO_MODE(new_addr, 0400);
 
@@ -245,35 +246,8 @@ static int add_funcs(struct kpatch_dir *dir)
 }
 
 /**
- * kpatch_sysfs_add() - publish a patch
- * @kpmod: the patch, resolved; sets its @dir
- *
- * May be called under kpatch_mutex: files of the patch can be entered from
- * here on, and wait for it there.
- *
- * Return: 0 or an errno with nothing left in sysfs.
- */
-int kpatch_sysfs_add(struct kpatch_module *kpmod)
-{
-	struct kpatch_dir *dir;
-	int ret;
-
-	dir = kzalloc(sizeof(*dir), GFP_KERNEL);
-	if (!dir)
-		return -ENOMEM;
-	dir->kpmod = kpmod;
-	INIT_LIST_HEAD(&dir->funcs);
-	ret = kobject_init_and_add(&dir->kobj, &patch_ktype, kpatch_root, "%s",
-				   kpmod->mod->name);
-	if (!ret)
-		ret = add_funcs(dir);
-	kpmod->dir = dir;
-	return ret;
-}
-
-/**
  * kpatch_sysfs_del() - withdraw a patch
- * @dir: its directory, as kpatch_sysfs_add() left it, %NULL if that never ran
+ * @dir: its directory, %NULL if there is none
  *
  * Waits until nobody is in a file of the directory. Not under kpatch_mutex:
  * whoever is in there may wait for that.
@@ -294,6 +268,40 @@ void kpatch_sysfs_del(struct kpatch_dir *dir)
 	}
 	kobject_del(&dir->kobj);
 	kobject_put(&dir->kobj);
+}
+
+/**
+ * kpatch_sysfs_add() - publish a patch
+ * @kpmod: the patch, resolved; sets its @dir
+ *
+ * Files of the patch can be entered from here on. Not under kpatch_mutex: to
+ * give up half way means to wait for whoever is in one of them.
+ *
+ * Return: 0 or an errno with nothing left in sysfs.
+ */
+int kpatch_sysfs_add(struct kpatch_module *kpmod)
+{
+	struct kpatch_dir *dir;
+	int ret;
+
+	dir = kzalloc(sizeof(*dir), GFP_KERNEL);
+	if (!dir)
+		return -ENOMEM;
+	dir->kpmod = kpmod;
+	INIT_LIST_HEAD(&dir->funcs);
+	ret = kobject_init_and_add(&dir->kobj, &patch_ktype, kpatch_root, "%s",
+				   kpmod->mod->name);
+	if (ret) {
+		kobject_put(&dir->kobj);
+		return ret;
+	}
+	ret = add_funcs(dir);
+	if (ret) {
+		kpatch_sysfs_del(dir);
+		return ret;
+	}
+	kpmod->dir = dir;
+	return 0;
 }
 
 /**

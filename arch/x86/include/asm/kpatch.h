@@ -5,6 +5,7 @@
 #ifndef _ASM_X86_KPATCH_H
 #define _ASM_X86_KPATCH_H
 
+#include <linux/pgtable.h>
 #include <linux/sched.h>
 #include <asm/processor.h>
 
@@ -25,6 +26,12 @@ static inline unsigned long arch_kpatch_saved_sp(struct task_struct *task)
 static inline unsigned long arch_kpatch_stack_top(struct task_struct *task)
 {
 	return (unsigned long)task_pt_regs(task);
+}
+
+/* May code be here that was generated at run time: probes, BPF? */
+static inline bool arch_kpatch_generated(unsigned long addr)
+{
+	return addr >= MODULES_VADDR && addr < MODULES_END;
 }
 
 #endif /* _ASM_X86_KPATCH_H */

@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# The front of harness/: what to do with the kernel files of this repository.
+#
+#   BASE=6.12|7.3   the kernel to use, fetched if need be
+#   KSRC=PATH       use this tree or tarball instead
+#   ACCEL=tcg|kvm   what QEMU runs on
+#   CPUS=N          virtual CPUs of the guest
+#   TESTS="..."     for selftests: only these, e.g. test-busy.sh
+
+export BASE KSRC ACCEL CPUS JOBS
+
+.PHONY: help setup demo test build shell selftests series check-series static clean
+
+help:
+	@echo 'make demo          set up, build, boot, and show a patch at work'
+	@echo 'make test          set up, build, and run all tests'
+	@echo 'make build         build the kernel and the modules'
+	@echo 'make shell         a shell in the guest; "exit" ends it'
+	@echo 'make selftests     the kselftests in the guest, or TESTS="..."'
+	@echo 'make static        checkpatch, sparse, kernel-doc, layers, ...'
+	@echo 'make series        write series/ anew'
+	@echo 'make check-series  verify series/: git am, checkpatch, each prefix builds'
+	@echo 'make clean         remove build/'
+
+setup:
+	@harness/setup.sh
+
+build: setup
+	@harness/build.sh
+
+demo: build
+	@harness/demo.sh
+
+shell: build
+	@harness/boot.sh shell
+
+selftests: build
+	@harness/selftests.sh $(TESTS)
+
+test: setup
+	@harness/test.sh
+
+static: build
+	@harness/static.sh
+
+series: setup
+	@harness/series.sh
+
+check-series: setup
+	@harness/check-series.sh
+
+clean:
+	rm -rf build

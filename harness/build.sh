@@ -1,0 +1,37 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# build.sh: get the kernel tree, put the payload in, configure and build it. Does
+# no more than what has changed since the last time.
+
+. "$(dirname "$0")/lib.sh"
+
+"$top/harness/tree.sh"
+"$top/harness/overlay.sh" "$src"
+mkdir -p "$obj"
+
+fragments=("$top/harness/guest.config")
+[ -n "$KSRC" ] || fragments+=("$top/harness/guest-$BASE.config")
+fragments+=("$top/Kconfig.fragment")
+
+# A fragment that changed, or a Kconfig that did, needs a new configuration.
+stamp=$work/config.stamp
+cat "${fragments[@]}" "$src/kernel/kpatch/Kconfig" > "$stamp.new"
+if ! cmp -s "$stamp.new" "$stamp" || [ ! -e "$obj/.config" ]; then
+	say "configuring $(basename "$work")"
+	(cd "$src" && scripts/kconfig/merge_config.sh -n -O "$obj" "${fragments[@]}") \
+		> "$work/config.log" 2>&1 || { tail -n 20 "$work/config.log"; die "no configuration"; }
+	if grep -A2 'Value requested for' "$work/config.log"; then
+		die "the kernel does not take all options, see $work/config.log"
+	fi
+	mv "$stamp.new" "$stamp"
+fi
+
+say "building $(basename "$work"), the log is $work/build.log"
+start=$SECONDS
+make -C "$src" O="$obj" -j"$JOBS" bzImage modules > "$work/build.log" 2>&1 ||
+	{ grep -E -A5 'error|Error' "$work/build.log" | tail -n 40; die "the kernel does not build"; }
+if grep -E 'kpatch.*warning:|warning:.*kpatch' "$work/build.log"; then
+	die "our files do not build cleanly"
+fi
+say "built in $((SECONDS - start)) s"

@@ -1,0 +1,256 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# check-series.sh [quick|full]: is series/ what a maintainer could take?
+#
+#  - It is what series.sh makes of the payload and the hunks, byte for byte.
+# And on pristine trees of each of BASES, or on that of KSRC:
+#  - it applies with plain git am;
+#  - that gives the payload, the hunks, and nothing else;
+#  - checkpatch.pl --strict of that tree reports nothing, for each patch;
+#  - full only: each prefix builds, with CONFIG_KPATCH=y and =n, without a
+#    warning, W=1 for our own files.
+#
+# A base that cannot be had is skipped, 6.12 excepted. The trees that are built
+# are kept in build/<base>/check. Prints TAP, fails if a check fails.
+
+. "$(dirname "$0")/lib.sh"
+
+mode=${1:-full}
+case $mode in quick | full) ;; *) die "usage: check-series.sh [quick|full]" ;; esac
+
+series=$top/series
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+log=$scratch/log
+count=0
+failures=0
+
+not_ok() {
+	count=$((count + 1))
+	failures=$((failures + 1))
+	echo "not ok $count - $1"
+	tail -n 200 "$log" | sed 's/^/# /'
+}
+
+# check TEXT COMMAND...: in a subshell, where set -e works as it should.
+check() {
+	local text=$1 status start=$SECONDS
+	shift
+	set +e
+	(set -e; "$@") > "$log" 2>&1 </dev/null
+	status=$?
+	set -e
+	text="$text ($((SECONDS - start)) s)"
+	if [ "$status" -eq 0 ]; then
+		count=$((count + 1))
+		echo "ok $count - $text"
+	else
+		not_ok "$text"
+		return 1
+	fi
+}
+
+skip() {
+	count=$((count + 1))
+	echo "ok $count - $1 # SKIP $2"
+}
+
+patches() { find "$series" -name '[0-9]*.patch' ! -name '0000-*' | LC_ALL=C sort; }
+touched() { hooks | sed -n 's|^+++ b/||p' | LC_ALL=C sort -u; }
+
+# Signed by whoever signed the series: here there may be no identity at all.
+regenerate() {
+	local from
+
+	[ -e "$series" ] || die "there is no series/; run make series"
+	from=$(cat "$series"/0000-* | sed -n '/^From: /,/>$/p' | tr -d '\n')
+	SERIES_NAME=$(sed 's/^From: *//; s/ *<.*//' <<< "$from") \
+		SERIES_EMAIL=$(sed 's/.*<//; s/>.*//' <<< "$from") \
+		"$top/harness/series.sh" "$scratch/series"
+	diff -r "$series" "$scratch/series" ||
+		die "series/ is out of date; run make series"
+}
+
+# The repository that the series is applied to has its own data outside of the
+# tree, or else the kernel would take commits of it for its version.
+in_check() {
+	GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_NOSYSTEM=1 \
+		git -C "$tree" --git-dir="$work/check/git" --work-tree="$tree" \
+		-c user.name=check -c user.email=check -c core.autocrlf=false "$@"
+}
+
+set_origin() { origin=$(BASE=$BASE KSRC=$KSRC "$top/harness/tree.sh" origin 2>"$scratch/reason"); }
+
+# A pristine tree, and a repository of those of its files that the series
+# changes. Made anew if the tarball is another one.
+make_tree() {
+	local id
+
+	id="$origin $(stat -c '%s %Y' "$origin")"
+	if [ "$(cat "$work/check/origin" 2>/dev/null)" != "$id" ]; then
+		rm -rf "$work/check"
+		mkdir -p "$work/check"
+		"$top/harness/tree.sh" pristine "$tree"
+		git --git-dir="$work/check/git" init -q --bare
+		echo "$id" > "$work/check/origin"
+	fi
+	in_check am --quit 2>/dev/null || :
+	if in_check rev-parse -q --verify base >/dev/null; then
+		in_check checkout -q -f --detach base
+	fi
+	# Which files the hunks touch may have changed since the last time.
+	in_check rm -r -q --cached --ignore-unmatch .
+	touched | in_check add -f --pathspec-from-file=-
+	in_check commit -q --allow-empty -m base
+	in_check branch -f base HEAD
+}
+
+apply_series() {
+	patches | xargs git --git-dir="$work/check/git" --work-tree="$tree" -C "$tree" \
+		-c user.name=check -c user.email=check am -q
+	in_check branch -f series HEAD
+}
+
+# The tree that the harness builds, as far as it differs from a pristine one.
+make_overlay() {
+	mkdir "$scratch/overlay"
+	in_check archive base | tar -x -C "$scratch/overlay"
+	"$top/harness/overlay.sh" "$scratch/overlay"
+	rm -r "$scratch/overlay/.kpatch-overlay"
+}
+
+compare() {
+	rm -rf "$scratch/overlay" "$scratch/applied"
+	make_overlay
+	mkdir "$scratch/applied"
+	in_check archive series | tar -x -C "$scratch/applied"
+	diff -r "$scratch/applied" "$scratch/overlay"
+	diff <(cd "$scratch/applied" && find . -type f -perm -u+x | LC_ALL=C sort) \
+		<(cd "$scratch/overlay" && find . -type f -perm -u+x | LC_ALL=C sort)
+	payload | while read -r file; do cmp "$top/$file" "$tree/$file"; done
+	in_check diff --name-only base series | LC_ALL=C sort |
+		diff - <({ payload; touched; } | LC_ALL=C sort -u)
+	[ -z "$(in_check status --porcelain -uno)" ]
+}
+
+# What checkpatch says about a patch depends on the tree that it is run in. No
+# type of report is switched off.
+checkpatch() {
+	local clean='^total: 0 errors, 0 warnings, 0 checks, ' count
+
+	cd "$tree"
+	: > "$scratch/reports"
+	find "$series" -name '*.patch' -print0 |
+		xargs -0 -P "$JOBS" -n 1 scripts/checkpatch.pl --strict --terse --show-types \
+		>> "$scratch/reports" 2>&1 || :
+	grep -v "$clean" "$scratch/reports" | sed "s|^$series/||" || :
+	# One line for each, and each of them clean.
+	count=$(find "$series" -name '*.patch' | wc -l)
+	[ "$(grep -c "$clean" "$scratch/reports")" -eq "$count" ]
+	[ "$(wc -l < "$scratch/reports")" -eq "$count" ]
+}
+
+# Configure OBJ for the tests' guest, as build.sh does, with kpatch or without.
+configure() {
+	local obj=$1 with=$2 fragments=("$top/harness/guest.config")
+
+	[ -n "$KSRC" ] || fragments+=("$top/harness/guest-$BASE.config")
+	echo "# CONFIG_KPATCH is not set" > "$scratch/n.config"
+	echo "CONFIG_KPATCH=y" > "$scratch/y.config"
+	fragments+=("$top/Kconfig.fragment" "$scratch/$with.config")
+	mkdir -p "$obj"
+	(cd "$tree" && scripts/kconfig/merge_config.sh -n -O "$obj" "${fragments[@]}") \
+		> "$scratch/config.log" 2>&1 || { cat "$scratch/config.log"; return 1; }
+}
+
+build() {
+	local obj=$1
+	shift
+	make -C "$tree" O="$obj" -j"$JOBS" "$@" > "$scratch/build.log" 2>&1 ||
+		{ grep -v '^  [A-Z]' "$scratch/build.log" | tail -n 40; return 1; }
+	! grep -i -B2 -A6 'warning' "$scratch/build.log"
+}
+
+# Our own directories among those of the tree that a prefix has to build.
+own_dirs() {
+	local dir
+
+	for dir in kernel/kpatch samples/kpatch; do
+		[ ! -e "$tree/$dir/Makefile" ] || echo "$dir/"
+	done
+}
+
+# Build the prefix that ends with COMMIT. Where kpatch is on the kernel is linked
+# as well, so a symbol that comes with a later patch is noticed. W=1 has an
+# object directory of its own: switching it on and off would rebuild too much.
+build_prefix() {
+	local commit=$1 with=$2 dirs
+
+	in_check checkout -q -f --detach "$commit"
+	if [ ! -e "$scratch/configured.$with" ] ||
+	   in_check diff --name-only "$commit~" "$commit" | grep -q Kconfig; then
+		configure "$work/check/obj" "$with"
+		[ "$with" = n ] || configure "$work/check/obj-w1" y
+		touch "$scratch/configured.$with"
+	fi
+	if [ "$with" = y ]; then
+		grep -qx CONFIG_KPATCH=y "$work/check/obj/.config" ||
+			die "CONFIG_KPATCH=y did not survive in .config"
+		readarray -t dirs < <(own_dirs)
+		build "$work/check/obj-w1" W=1 "${dirs[@]}"
+	else
+		! grep -x CONFIG_KPATCH=y "$work/check/obj/.config" || return 1
+	fi
+	build "$work/check/obj" vmlinux
+}
+
+# Whether kpatch can be switched on at all, after a patch.
+can_enable() { in_check grep -q 'select HAVE_KPATCH' "$1" -- 'arch/*/Kconfig'; }
+
+build_prefixes() {
+	local with=$1 commit subject i=0
+
+	rm -f "$scratch"/configured.*
+	while read -r commit subject; do
+		i=$((i + 1))
+		if [ "$with" = y ] && ! can_enable "$commit"; then
+			continue
+		fi
+		check "$BASE: patches 1-$i build with CONFIG_KPATCH=$with, $subject" \
+			build_prefix "$commit" "$with" || break
+	done < <(in_check log --reverse --format='%h %s' base..series)
+}
+
+check_base() {
+	tree=$work/check/linux
+	if ! set_origin; then
+		cp "$scratch/reason" "$log"
+		if [ "$BASE" = 6.12 ]; then
+			not_ok "$BASE: there is a pristine tree"
+		else
+			skip "$BASE" "$(sed -n 's|^SKIP: ||p' "$scratch/reason")"
+		fi
+		return
+	fi
+	check "$BASE: there is a pristine tree, $(basename "$origin")" make_tree || return 0
+	check "$BASE: the series applies with git am" apply_series || return 0
+	check "$BASE: it gives the payload, the hunks, and nothing else" compare || :
+	in_check checkout -q -f --detach base
+	check "$BASE: checkpatch --strict reports nothing" checkpatch || :
+	if [ "$mode" = full ]; then
+		build_prefixes n
+		build_prefixes y
+	fi
+	in_check checkout -q -f --detach base
+}
+
+check "series/ is what the payload and the hunks make" regenerate || :
+bases=${BASES:-6.12 7.3}
+[ -z "$KSRC" ] || bases=$BASE
+for BASE in $bases; do
+	. "$(dirname "$0")/lib.sh"	# says where things are, for this base
+	check_base
+done
+echo "1..$count"
+[ "$failures" -eq 0 ]

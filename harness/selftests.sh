@@ -1,0 +1,35 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# selftests.sh [TEST...]: build and install the kselftests of kpatch the way the
+# kernel does it, run them in the guest with run_kselftest.sh, all of them or
+# those named (test-basic.sh ...), and print each result by name.
+
+. "$(dirname "$0")/lib.sh"
+
+inst=$work/kselftest
+
+say "kselftests for $(make -s -C "$src" O="$obj" kernelrelease)"
+make -s -C "$src/tools/kpatch" > "$work/tool.log" 2>&1 ||
+	{ tail -n 30 "$work/tool.log"; die "tools/kpatch does not build"; }
+rm -rf "$inst"
+make -s -C "$src/tools/testing/selftests" TARGETS=kpatch KDIR="$obj" \
+	INSTALL_PATH="$inst" install > "$work/selftests.log" 2>&1 ||
+	{ tail -n 30 "$work/selftests.log"; die "the selftests do not build"; }
+if grep -E 'warning:|error:' "$work/selftests.log"; then
+	die "the selftests do not build cleanly, see $work/selftests.log"
+fi
+
+run=("$inst/run_kselftest.sh")
+for t in "$@"; do
+	run+=(-t "kpatch:$t")
+done
+
+status=0
+KPATCH_TEST_ROUNDS=${KPATCH_TEST_ROUNDS:-5}
+"$top/harness/boot.sh" selftests \
+	"export KPATCH=$src/tools/kpatch/kpatch KPATCH_TEST_ROUNDS=$KPATCH_TEST_ROUNDS; ${run[*]} > /run/out/ktap.raw 2>&1; tr -d '\\r' < /run/out/ktap.raw > /run/out/ktap" ||
+	status=$?
+out=$work/out/selftests
+"$top/harness/results.sh" "$out/ktap" "$(basename "$work")" || status=1
+exit "$status"

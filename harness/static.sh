@@ -1,0 +1,131 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# static.sh: what can be said of the files without running them. Uses the tree and
+# the objects that build.sh has made for BASE. One line for each check.
+
+. "$(dirname "$0")/lib.sh"
+
+label=$(basename "$work")
+pass=0 fail=0 skip=0
+kernel_dirs=(kernel/kpatch samples/kpatch)
+mkdir -p "$work"
+log=$work/static.log
+
+# try NAME COMMAND...: COMMAND succeeds; what it prints is shown if not
+try() {
+	local name=$1
+	shift
+	if "$@" > "$log" 2>&1; then
+		echo "PASS $label static: $name"
+		pass=$((pass + 1))
+	else
+		echo "FAIL $label static: $name"
+		head -n 40 "$log"
+		fail=$((fail + 1))
+	fi
+}
+
+skipped() {
+	echo "SKIP $label static: $1: $2"
+	skip=$((skip + 1))
+}
+
+# Compile our files again with what W=1 and C=2 add; any word about them fails.
+compile() {
+	local dir
+	for dir in "${kernel_dirs[@]}"; do
+		find "$obj/$dir" -name '*.o' -delete
+		make -C "$src" O="$obj" "$@" "$dir/" || return 1
+	done > "$work/compile.log" 2>&1
+	! grep -E 'warning:|error:' "$work/compile.log"
+}
+
+sparse_works() {
+	make -C "$src" O="$obj" C=2 kernel/kpatch/ > "$work/sparse.log" 2>&1 || return 1
+	! grep -E 'sparse is not available|warning:|error:' "$work/sparse.log" &&
+		[ "$(grep -c '^  CHECK' "$work/sparse.log")" -ge "$(find "$top/kernel/kpatch" -name '*.c' | wc -l)" ]
+}
+
+kernel_doc() {
+	local files=("$top/include/linux/kpatch.h" "$top"/kernel/kpatch/*.[ch])
+	"$src/scripts/kernel-doc" -none -Wall -Werror "${files[@]}"
+}
+
+checkpatch() {
+	local f
+	cd "$src"
+	payload | grep -v -e '\.gitignore$' | while read -r f; do
+		./scripts/checkpatch.pl --strict --no-summary --terse -f "$f"
+	done | grep . && return 1
+	return 0
+}
+
+# Every line of a binary relation "file uses file" that tsort cannot order.
+layers() {
+	local dir=$obj/kernel/kpatch f sym
+	declare -A home=()
+	for f in "$dir"/*.o; do
+		case $f in */built-in.o) continue ;; esac
+		while read -r sym; do
+			home[$sym]=$(basename "$f")
+		done < <(nm "$f" | awk '$2 == "T" { print $3 }')
+	done
+	for f in "$dir"/*.o; do
+		while read -r sym; do
+			[ -z "${home[$sym]:-}" ] || echo "$(basename "$f") ${home[$sym]}"
+		done < <(nm "$f" | awk '$1 == "U" { print $2 }')
+	done | sort -u | tsort
+}
+
+# The handler may call nothing that can be traced, or that a sanitizer adds: the
+# only functions that it reaches are those that enter and leave preemption, and
+# what the compiler puts where a return goes.
+handler_is_closed() {
+	local o=$obj/kernel/kpatch/handler.o
+	objdump -dr --disassemble=kpatch_ftrace_handler "$o" |
+		awk '/R_X86_64_(PLT32|PC32)/ { sub(/[-+]0x.*/, "", $NF); print $NF }' |
+		grep -v -x -e kpatch_table -e kpatch_txn -e '\.bss' -e '\.data' \
+			-e __x86_return_thunk -e __preempt_count -e pcpu_hot -e '\.text' \
+			-e preempt_schedule_notrace_thunk -e __SCT__preempt_schedule_notrace &&
+		return 1
+	! objdump -dr --disassemble=kpatch_ftrace_handler "$o" | grep -q __fentry__
+}
+
+no_bug() {
+	! grep -nE '\bBUG(_ON)?\(' -r "$top/kernel/kpatch" "$top/include/linux/kpatch.h"
+}
+
+scripts() {
+	cd "$top"
+	shellcheck harness/*.sh .ci/run tools/testing/selftests/kpatch/*.sh \
+		tools/kpatch/tests/*.t tools/kpatch/tests/*.sh
+}
+
+tool() {
+	make -s -C "$src/tools/kpatch" clean all check
+}
+
+no_versions() {
+	! grep -rn LINUX_VERSION "$top/kernel" "$top/include" "$top/arch" "$top/samples"
+}
+
+try "W=1 is silent" compile W=1
+try "no cycle among the files" layers
+try "the handler calls nothing that can be traced" handler_is_closed
+try "checkpatch --strict is silent" checkpatch
+try "kernel-doc is silent" kernel_doc
+if [ "$BASE" = 6.12 ] && [ -z "$KSRC" ]; then
+	try "sparse is silent" sparse_works
+	try "no BUG()" no_bug
+	try "no version of Linux is asked for" no_versions
+	try "shellcheck is silent" scripts
+	try "the kpatch command passes its own tests" tool
+elif sparse_works > "$log" 2>&1; then
+	try "sparse is silent" sparse_works
+else
+	skipped "sparse is silent" "this kernel wants a newer sparse than is installed"
+fi
+
+echo "$pass $fail $skip" >> "$top/build/results"
+[ "$fail" -eq 0 ]

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What the kernel means by an errno.
+ */
+#ifndef _KPATCH_EXPLAIN_H
+#define _KPATCH_EXPLAIN_H
+
+/* What was asked of the kernel. */
+enum action {
+	ACTION_LOAD = 1,
+	ACTION_ENABLE = 2,
+	ACTION_DISABLE = 4,
+	ACTION_REMOVE = 8,
+};
+
+void explain_error(enum action action, const char *patch, int err);
+
+#endif /* _KPATCH_EXPLAIN_H */

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Output that more than one subcommand has.
+ */
+#ifndef _KPATCH_SHOW_H
+#define _KPATCH_SHOW_H
+
+struct names;
+
+void show_functions(const char *patch, const struct names *functions);
+
+#endif /* _KPATCH_SHOW_H */

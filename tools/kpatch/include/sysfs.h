@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What the kernel tells about patches, and how it is told to switch them.
+ */
+#ifndef _KPATCH_SYSFS_H
+#define _KPATCH_SYSFS_H
+
+#include <stdbool.h>
+
+struct names;
+
+/* Room for all of a file. */
+#define SYSFS_TEXT_LEN	4097
+
+/* What the stops of the machine cost so far. */
+struct sysfs_stats {
+	char attempts[24];
+	char stop_ns[24];
+	char max_stop_ns[24];
+};
+
+bool sysfs_available(void);
+int sysfs_patches(struct names *names);
+bool sysfs_has(const char *patch);
+bool sysfs_find(const char *patch);
+int sysfs_is_enabled(const char *patch);
+int sysfs_set_enabled(const char *patch, bool on);
+int sysfs_functions(const char *patch, struct names *names);
+int sysfs_is_live(const char *patch, const char *function);
+bool sysfs_is_covered(const char *patch);
+int sysfs_blockers(const char *patch, char *text);
+int sysfs_stats(const char *patch, struct sysfs_stats *stats);
+
+#endif /* _KPATCH_SYSFS_H */

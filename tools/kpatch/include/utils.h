@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What all other files need.
+ */
+#ifndef _KPATCH_UTILS_H
+#define _KPATCH_UTILS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#define ARRAY_SIZE(array)	(sizeof(array) / sizeof((array)[0]))
+#define __printf(a, b)		__attribute__( \
+					(format(printf, a, b)))
+
+#define EXIT_USAGE	2
+
+/* Longer than the name of any module, with ".ko.zst" and the final 0. */
+#define NAME_LEN	128
+
+/* A set of strings. */
+struct names {
+	char **name;
+	unsigned int nr;
+};
+
+/* How much longer to repeat something that may work a moment later. */
+struct patience {
+	long long deadline;
+	unsigned int wait;
+};
+
+__printf(1, 2)
+void print_err(const char *fmt, ...);
+
+int names_add(struct names *names, const char *name);
+void names_sort(struct names *names);
+void names_free(struct names *names);
+
+bool strip_ko(char *file);
+bool is_path(const char *arg);
+int arg_to_name(const char *arg, char *name);
+
+void patience_start(struct patience *patience, unsigned int seconds);
+bool patience_wait(struct patience *patience);
+
+#endif /* _KPATCH_UTILS_H */

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * kpatch enable: enable patches whose modules are loaded.
+ */
+#include <stdlib.h>
+
+#include "cmd.h"
+#include "module.h"
+#include "options.h"
+#include "switch.h"
+#include "sysfs.h"
+#include "utils.h"
+
+static const char usage[] =
+	"Usage: kpatch enable [-v] [-t SECONDS] NAME...\n"
+	"\n"
+	"Enable patches that are loaded, in the order given: the last one is the\n"
+	"newest then. NAME is a module or its file.\n"
+	"\n"
+	"  -t, --timeout SECONDS  how long to wait for tasks that stay inside of\n"
+	"                         their functions (default: 15)\n"
+	"  -v, --verbose          tell what was done\n"
+	"  -h, --help             show this help\n";
+
+static const struct syntax syntax = {
+	.usage = usage,
+	.options = "tv",
+	.min_args = 1,
+	.max_args = -1,
+};
+
+static int enable_all(const struct names *names, const struct options *opts)
+{
+	int status = EXIT_SUCCESS;
+	unsigned int i;
+
+	for (i = 0; i < names->nr; i++) {
+		if (!sysfs_find(names->name[i]) ||
+		    switch_enable(names->name[i], opts->timeout, opts->verbose))
+			status = EXIT_FAILURE;
+	}
+	return status;
+}
+
+int cmd_enable(int argc, char **argv)
+{
+	struct names names = { 0 };
+	int status = EXIT_FAILURE;
+	struct options opts;
+
+	if (!options_parse(argc, argv, &syntax, &opts))
+		return opts.status;
+	if (sysfs_available() &&
+	    module_names(opts.args, opts.nr_args, &names))
+		status = enable_all(&names, &opts);
+	names_free(&names);
+	return status;
+}

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * kpatch info: all that there is to know about a patch.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cmd.h"
+#include "module.h"
+#include "options.h"
+#include "show.h"
+#include "sysfs.h"
+#include "utils.h"
+
+static const char usage[] =
+	"Usage: kpatch info NAME...\n"
+	"\n"
+	"Show a patch: whether it is enabled; how often the machine was stopped\n"
+	"to switch it, and how long the last and the longest stop took; its\n"
+	"functions, and whether they are live, that is, called; and who stood in\n"
+	"the way of the last attempt to switch it. NAME is a module or its file.\n"
+	"\n"
+	"  -h, --help  show this help\n";
+
+static const struct syntax syntax = {
+	.usage = usage,
+	.options = "",
+	.min_args = 1,
+	.max_args = -1,
+};
+
+struct info {
+	int enabled;
+	struct sysfs_stats stats;
+	struct names functions;
+	char blockers[SYSFS_TEXT_LEN];
+};
+
+/* Read all before printing any: the patch may be gone half way. */
+static int read_info(const char *patch, struct info *info)
+{
+	int ret;
+
+	info->enabled = sysfs_is_enabled(patch);
+	ret = info->enabled < 0 ? info->enabled : 0;
+	if (!ret)
+		ret = sysfs_stats(patch, &info->stats);
+	if (!ret)
+		ret = sysfs_functions(patch, &info->functions);
+	if (!ret)
+		ret = sysfs_blockers(patch, info->blockers);
+	return ret < 0 ? ret : 0;
+}
+
+static void print_blockers(char *text)
+{
+	char *line;
+
+	if (!*text) {
+		puts("blockers:    none");
+		return;
+	}
+	puts("blockers:");
+	while ((line = strsep(&text, "\n")))
+		printf("  %s\n", line);
+}
+
+static void print_info(const char *patch, struct info *info)
+{
+	printf("name:        %s\n", patch);
+	printf("enabled:     %s\n", info->enabled ? "yes" : "no");
+	printf("attempts:    %s\n", info->stats.attempts);
+	printf("stop_ns:     %s\n", info->stats.stop_ns);
+	printf("max_stop_ns: %s\n", info->stats.max_stop_ns);
+	printf("functions:   %u\n", info->functions.nr);
+	show_functions(patch, &info->functions);
+	print_blockers(info->blockers);
+}
+
+static int show(const char *patch)
+{
+	struct info info = { 0 };
+	int ret;
+
+	if (!sysfs_find(patch))
+		return EXIT_FAILURE;
+	ret = read_info(patch, &info);
+	if (ret)
+		print_err("cannot read '%s': %s", patch, strerror(-ret));
+	else
+		print_info(patch, &info);
+	names_free(&info.functions);
+	return ret ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+static int show_all(const struct names *names)
+{
+	int status = EXIT_SUCCESS;
+	unsigned int i;
+
+	for (i = 0; i < names->nr; i++) {
+		if (i)
+			putchar('\n');
+		if (show(names->name[i]))
+			status = EXIT_FAILURE;
+	}
+	return status;
+}
+
+int cmd_info(int argc, char **argv)
+{
+	struct names names = { 0 };
+	int status = EXIT_FAILURE;
+	struct options opts;
+
+	if (!options_parse(argc, argv, &syntax, &opts))
+		return opts.status;
+	if (sysfs_available() &&
+	    module_names(opts.args, opts.nr_args, &names))
+		status = show_all(&names);
+	names_free(&names);
+	return status;
+}

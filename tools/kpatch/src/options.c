@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Options are the same for all subcommands; which of them one takes is its own
+ * business.
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "options.h"
+#include "utils.h"
+
+#define MAX_TIMEOUT	86400
+
+static const struct option all_options[] = {
+	{ "all", no_argument, NULL, 'a' },
+	{ "timeout", required_argument, NULL, 't' },
+	{ "verbose", no_argument, NULL, 'v' },
+};
+
+#define NR_OPTIONS	ARRAY_SIZE(all_options)
+
+/**
+ * usage_error() - tell what is wrong with the command line
+ * @cmd: the subcommand, %NULL for none
+ * @what: what is wrong
+ * @which: with which word, %NULL for none
+ *
+ * Return: what to exit with.
+ */
+int usage_error(const char *cmd, const char *what, const char *which)
+{
+	const char *help = cmd ? "help " : "--help";
+	const char *topic = cmd ? cmd : "";
+
+	if (which)
+		print_err("%s '%s'; see 'kpatch %s%s'", what, which, help, topic);
+	else
+		print_err("%s; see 'kpatch %s%s'", what, help, topic);
+	return EXIT_USAGE;
+}
+
+/* Only --all has no short form: it should not be typed by accident. */
+static void select_options(const char *letters, struct option *longs,
+			   char *shorts)
+{
+	const struct option *option;
+	size_t i;
+
+	shorts += sprintf(shorts, ":h");
+	*longs++ = (struct option){ "help", no_argument, NULL, 'h' };
+	for (i = 0; i < NR_OPTIONS; i++) {
+		option = &all_options[i];
+		if (!strchr(letters, option->val))
+			continue;
+		*longs++ = *option;
+		if (option->val != 'a')
+			shorts += sprintf(shorts, "%c%s", option->val,
+					  option->has_arg ? ":" : "");
+	}
+	memset(longs, 0, sizeof(*longs));
+}
+
+static bool parse_timeout(const char *arg, unsigned int *timeout)
+{
+	unsigned long value;
+	char *end;
+
+	errno = 0;
+	value = strtoul(arg, &end, 10);
+	if (errno || *arg < '0' || *arg > '9' || *end || value > MAX_TIMEOUT)
+		return false;
+	*timeout = value;
+	return true;
+}
+
+/*
+ * A letter that getopt does not know is in optopt, and the word may have more
+ * of them to come. A long option that it does not know, or that has a value it
+ * should not have, is the word that it has just left behind.
+ */
+static int wrong_option(char **argv, const char *letters)
+{
+	const char letter[] = { '-', optopt, '\0' };
+	bool is_word = !optopt || optopt == 'h' || strchr(letters, optopt);
+
+	return usage_error(argv[0], "wrong option",
+			   is_word ? argv[optind - 1] : letter);
+}
+
+static int handle_option(int c, char **argv, const struct syntax *syntax,
+			 struct options *opts)
+{
+	switch (c) {
+	case 'a':
+		opts->all = true;
+		return -1;
+	case 'v':
+		opts->verbose = true;
+		return -1;
+	case 't':
+		if (parse_timeout(optarg, &opts->timeout))
+			return -1;
+		return usage_error(argv[0], "not a number of seconds:", optarg);
+	case 'h':
+		fputs(syntax->usage, stdout);
+		return EXIT_SUCCESS;
+	case ':':
+		return usage_error(argv[0], "a value is missing after",
+				   argv[optind - 1]);
+	default:
+		return wrong_option(argv, syntax->options);
+	}
+}
+
+static int check_args(const char *cmd, const struct syntax *syntax,
+		      const struct options *opts)
+{
+	if (opts->nr_args < syntax->min_args)
+		return usage_error(cmd, "a name is missing", NULL);
+	if (syntax->max_args >= 0 && opts->nr_args > syntax->max_args)
+		return usage_error(cmd, "too much:",
+				   opts->args[syntax->max_args]);
+	return -1;
+}
+
+/**
+ * options_parse() - parse the command line of a subcommand
+ * @argc: number of words
+ * @argv: the words, of which the first is the name of the subcommand
+ * @syntax: what the subcommand takes
+ * @opts: filled in
+ *
+ * Return: true if the subcommand is to go on. If it is not, because help was
+ * asked for or something is wrong, all has been said and @opts->status is what
+ * to exit with.
+ */
+bool options_parse(int argc, char **argv, const struct syntax *syntax,
+		   struct options *opts)
+{
+	struct option longs[NR_OPTIONS + 2];
+	char shorts[2 * NR_OPTIONS + 3];
+	int c;
+
+	memset(opts, 0, sizeof(*opts));
+	opts->timeout = DEFAULT_TIMEOUT;
+	opts->status = -1;
+	select_options(syntax->options, longs, shorts);
+	opterr = 0;
+	while (opts->status < 0) {
+		c = getopt_long(argc, argv, shorts, longs, NULL);
+		if (c < 0)
+			break;
+		opts->status = handle_option(c, argv, syntax, opts);
+	}
+	opts->args = argv + optind;
+	opts->nr_args = argc - optind;
+	if (opts->status < 0)
+		opts->status = check_args(argv[0], syntax, opts);
+	return opts->status < 0;
+}

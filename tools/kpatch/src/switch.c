@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The kernel gives up on a busy patch after some two seconds. Here it is asked
+ * again for as long as the user cares to wait.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "explain.h"
+#include "module.h"
+#include "options.h"
+#include "switch.h"
+#include "sysfs.h"
+#include "utils.h"
+
+/* A patch to withdraw. */
+struct job {
+	const char *name;
+	enum action action;	/* what was tried last ... */
+	int err;		/* ... and what came of it */
+	bool covered;		/* a newer patch has to go first */
+	bool done;		/* successfully or not */
+};
+
+static bool is_transient(int err)
+{
+	return err == -EBUSY || err == -EAGAIN;
+}
+
+static void print_blockers(const char *name)
+{
+	char text[SYSFS_TEXT_LEN];
+	char *line, *rest = text;
+
+	if (sysfs_blockers(name, text) <= 0)
+		return;
+	print_err("in the way of '%s':", name);
+	while ((line = strsep(&rest, "\n")))
+		print_err("  %s", line);
+}
+
+/**
+ * switch_enable() - enable a loaded patch
+ * @name: the patch
+ * @timeout: how many seconds to repeat it while tasks are in the way
+ * @verbose: tell what was done
+ *
+ * Return: 0 if it is enabled, now or before; or an errno, and then the user has
+ * been told.
+ */
+int switch_enable(const char *name, unsigned int timeout, bool verbose)
+{
+	struct patience patience;
+	int ret;
+
+	patience_start(&patience, timeout);
+	do {
+		ret = sysfs_set_enabled(name, true);
+	} while (is_transient(ret) && patience_wait(&patience));
+
+	if (!ret && verbose)
+		printf("enabled '%s'\n", name);
+	if (ret)
+		explain_error(ACTION_ENABLE, name, ret);
+	if (is_transient(ret))
+		print_blockers(name);
+	return ret;
+}
+
+/* Once, without waiting. */
+static int try_job(struct job *job, bool remove)
+{
+	int ret;
+
+	job->action = ACTION_DISABLE;
+	/* The kernel would say the same, but as an error in its log. */
+	job->covered = sysfs_is_covered(job->name);
+	if (job->covered)
+		return -EBUSY;
+	ret = sysfs_set_enabled(job->name, false);
+	if (!ret && remove) {
+		job->action = ACTION_REMOVE;
+		ret = module_remove(job->name);
+	}
+	/* Whoever else removed it did our job. */
+	return sysfs_has(job->name) ? ret : 0;
+}
+
+static void report_failure(const struct job *job)
+{
+	if (job->covered)
+		print_err("cannot disable '%s': a newer patch has replaced a function of it; disable that first (%d)",
+			  job->name, job->err);
+	else
+		explain_error(job->action, job->name, job->err);
+	if (job->action == ACTION_REMOVE)
+		print_err("'%s' is disabled, but stays loaded", job->name);
+	else if (sysfs_is_enabled(job->name) == 1)
+		print_err("'%s' stays loaded and enabled", job->name);
+	if (job->action == ACTION_DISABLE && !job->covered &&
+	    is_transient(job->err))
+		print_blockers(job->name);
+}
+
+static struct job *make_jobs(const struct names *names)
+{
+	struct job *jobs;
+	unsigned int i;
+
+	jobs = calloc(names->nr, sizeof(*jobs));
+	if (!jobs) {
+		print_err("out of memory");
+		return NULL;
+	}
+	for (i = 0; i < names->nr; i++) {
+		jobs[i].name = names->name[i];
+		jobs[i].done = !sysfs_find(jobs[i].name);
+		if (jobs[i].done)
+			jobs[i].err = -ENOENT;
+	}
+	return jobs;
+}
+
+static void finish(struct job *job, bool remove, bool verbose)
+{
+	job->done = true;
+	if (job->err)
+		report_failure(job);
+	else if (verbose)
+		printf("%s '%s'\n", remove ? "unloaded" : "disabled",
+		       job->name);
+}
+
+/* Try all that are left. How many of them were done? */
+static unsigned int do_round(struct job *jobs, unsigned int nr, bool remove,
+			     bool verbose)
+{
+	unsigned int i, done = 0;
+
+	for (i = 0; i < nr; i++) {
+		if (jobs[i].done)
+			continue;
+		jobs[i].err = try_job(&jobs[i], remove);
+		if (is_transient(jobs[i].err))
+			continue;
+		finish(&jobs[i], remove, verbose);
+		done++;
+	}
+	return done;
+}
+
+/* Is there one that time alone may help? */
+static bool worth_waiting(const struct job *jobs, unsigned int nr)
+{
+	unsigned int i;
+
+	for (i = 0; i < nr; i++) {
+		if (!jobs[i].done && !jobs[i].covered)
+			return true;
+	}
+	return false;
+}
+
+static int give_up(struct job *jobs, unsigned int nr)
+{
+	int status = EXIT_SUCCESS;
+	unsigned int i;
+
+	for (i = 0; i < nr; i++) {
+		if (!jobs[i].done)
+			finish(&jobs[i], false, false);
+		if (jobs[i].err)
+			status = EXIT_FAILURE;
+	}
+	return status;
+}
+
+/**
+ * switch_withdraw() - disable patches
+ * @names: the patches, in any order
+ * @opts: how long to repeat it while tasks are in the way, counted from the last
+ *	patch that could be withdrawn; and whether to tell what was done
+ * @remove: remove their modules as well
+ *
+ * A patch that is below another one has to wait for that, and sysfs does not
+ * tell the order. So go round until there is nothing left that can be done.
+ *
+ * Return: what to exit with. The user has been told of all failures.
+ */
+int switch_withdraw(const struct names *names, const struct options *opts,
+		    bool remove)
+{
+	struct patience patience;
+	struct job *jobs;
+	int status;
+
+	if (!names->nr)
+		return EXIT_SUCCESS;
+	jobs = make_jobs(names);
+	if (!jobs)
+		return EXIT_FAILURE;
+
+	patience_start(&patience, opts->timeout);
+	do {
+		while (do_round(jobs, names->nr, remove, opts->verbose))
+			patience_start(&patience, opts->timeout);
+	} while (worth_waiting(jobs, names->nr) && patience_wait(&patience));
+	status = give_up(jobs, names->nr);
+	free(jobs);
+	return status;
+}

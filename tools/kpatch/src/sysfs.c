@@ -1,0 +1,261 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The only file that knows what /sys/kernel/kpatch looks like:
+ *
+ *   <patch>/enabled
+ *   <patch>/blockers
+ *   <patch>/attempts, stop_ns, max_stop_ns
+ *   <patch>/<object>/<function>,<sympos>/live
+ *
+ * A patch may go away at any moment; all calls then return -ENOENT or -ENODEV.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "sysfs.h"
+#include "utils.h"
+
+static const char *root(void)
+{
+	const char *dir = getenv("KPATCH_SYSFS");
+
+	return dir && *dir ? dir : "/sys/kernel/kpatch";
+}
+
+/* Path of what is below the directory of a patch, in @path[PATH_MAX]. */
+static int make_path(char *path, const char *patch, const char *below)
+{
+	int len;
+
+	len = snprintf(path, PATH_MAX, "%s/%s%s%s", root(), patch,
+		       *below ? "/" : "", below);
+	return len < PATH_MAX ? 0 : -ENAMETOOLONG;
+}
+
+/* Read a file without its last newline. Returns its length or an errno. */
+static int read_file(const char *patch, const char *file, char *buf,
+		     size_t size)
+{
+	char path[PATH_MAX];
+	size_t len = 0;
+	ssize_t got;
+	int fd, ret;
+
+	ret = make_path(path, patch, file);
+	if (ret)
+		return ret;
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	do {
+		got = read(fd, buf + len, size - 1 - len);
+		if (got > 0)
+			len += got;
+	} while (got > 0);
+	ret = got < 0 ? -errno : 0;
+	close(fd);
+	if (len && buf[len - 1] == '\n')
+		len--;
+	buf[len] = '\0';
+	return ret ? ret : (int)len;
+}
+
+/* Returns 0, 1 or an errno. */
+static int read_bool(const char *patch, const char *file)
+{
+	char buf[8];
+	int ret;
+
+	ret = read_file(patch, file, buf, sizeof(buf));
+	if (ret < 0)
+		return ret;
+	if (ret != 1 || (buf[0] != '0' && buf[0] != '1'))
+		return -EINVAL;
+	return buf[0] == '1';
+}
+
+/* Add the directories in @dir to @names, each with @prefix before it. */
+static int list_dirs(const char *dir, const char *prefix, struct names *names)
+{
+	char name[PATH_MAX];
+	struct dirent *entry;
+	struct stat st;
+	int ret = 0;
+	DIR *d;
+
+	d = opendir(dir);
+	if (!d)
+		return -errno;
+	while (!ret && (entry = readdir(d))) {
+		if (entry->d_name[0] == '.' ||
+		    fstatat(dirfd(d), entry->d_name, &st, 0) ||
+		    !S_ISDIR(st.st_mode))
+			continue;
+		snprintf(name, sizeof(name), "%s%s", prefix, entry->d_name);
+		ret = names_add(names, name);
+	}
+	closedir(d);
+	return ret;
+}
+
+/**
+ * sysfs_available() - can this kernel be patched, and we see how?
+ *
+ * Return: true if so. If not the user has been told why.
+ */
+bool sysfs_available(void)
+{
+	DIR *d = opendir(root());
+
+	if (d) {
+		closedir(d);
+		return true;
+	}
+	if (errno == ENOENT)
+		print_err("no %s: this kernel is built without CONFIG_KPATCH, or sysfs is not mounted",
+			  root());
+	else
+		print_err("cannot read %s: %s", root(), strerror(errno));
+	return false;
+}
+
+/* Names of all patches, sorted. The caller frees them, even after an error. */
+int sysfs_patches(struct names *names)
+{
+	int ret;
+
+	ret = list_dirs(root(), "", names);
+	names_sort(names);
+	return ret;
+}
+
+bool sysfs_has(const char *patch)
+{
+	char path[PATH_MAX];
+	struct stat st;
+
+	return !make_path(path, patch, "") && !stat(path, &st);
+}
+
+/* The same for a name that the user gave. If there is none, tell. */
+bool sysfs_find(const char *patch)
+{
+	bool found = sysfs_has(patch);
+
+	if (!found)
+		print_err("no patch '%s' is loaded; see 'kpatch list'", patch);
+	return found;
+}
+
+/* Returns 1 if it is, 0 if it is not, or an errno. */
+int sysfs_is_enabled(const char *patch)
+{
+	return read_bool(patch, "enabled");
+}
+
+/* What this returns is the kernel's verdict: 0, or an errno and no change. */
+int sysfs_set_enabled(const char *patch, bool on)
+{
+	char path[PATH_MAX];
+	int fd, ret;
+
+	ret = make_path(path, patch, "enabled");
+	if (ret)
+		return ret;
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	if (write(fd, on ? "1\n" : "0\n", 2) < 0)
+		ret = -errno;
+	close(fd);
+	return ret;
+}
+
+/*
+ * All functions of a patch as "<object>/<function>,<sympos>", sorted. The
+ * caller frees them, even after an error.
+ */
+int sysfs_functions(const char *patch, struct names *names)
+{
+	struct names objects = { 0 };
+	char prefix[NAME_MAX + 2];
+	char path[PATH_MAX];
+	unsigned int i;
+	int ret;
+
+	ret = make_path(path, patch, "");
+	if (!ret)
+		ret = list_dirs(path, "", &objects);
+	for (i = 0; !ret && i < objects.nr; i++) {
+		snprintf(prefix, sizeof(prefix), "%s/", objects.name[i]);
+		ret = make_path(path, patch, objects.name[i]);
+		if (!ret)
+			ret = list_dirs(path, prefix, names);
+	}
+	names_free(&objects);
+	names_sort(names);
+	return ret;
+}
+
+/* Returns 1 if calls of it reach this patch, 0 if not, or an errno. */
+int sysfs_is_live(const char *patch, const char *function)
+{
+	char file[PATH_MAX];
+	int len;
+
+	len = snprintf(file, sizeof(file), "%s/live", function);
+	if (len >= PATH_MAX)
+		return -ENAMETOOLONG;
+	return read_bool(patch, file);
+}
+
+/*
+ * Has a newer patch replaced a function of this one, which is enabled, again?
+ * A hint: the kernel decides.
+ */
+bool sysfs_is_covered(const char *patch)
+{
+	struct names functions = { 0 };
+	bool covered = false;
+	unsigned int i;
+
+	if (sysfs_is_enabled(patch) != 1)
+		return false;
+	sysfs_functions(patch, &functions);
+	for (i = 0; !covered && i < functions.nr; i++)
+		covered = !sysfs_is_live(patch, functions.name[i]);
+	names_free(&functions);
+	/* Somebody may have disabled it while we looked. */
+	return covered && sysfs_is_enabled(patch) == 1;
+}
+
+/*
+ * Who stood in the way of the last attempt, one line each, in
+ * @text[SYSFS_TEXT_LEN]. Returns the length or an errno.
+ */
+int sysfs_blockers(const char *patch, char *text)
+{
+	return read_file(patch, "blockers", text, SYSFS_TEXT_LEN);
+}
+
+int sysfs_stats(const char *patch, struct sysfs_stats *stats)
+{
+	int ret;
+
+	ret = read_file(patch, "attempts", stats->attempts,
+			sizeof(stats->attempts));
+	if (ret >= 0)
+		ret = read_file(patch, "stop_ns", stats->stop_ns,
+				sizeof(stats->stop_ns));
+	if (ret >= 0)
+		ret = read_file(patch, "max_stop_ns", stats->max_stop_ns,
+				sizeof(stats->max_stop_ns));
+	return ret < 0 ? ret : 0;
+}

@@ -1,0 +1,72 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+# kpatch list
+
+. "${0%/*}/tap.sh"
+
+try list
+exits 0 "none"
+out_is "" "none"
+err_is "" "none"
+
+try list -v
+exits 0 "none, verbose"
+out_is "" "none, verbose"
+err_is "kpatch: no patch is loaded" "none, verbose"
+
+fake second 0 cmdline_proc_show,1
+fake first_patch 1 vfs_read,1 tty_open,2
+touch "$KPATCH_SYSFS/not_a_patch"
+
+try list
+exits 0 "two"
+out_is "first_patch  enabled   2
+second       disabled  1" "two, sorted, without a headline"
+err_is "" "two"
+
+try list --verbose
+exits 0 "two, verbose"
+out_is "NAME         STATE     FUNCTIONS
+first_patch  enabled   2
+  vmlinux/tty_open,2  live
+  vmlinux/vfs_read,1  live
+second       disabled  1
+  vmlinux/cmdline_proc_show,1  not live" "two, verbose"
+
+echo 0 > "$KPATCH_SYSFS/first_patch/vmlinux/vfs_read,1/live"
+try list -v
+out_has "^  vmlinux/vfs_read,1  not live$" "covered function"
+out_has "^  vmlinux/tty_open,2  live$" "function next to it"
+
+mkdir -p "$KPATCH_SYSFS/second/some_module/its_func,1"
+echo 1 > "$KPATCH_SYSFS/second/some_module/its_func,1/live"
+try list -v
+out_has "^second       disabled  2$" "function of a module"
+out_has "^  some_module/its_func,1  live$" "function of a module"
+
+rm "$KPATCH_SYSFS/first_patch/vmlinux/vfs_read,1/live"
+try list -v
+exits 0 "function that tells nothing"
+out_has "^  vmlinux/vfs_read,1  unknown$" "function that tells nothing"
+
+rm "$KPATCH_SYSFS/first_patch/enabled"
+try list
+exits 1 "unreadable patch"
+out_is "second       disabled  2" "unreadable patch does not hide others"
+err_is "kpatch: cannot read 'first_patch': No such file or directory" \
+	"unreadable patch"
+
+echo maybe > "$KPATCH_SYSFS/first_patch/enabled"
+try list
+exits 1 "nonsense in a file"
+err_is "kpatch: cannot read 'first_patch': Invalid argument" \
+	"nonsense in a file"
+
+if [ -e /dev/full ]; then
+	"$kpatch" list > /dev/full 2> "$tmp/err"
+	ok "output that cannot be written" [ $? -eq 1 ]
+else
+	skip "output that cannot be written" "no /dev/full"
+fi
+
+finish

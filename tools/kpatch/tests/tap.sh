@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=sh
+#
+# To be sourced by tests: TAP output, a directory that looks like
+# /sys/kernel/kpatch, and a way to run kpatch on it.
+
+kpatch=${KPATCH:-${0%/*}/../kpatch}
+nr=0
+
+tmp=$(mktemp -d) || exit 1
+trap 'rm -rf "$tmp"' EXIT
+trap 'exit 1' HUP INT TERM
+KPATCH_SYSFS=$tmp/sysfs
+export KPATCH_SYSFS
+mkdir "$KPATCH_SYSFS"
+
+# fake PATCH ENABLED [FUNCTION...]: add a patch; its functions are live if it
+# is enabled, as with a single patch.
+fake() {
+	fake_dir=$KPATCH_SYSFS/$1
+	fake_on=$2
+	shift 2
+	mkdir -p "$fake_dir/vmlinux"
+	echo "$fake_on" > "$fake_dir/enabled"
+	echo 3 > "$fake_dir/attempts"
+	echo 1200 > "$fake_dir/stop_ns"
+	echo 45000 > "$fake_dir/max_stop_ns"
+	: > "$fake_dir/blockers"
+	for fake_func; do
+		mkdir -p "$fake_dir/vmlinux/$fake_func"
+		echo "$fake_on" > "$fake_dir/vmlinux/$fake_func/live"
+	done
+}
+
+# enabled PATCH: what its file says
+enabled() {
+	cat "$KPATCH_SYSFS/$1/enabled"
+}
+
+# try ARGUMENT...: run kpatch and keep what comes of it for the checks below
+try() {
+	ran="kpatch $*"
+	status=0
+	"$kpatch" "$@" > "$tmp/out" 2> "$tmp/err" || status=$?
+}
+
+# ok DESCRIPTION COMMAND...: one test, passed if the command succeeds
+ok() {
+	nr=$((nr + 1))
+	ok_what=$1
+	shift
+	if "$@"; then
+		echo "ok $nr - $ok_what"
+		return
+	fi
+	echo "not ok $nr - $ok_what"
+	echo "# failed: $*"
+	[ -z "${ran-}" ] || echo "# $ran: exit $status"
+	[ ! -e "$tmp/out" ] || sed 's/^/# out: /' "$tmp/out"
+	[ ! -e "$tmp/err" ] || sed 's/^/# err: /' "$tmp/err"
+}
+
+skip() {
+	nr=$((nr + 1))
+	echo "ok $nr - $1 # SKIP $2"
+}
+
+# exits STATUS DESCRIPTION: the last run, and errors have the prefix
+exits() {
+	ok "$2: exit status $1" [ "$status" -eq "$1" ]
+	ok "$2: all errors start with kpatch:" prefixed
+}
+
+prefixed() {
+	! grep -qv '^kpatch: ' "$tmp/err"
+}
+
+# out_is TEXT DESCRIPTION, err_is TEXT DESCRIPTION: all of the output
+out_is() {
+	ok "$2: output" [ "$(cat "$tmp/out")" = "$1" ]
+}
+
+err_is() {
+	ok "$2: errors" [ "$(cat "$tmp/err")" = "$1" ]
+}
+
+# out_has PATTERN DESCRIPTION, err_has PATTERN DESCRIPTION: a line of it
+out_has() {
+	ok "$2: output has '$1'" grep -q -- "$1" "$tmp/out"
+}
+
+err_has() {
+	ok "$2: errors have '$1'" grep -q -- "$1" "$tmp/err"
+}
+
+finish() {
+	echo "1..$nr"
+}

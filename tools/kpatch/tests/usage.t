@@ -1,0 +1,78 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+# Help, and what is wrong with a command line
+
+. "${0%/*}/tap.sh"
+
+# wrong MESSAGE ARGUMENT...
+wrong() {
+	wrong_text=$1
+	shift
+	try "$@"
+	exits 2 "kpatch $*"
+	out_is "" "kpatch $*"
+	err_is "kpatch: $wrong_text" "kpatch $*"
+}
+
+try --version
+exits 0 "--version"
+ok "--version: one line" grep -Eqx 'kpatch [0-9]+(\.[0-9]+)+' "$tmp/out"
+
+try --help
+exits 0 "--help"
+for cmd in load unload enable disable list info help; do
+	out_has "^  $cmd " "--help"
+done
+cp "$tmp/out" "$tmp/help"
+try help
+exits 0 "help"
+ok "help is --help" cmp -s "$tmp/help" "$tmp/out"
+try -h
+ok "-h is --help" cmp -s "$tmp/help" "$tmp/out"
+
+for cmd in load unload enable disable list info; do
+	try help $cmd
+	exits 0 "help $cmd"
+	out_has "^Usage: kpatch $cmd" "help $cmd"
+	cp "$tmp/out" "$tmp/help"
+	try $cmd --help
+	ok "$cmd --help is the same" cmp -s "$tmp/help" "$tmp/out"
+	try $cmd -h
+	ok "$cmd -h is the same" cmp -s "$tmp/help" "$tmp/out"
+done
+
+try
+ok "without a command: exit status 2" [ "$status" -eq 2 ]
+out_is "" "without a command"
+err_has "^Usage: kpatch COMMAND" "without a command"
+
+wrong "no such command: 'nonsense'; see 'kpatch --help'" nonsense
+wrong "no such command: 'nonsense'; see 'kpatch --help'" help nonsense
+wrong "no such command: '--nonsense'; see 'kpatch --help'" --nonsense
+wrong "too much: 'me'; see 'kpatch --help'" help list me
+
+for cmd in load unload enable disable info; do
+	wrong "a name is missing; see 'kpatch help $cmd'" $cmd
+done
+wrong "too much: 'me'; see 'kpatch help list'" list me
+wrong "--all and a name: 'me'; see 'kpatch help unload'" unload --all me
+
+wrong "wrong option '-x'; see 'kpatch help list'" list -x
+wrong "wrong option '-x'; see 'kpatch help list'" list -vxv
+wrong "wrong option '-x'; see 'kpatch help unload'" unload --all -xv
+wrong "wrong option '-t'; see 'kpatch help list'" list -t 1
+wrong "wrong option '-a'; see 'kpatch help unload'" unload -a
+wrong "wrong option '--bogus'; see 'kpatch help list'" list --bogus
+wrong "wrong option '--all'; see 'kpatch help disable'" disable --all
+wrong "wrong option '--verbose=1'; see 'kpatch help list'" list --verbose=1
+wrong "wrong option '--help=1'; see 'kpatch help list'" list --help=1
+
+wrong "a value is missing after '-t'; see 'kpatch help unload'" unload me -t
+wrong "a value is missing after '--timeout'; see 'kpatch help unload'" \
+	unload me --timeout
+for value in "" x 1s -1 " 1" 1.5 86401 99999999999999999999; do
+	wrong "not a number of seconds: '$value'; see 'kpatch help disable'" \
+		disable me -t "$value"
+done
+
+finish

@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What user space does in the tests of kpatch while functions are switched
+ * below it.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
+#include <sys/vfs.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define NEW_GETPID_OFFSET 1000000
+
+static int usage(void)
+{
+	fprintf(stderr,
+		"usage: kpatch_user getpid PROCESSES ENABLED ROUNDS\n"
+		"       kpatch_user spin PROCESSES\n"
+		"       kpatch_user pause NAME\n"
+		"       kpatch_user proftimer\n");
+	return 2;
+}
+
+/*
+ * getpid: PROCESSES call getpid() all the time while ENABLED is switched ROUNDS
+ * times. A round is one switch. Of each call it is known whether it came after
+ * another process had seen the new version, or after the write had returned; in
+ * both cases the old version must not be seen any more.
+ */
+struct shared {
+	atomic_int round;	/* the switch that is under way, 0: leave */
+	atomic_int on;		/* what it switches to */
+	atomic_int seen;	/* last round in which someone saw the result */
+	atomic_int done;	/* last round in which the write had returned */
+	atomic_long calls;
+	atomic_long mixed;	/* old after it was seen new */
+	atomic_long late;	/* old after the write had returned */
+	atomic_long wrong;	/* neither old nor new */
+};
+
+static void judge_call(struct shared *s, long pid)
+{
+	int round = atomic_load(&s->round);
+	int on = atomic_load(&s->on);
+	bool seen = atomic_load(&s->seen) == round;
+	bool done = atomic_load(&s->done) == round;
+	long got = syscall(SYS_getpid);
+	bool is_new = got == pid + NEW_GETPID_OFFSET;
+
+	atomic_fetch_add(&s->calls, 1);
+	if (!is_new && got != pid)
+		atomic_fetch_add(&s->wrong, 1);
+	/* The next switch may have begun, and nothing is known of this call. */
+	if (atomic_load(&s->round) != round)
+		return;
+	if (is_new == on)
+		atomic_store(&s->seen, round);
+	else if (done)
+		atomic_fetch_add(&s->late, 1);
+	else if (seen)
+		atomic_fetch_add(&s->mixed, 1);
+}
+
+static void call_getpid(struct shared *s, long pid)
+{
+	while (atomic_load(&s->round))
+		judge_call(s, pid);
+	_exit(0);
+}
+
+static int write_file(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY), ret = 0;
+
+	if (fd < 0 || write(fd, text, strlen(text)) < 0)
+		ret = -errno;
+	if (fd >= 0)
+		close(fd);
+	return ret;
+}
+
+static int switch_once(struct shared *s, const char *enabled, int round)
+{
+	int ret;
+
+	atomic_store(&s->on, round % 2);
+	atomic_store(&s->round, round);
+	ret = write_file(enabled, round % 2 ? "1" : "0");
+	if (!ret)
+		atomic_store(&s->done, round);
+	usleep(50000);
+	return ret;
+}
+
+static int count_failures(struct shared *s, int failed)
+{
+	long calls = atomic_load(&s->calls), mixed = atomic_load(&s->mixed);
+	long late = atomic_load(&s->late), wrong = atomic_load(&s->wrong);
+
+	printf("# %ld calls, %ld mixed, %ld late, %ld wrong, %d refused\n",
+	       calls, mixed, late, wrong, failed);
+	return !calls || mixed || late || wrong || failed;
+}
+
+static int do_getpid(int processes, const char *enabled, int rounds)
+{
+	struct shared *s = mmap(NULL, sizeof(*s), PROT_READ | PROT_WRITE,
+				MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	int i, failed = 0;
+
+	if (s == MAP_FAILED)
+		return 1;
+	/* The patch is enabled; rounds count from 2, which disables it. */
+	atomic_store(&s->on, 1);
+	atomic_store(&s->round, 1);
+	for (i = 0; i < processes; i++) {
+		if (!fork())
+			call_getpid(s, syscall(SYS_gettid));
+	}
+	for (i = 2; i < rounds + 2; i++)
+		failed += !!switch_once(s, enabled, i);
+	atomic_store(&s->round, 0);
+	while (wait(NULL) > 0)
+		;
+	return count_failures(s, failed);
+}
+
+/* spin: PROCESSES keep the functions that the tests patch busy, until killed. */
+static void spin(void)
+{
+	struct statfs buf;
+
+	for (;;) {
+		syscall(SYS_getpid);
+		statfs("/proc", &buf);
+	}
+}
+
+static int do_spin(int processes)
+{
+	int i;
+
+	for (i = 1; i < processes; i++) {
+		if (!fork())
+			spin();
+	}
+	spin();
+	return 0;
+}
+
+static void ignore(int sig)
+{
+}
+
+/*
+ * pause: sleep in pause(), under the name NAME, until SIGUSR1 comes, and say
+ * what it returned.
+ */
+static int do_pause(const char *name)
+{
+	struct sigaction act = { .sa_handler = ignore };
+	long ret;
+
+	sigaction(SIGUSR1, &act, NULL);
+	prctl(PR_SET_NAME, name);
+	ret = syscall(SYS_pause);
+	printf("%ld\n", ret < 0 ? (long)-errno : ret);
+	return 0;
+}
+
+static volatile sig_atomic_t expired;
+
+static void expire(int sig)
+{
+	expired = 1;
+}
+
+/* proftimer: does a timer that counts CPU time expire while we use it? */
+static int do_proftimer(void)
+{
+	struct itimerval timer = { .it_value.tv_usec = 50000 };
+	struct sigaction act = { .sa_handler = expire };
+	struct timeval start, now;
+
+	sigaction(SIGPROF, &act, NULL);
+	setitimer(ITIMER_PROF, &timer, NULL);
+	gettimeofday(&start, NULL);
+	do {
+		gettimeofday(&now, NULL);
+	} while (!expired && now.tv_sec - start.tv_sec < 3);
+	puts(expired ? "expired" : "silent");
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	const char *what = argc > 1 ? argv[1] : "";
+
+	if (!strcmp(what, "getpid") && argc == 5)
+		return do_getpid(atoi(argv[2]), argv[3], atoi(argv[4]));
+	if (!strcmp(what, "spin") && argc == 3)
+		return do_spin(atoi(argv[2]));
+	if (!strcmp(what, "pause") && argc == 3)
+		return do_pause(argv[2]);
+	if (!strcmp(what, "proftimer") && argc == 2)
+		return do_proftimer();
+	return usage();
+}

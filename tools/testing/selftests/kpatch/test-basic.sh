@@ -1,0 +1,227 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# The life of a patch: loaded, disabled, enabled again, unloaded, and several
+# patches on one function.
+
+# shellcheck source=functions.sh
+. "$(dirname "$0")/functions.sh"
+
+one=test_kpatch_cmdline
+two=test_kpatch_cmdline2
+
+cmdline() { cat /proc/cmdline; }
+
+# count_passes MODULE: how often CPUs synchronise while it is loaded
+count_passes()
+{
+	local before after
+
+	before=$(awk '/kpatch_pass/ { print $2 }' "$tracing/kprobe_profile")
+	check "insmod" load "$1"
+	after=$(awk '/kpatch_pass/ { print $2 }' "$tracing/kprobe_profile")
+	echo $((after - before))
+}
+version() { cat /proc/version; }
+
+test_insmod_replaces_a_function_and_rmmod_brings_it_back()
+{
+	local original
+
+	original=$(cmdline)
+	mark_log
+	check "insmod" load $one
+	check_is "/proc/cmdline" "$one: new cmdline" "$(cmdline)"
+	check_is "enabled" 1 "$(is_enabled $one)"
+	check_log "kpatch: loaded patch module \"$one\""
+
+	mark_log
+	check "disable" enabled $one 0
+	check_is "/proc/cmdline" "$original" "$(cmdline)"
+	check_is "enabled" 0 "$(is_enabled $one)"
+	check_no_log "unloaded patch module"
+	check "rmmod" unload $one
+	check_log "kpatch: unloaded patch module \"$one\""
+	check_gone $one
+	check_is "/proc/cmdline" "$original" "$(cmdline)"
+}
+
+test_a_disabled_patch_can_be_enabled_again()
+{
+	local original i
+
+	original=$(cmdline)
+	check "insmod" load $one
+	for i in 1 2 3; do
+		check "disable $i" enabled $one 0
+		check_is "/proc/cmdline" "$original" "$(cmdline)"
+		check "enable $i" enabled $one 1
+		check_is "/proc/cmdline" "$one: new cmdline" "$(cmdline)"
+	done
+}
+
+test_writing_what_is_so_already_succeeds_and_changes_nothing()
+{
+	local attempts=$kpatch_sysfs/$one/attempts
+
+	check "insmod" load $one
+	check "enable" enabled $one 1
+	check_is "attempts" 1 "$(cat "$attempts")"
+	check "disable" enabled $one 0
+	check "disable" enabled $one 0
+	check_is "attempts" 2 "$(cat "$attempts")"
+}
+
+test_rmmod_of_an_enabled_patch_fails()
+{
+	check "insmod" load $one
+	! unload $one || fail "rmmod succeeded"
+	check_is "/proc/cmdline" "$one: new cmdline" "$(cmdline)"
+	check_is "enabled" 1 "$(is_enabled $one)"
+	check "disable" enabled $one 0
+	check "rmmod" unload $one
+}
+
+test_rmmod_of_a_reenabled_patch_fails()
+{
+	check "insmod" load $one
+	check "disable" enabled $one 0
+	check "enable" enabled $one 1
+	! unload $one || fail "rmmod succeeded"
+	check_is "/proc/cmdline" "$one: new cmdline" "$(cmdline)"
+}
+
+# rmmod -f overrides the reference, but must not pull the code away.
+test_forced_rmmod_of_an_enabled_patch_disables_it_first()
+{
+	local original
+
+	original=$(cmdline)
+	check "insmod" load $one
+	mark_log
+	if ! rmmod -f $one 2>/dev/null; then
+		skip "modules cannot be forced out, no CONFIG_MODULE_FORCE_UNLOAD"
+		return
+	fi
+	check_is "/proc/cmdline" "$original" "$(cmdline)"
+	check_log "'$one': the module goes while its patch is registered, which has been disabled"
+	check_gone $one
+}
+
+test_the_core_sets_all_that_it_owns_whatever_it_held()
+{
+	local poison=test_kpatch_poison
+
+	check "insmod" load $poison
+	check_is "/proc/cmdline" "$poison: new cmdline" "$(cmdline)"
+	check_is "attempts" 1 "$(cat $kpatch_sysfs/$poison/attempts)"
+	check_is "blockers" "" "$(cat $kpatch_sysfs/$poison/blockers)"
+	check "disable" enabled $poison 0
+	check "enable" enabled $poison 1
+	check_is "/proc/cmdline" "$poison: new cmdline" "$(cmdline)"
+	check "disable" enabled $poison 0
+	check "rmmod" unload $poison
+}
+
+test_of_several_patches_the_newest_enabled_one_wins()
+{
+	local original original_version
+
+	original=$(cmdline)
+	original_version=$(version)
+	check "insmod" load $one
+	check "insmod" load $two
+	check_is "/proc/cmdline" "$two: new cmdline" "$(cmdline)"
+	check_is "/proc/version" "$two: new version" "$(version)"
+	check_is "live" 0 "$(cat $kpatch_sysfs/$one/vmlinux/cmdline_proc_show,1/live)"
+	check_is "live" 1 "$(cat $kpatch_sysfs/$two/vmlinux/cmdline_proc_show,1/live)"
+
+	check "disable the newer" enabled $two 0
+	check_is "/proc/cmdline" "$one: new cmdline" "$(cmdline)"
+	check_is "/proc/version" "$original_version" "$(version)"
+	check "disable the older" enabled $one 0
+	check_is "/proc/cmdline" "$original" "$(cmdline)"
+
+	check "enable the newer first" enabled $two 1
+	check "enable the older last" enabled $one 1
+	check_is "/proc/cmdline" "$one: new cmdline" "$(cmdline)"
+	check_is "/proc/version" "$two: new version" "$(version)"
+}
+
+test_a_patch_below_a_newer_one_cannot_be_disabled()
+{
+	check "insmod" load $one
+	check "insmod" load $two
+	mark_log
+	! enabled $one 0 || fail "disable succeeded"
+	check_log "'$two' has patched 'cmdline_proc_show' since"
+	check_is "enabled" 1 "$(is_enabled $one)"
+	check_is "/proc/cmdline" "$two: new cmdline" "$(cmdline)"
+	check "disable the newer" enabled $two 0
+	check "disable the older" enabled $one 0
+}
+
+test_hooks_are_shared_and_go_with_their_last_user()
+{
+	local before
+
+	before=$(hooked)
+	check "insmod" load $one
+	check_is "hooked functions" $((before + 1)) "$(hooked)"
+	check "insmod" load $two
+	check_is "hooked functions" $((before + 2)) "$(hooked)"
+	check "disable" enabled $two 0
+	check_is "hooked functions" $((before + 1)) "$(hooked)"
+	check "enable" enabled $two 1
+	check "disable" enabled $two 0
+	check "disable" enabled $one 0
+	check_is "hooked functions" "$before" "$(hooked)"
+}
+
+# What two patches share must survive the one that was there first.
+test_a_hook_outlives_the_patch_that_needed_it_first()
+{
+	check "insmod" load $two
+	check "insmod" load $one
+	check "disable the newer" enabled $one 0
+	check "rmmod the newer" unload $one
+	check_is "/proc/cmdline" "$two: new cmdline" "$(cmdline)"
+
+	check "disable" enabled $two 0
+	check "insmod" load $one
+	check "enable" enabled $two 1
+	check_is "/proc/cmdline" "$two: new cmdline" "$(cmdline)"
+	check_is "/proc/version" "$two: new version" "$(version)"
+	check "disable" enabled $two 0
+	check "rmmod" unload $two
+	check_is "/proc/cmdline" "$one: new cmdline" "$(cmdline)"
+}
+
+# Each pass over the code of the kernel makes all CPUs synchronise, some times:
+# it must not be more often for two functions than for one.
+test_all_functions_of_a_patch_are_hooked_in_one_pass()
+{
+	local one_function two_functions
+
+	# The first patch may do what is then done for all.
+	check "insmod" load test_kpatch_statfs
+	if ! echo 'p:kpatch_pass do_sync_core' 2>/dev/null > "$tracing/kprobe_events"; then
+		skip "nothing to count passes with"
+		return
+	fi
+	echo 1 > "$tracing/events/kprobes/kpatch_pass/enable"
+	sleep 2
+	one_function=$(count_passes $one)
+	two_functions=$(count_passes test_kpatch_pair)
+	echo 0 > "$tracing/events/kprobes/kpatch_pass/enable"
+	[ "$one_function" -gt 0 ] || fail "no pass was counted"
+	check_is "passes for two functions" "$one_function" "$two_functions"
+}
+
+test_the_kernel_is_tainted_as_live_patched()
+{
+	check "insmod" load $one
+	check_is "taint" 32768 $(($(cat /proc/sys/kernel/tainted) & 32768))
+}
+
+run_tests

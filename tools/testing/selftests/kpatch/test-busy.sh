@@ -1,0 +1,172 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Somebody is inside: nothing may change, and it is told who.
+
+# shellcheck source=functions.sh
+. "$(dirname "$0")/functions.sh"
+
+patch=test_kpatch_pause
+blockers=$kpatch_sysfs/$patch/blockers
+
+# What the kernel calls the old function: it has several names.
+old_pause=$(symbol_of __x64_sys_pause)
+
+# start_sleeper [NAME]: start a task that sleeps in pause(); what pause() returns
+# goes to a file.
+start_sleeper()
+{
+	answer=$(mktemp)
+	background "$user" pause "${1:-sleeper}" > "$answer"
+	sleeper=$child
+	check "the sleeper sleeps" wait_for 10 sleeps "$sleeper"
+}
+
+wake_sleeper()
+{
+	kill -USR1 "$sleeper"
+	wait "$sleeper"
+}
+
+# check_switch_refused MODULE 0|1
+check_switch_refused()
+{
+	local before
+
+	before=$(is_enabled "$1")
+	mark_log
+	! enabled "$1" "$2" || fail "switching to $2 succeeded"
+	case $switch_error in
+	*"resource busy"*) ;;
+	*) fail "expected EBUSY, got '$switch_error'" ;;
+	esac
+	check_is "enabled" "$before" "$(is_enabled "$1")"
+	check_no_log "abled patch module"
+	check_is "lines in the log" 1 "$(kpatch_log | grep -c '(-16)')"
+}
+
+test_insmod_fails_while_a_task_sleeps_in_the_function()
+{
+	start_sleeper
+	check_refused "resource busy" "$sleeper sleeper $old_pause asleep" $patch
+	wake_sleeper
+	check_is "pause() of before" -4 "$(cat "$answer")"
+	check "insmod" load $patch
+}
+
+test_enable_fails_and_lists_who_sleeps_in_the_function()
+{
+	check "insmod" load $patch
+	check "disable" enabled $patch 0
+	start_sleeper
+	check_switch_refused $patch 1
+	check_is "blockers" "$sleeper sleeper $old_pause asleep" "$(cat $blockers)"
+	check_log "$sleeper sleeper $old_pause asleep"
+	wake_sleeper
+	check_is "pause() is the old one" -4 "$(cat "$answer")"
+	check "enable" enabled $patch 1
+	check_is "blockers" "" "$(cat $blockers)"
+}
+
+test_disable_fails_and_lists_who_sleeps_in_the_new_function()
+{
+	check "insmod" load $patch
+	start_sleeper
+	check_switch_refused $patch 0
+	check_is "blockers" "$sleeper sleeper new_pause asleep" "$(cat $blockers)"
+	! unload $patch || fail "rmmod succeeded"
+	wake_sleeper
+	check_is "pause() is the new one" 1 "$(cat "$answer")"
+	check "disable" enabled $patch 0
+	check "rmmod" unload $patch
+}
+
+test_a_killed_task_is_not_in_the_way()
+{
+	check "insmod" load $patch
+	start_sleeper
+	kill -KILL "$sleeper"
+	wait "$sleeper" 2>/dev/null
+	check "disable" enabled $patch 0
+	check "rmmod" unload $patch
+}
+
+test_every_one_of_many_sleepers_is_listed()
+{
+	check "insmod" load $patch
+	for _ in 1 2 3 4 5; do
+		start_sleeper
+	done
+	check_switch_refused $patch 0
+	check_is "blockers" 5 "$(grep -c 'sleeper new_pause asleep' $blockers)"
+	check_log "blocked by 5 task(s)"
+}
+
+# A name is what its owner likes: it must not be able to fake lines.
+test_the_name_of_a_blocker_is_escaped()
+{
+	check "insmod" load $patch
+	start_sleeper $'a\nb\x01'
+	check_switch_refused $patch 0
+	check_is "blockers" "$sleeper a\nb\001 new_pause asleep" "$(cat $blockers)"
+}
+
+test_unrelated_patches_are_not_disturbed_by_a_sleeper()
+{
+	check "insmod" load $patch
+	start_sleeper
+	check "insmod" load test_kpatch_cmdline
+	check "disable" enabled test_kpatch_cmdline 0
+	check "rmmod" unload test_kpatch_cmdline
+}
+
+# Each idle task sleeps in cpu_startup_entry() for as long as its CPU is on.
+test_idle_tasks_are_checked()
+{
+	check_refused "resource busy" "cpu_startup_entry idle" test_kpatch_any name=cpu_startup_entry
+}
+
+test_the_task_that_asks_is_checked()
+{
+	check_refused "deadlock" "what is needed to switch a patch cannot be patched" \
+		test_kpatch_any name=__x64_sys_finit_module
+}
+
+# The tasks that stop CPUs for us run through this while they do so.
+test_the_stoppers_are_checked()
+{
+	check_refused "deadlock" "smpboot_thread_fn" test_kpatch_any name=smpboot_thread_fn
+}
+
+test_a_task_inside_is_found_when_a_tracer_keeps_its_return_address()
+{
+	echo schedule > "$tracing/set_ftrace_filter"
+	check "insmod" load $patch
+	if ! echo function_graph > "$tracing/current_tracer" 2>/dev/null; then
+		skip "no function graph tracer"
+		return
+	fi
+	start_sleeper
+	check_switch_refused $patch 0
+	check "blockers" grep -q "^$sleeper sleeper new_pause traced return" $blockers
+	wake_sleeper
+	check "disable" enabled $patch 0
+}
+
+test_a_task_inside_is_found_when_a_kretprobe_keeps_its_return_address()
+{
+	echo 'r512:kpatch_ret schedule' > "$tracing/kprobe_events" || {
+		skip "no kretprobes"
+		return
+	}
+	echo 1 > "$tracing/events/kprobes/kpatch_ret/enable"
+	check "insmod" load $patch
+	start_sleeper
+	check_switch_refused $patch 0
+	check "blockers" grep -q "^$sleeper sleeper new_pause traced return" $blockers
+	wake_sleeper
+	check "disable" enabled $patch 0
+	echo 0 > "$tracing/events/kprobes/kpatch_ret/enable"
+}
+
+run_tests

@@ -1,0 +1,83 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# The kpatch command on a running kernel. Its own tests, which need neither root
+# nor a kernel, are in tools/kpatch/tests. KPATCH says where it is if it is not
+# in the path.
+
+# shellcheck source=functions.sh
+. "$(dirname "$0")/functions.sh"
+
+kpatch=${KPATCH:-$(command -v kpatch)}
+patch=test_kpatch_cmdline
+pause=test_kpatch_pause
+
+if [ ! -x "$kpatch" ]; then
+	ktap_print_header
+	ktap_skip_all "no kpatch command; build tools/kpatch and set KPATCH"
+	exit "$KSFT_SKIP"
+fi
+
+test_load_list_unload()
+{
+	check "load" "$kpatch" load "$mods/$patch.ko"
+	check_is "/proc/cmdline" "$patch: new cmdline" "$(cat /proc/cmdline)"
+	check "list names the patch" grep -q "^$patch.*enabled" <("$kpatch" list)
+	check "unload" "$kpatch" unload $patch
+	check_gone $patch
+	check_is "list" "" "$("$kpatch" list 2>/dev/null)"
+}
+
+test_load_of_a_disabled_patch_enables_it()
+{
+	check "load" "$kpatch" load "$mods/$patch.ko"
+	check "disable" "$kpatch" disable $patch
+	check_is "enabled" 0 "$(is_enabled $patch)"
+	check "load" "$kpatch" load "$mods/$patch.ko"
+	check_is "enabled" 1 "$(is_enabled $patch)"
+}
+
+test_unload_waits_for_who_is_inside()
+{
+	check "load" "$kpatch" load "$mods/$pause.ko"
+	background "$user" pause sleeper >/dev/null
+	check "the sleeper sleeps" wait_for 10 sleeps "$child"
+	background bash -c "sleep 3; kill -USR1 $child"
+	check "unload" "$kpatch" unload $pause
+	check_gone $pause
+}
+
+test_unload_gives_up_and_says_who_is_inside()
+{
+	local error
+
+	check "load" "$kpatch" load "$mods/$pause.ko"
+	background "$user" pause sleeper >/dev/null
+	check "the sleeper sleeps" wait_for 10 sleeps "$child"
+	error=$("$kpatch" unload -t 1 $pause 2>&1) && fail "unload succeeded"
+	case $error in
+	*"$child sleeper new_pause asleep"*) ;;
+	*) fail "the sleeper is not named: '$error'" ;;
+	esac
+	check_is "enabled" 1 "$(is_enabled $pause)"
+}
+
+test_unload_of_all_patches()
+{
+	check "load" "$kpatch" load "$mods/$patch.ko" "$mods/test_kpatch_cmdline2.ko"
+	check "unload" "$kpatch" unload --all
+	check_gone $patch
+	check_gone test_kpatch_cmdline2
+}
+
+test_load_of_a_bad_patch_fails_and_says_why()
+{
+	local error
+
+	! error=$("$kpatch" load "$mods/test_kpatch_any.ko" 2>&1) || fail "load succeeded"
+	[ -n "$error" ] || fail "no message"
+	! error=$("$kpatch" load "$mods/no_such_module.ko" 2>&1) || fail "load succeeded"
+	check_is "list" "" "$("$kpatch" list 2>/dev/null)"
+}
+
+run_tests

@@ -1,0 +1,212 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Patches that cannot be: each one is refused with its error and one line in the
+# log that names patch, function and remedy, and leaves nothing behind.
+
+# shellcheck source=functions.sh
+. "$(dirname "$0")/functions.sh"
+
+any=test_kpatch_any
+no_such_thing="Unknown symbol in module"
+einval="Invalid parameters"
+eexist="File exists"
+ebusy="resource busy"
+eopnotsupp="Operation not supported"
+enodev="No such device"
+enotuniq="not unique"
+
+# Module parameters are split at blanks unless they are quoted.
+refused_quirk()
+{
+	local error=$1 text=$2 what=$3
+
+	shift 3
+	check_refused "$error" "$text" $any "quirk=\"$what\"" "$@"
+}
+
+# The name of a static function that the kernel has more than once.
+ambiguous_name()
+{
+	awk '$2 == "t" && NF == 3 { n[$3]++ }
+	     END { for (f in n) if (n[f] > 1 && f !~ /[.]/) { print f; exit } }' /proc/kallsyms
+}
+
+test_no_patch()
+{
+	refused_quirk "$einval" "pass a struct kpatch_module (-22)" "null"
+}
+
+test_no_module()
+{
+	refused_quirk "$einval" "set mod to THIS_MODULE" "no mod" name=vfs_read
+}
+
+test_no_functions()
+{
+	refused_quirk "$einval" "'$any': no function to patch; set funcs and num_funcs (-22)" "no funcs"
+	refused_quirk "$einval" "'$any': no function to patch; set funcs and num_funcs (-22)" "zero funcs"
+}
+
+test_neither_name_nor_address()
+{
+	check_refused "$einval" "'$any': function number 0 has neither name nor address; set one" $any
+}
+
+test_both_name_and_address()
+{
+	check_refused "$einval" "'$any': function number 0 has a name and an address; set one" \
+		$any name=vfs_read addr="$(address_of vfs_read)"
+}
+
+test_unknown_symbol()
+{
+	check_refused "$no_such_thing" "'$any': function 'no_such_function' is not in this kernel; build the patch" \
+		$any name=no_such_function
+}
+
+test_ambiguous_symbol()
+{
+	local name
+
+	name=$(ambiguous_name)
+	check_refused "$enotuniq" "'$any': function '$name' exists more than once; set sympos" \
+		$any name="$name"
+}
+
+test_sympos_out_of_range()
+{
+	check_refused "$einval" "'$any': function 'vfs_read' has no symbol number 2; set sympos" \
+		$any name=vfs_read sympos=2
+	check_refused "$einval" "has no symbol number 1000; set sympos" \
+		$any name="$(ambiguous_name)" sympos=1000
+}
+
+test_function_that_is_not_traced()
+{
+	check_refused "$eopnotsupp" "'$any': function 'ftrace_location' cannot be traced, so it cannot be patched" \
+		$any name=ftrace_location
+}
+
+test_noinstr_function()
+{
+	check_refused "$eopnotsupp" "'$any': function 'exc_page_fault' cannot be traced" \
+		$any name=exc_page_fault
+}
+
+test_init_function()
+{
+	check_refused "$einval" "'$any': function 'start_kernel' is init code, gone since boot" \
+		$any name=start_kernel
+}
+
+test_data()
+{
+	check_refused "$einval" "'$any': function 'jiffies_64': jiffies" $any name=jiffies_64
+	check_refused "$einval" "is not code of the kernel proper" $any addr="$(address_of jiffies_64)"
+}
+
+test_address_in_user_space()
+{
+	check_refused "$einval" "is not code of the kernel proper" $any addr=0x1000
+}
+
+test_function_of_a_module()
+{
+	check_refused "$eopnotsupp" "is in module 'ext4'; only functions of the kernel proper" \
+		$any name=ext4_file_open objname=ext4
+}
+
+test_address_within_a_function()
+{
+	local addr
+
+	addr=$(($(address_of vfs_read)))
+	check_refused "$einval" "vfs_read+0x8/" $any addr="$(printf '%#x' $((addr + 8)))"
+	check_refused "$einval" "is not the start of a function; old_addr has to be" \
+		$any addr="$(printf '%#x' $((addr + 1)))"
+}
+
+test_the_same_function_twice()
+{
+	refused_quirk "$einval" "'$any': function 'vfs_read' is in the patch twice; list it once (-22)" \
+		"same function twice" name=vfs_read
+}
+
+test_a_new_function_outside_of_the_module()
+{
+	local text="not in the text of the patch module; set new_addr"
+
+	refused_quirk "$einval" "$text" "no new function" name=vfs_read
+	refused_quirk "$einval" "$text" "new function elsewhere" name=vfs_read
+	refused_quirk "$einval" "$text" "new function is data" name=vfs_read
+	refused_quirk "$einval" "is not the start of a function; new_addr has to be" \
+		"new function not at its start" name=vfs_read
+}
+
+test_a_function_that_some_task_is_always_in()
+{
+	check_refused "deadlock" "'$any': function 'schedule' always has some task in it" $any name=schedule
+	check_refused "deadlock" "function 'worker_thread' always has some task in it" $any name=worker_thread
+}
+
+# cmdline_proc_show() is not called while it is patched with a function that
+# returns nothing: nobody reads /proc/cmdline in these two tests.
+test_registering_twice()
+{
+	mark_log
+	! load $any name=cmdline_proc_show 'quirk="register twice"' || fail "insmod succeeded"
+	case $load_error in *"$eexist"*) ;; *) fail "expected '$eexist', got '$load_error'" ;; esac
+	check_log "'$any': is registered already; a module can have one patch (-17)"
+	check_log "loaded patch module \"$any\""
+	check_log "unloaded patch module \"$any\""
+	check_gone $any
+}
+
+test_unregistering_an_enabled_patch()
+{
+	mark_log
+	! load $any name=cmdline_proc_show 'quirk="unregister enabled"' || fail "insmod succeeded"
+	case $load_error in *"$ebusy"*) ;; *) fail "expected '$ebusy', got '$load_error'" ;; esac
+	check_log "'$any': cannot unregister: the patch is enabled; write 0 to /sys/kernel/kpatch/$any/enabled first (-16)"
+	check_log "unloaded patch module \"$any\""
+	check_gone $any
+}
+
+# The module must not be freed below its patch; the patch is taken off first.
+test_a_module_whose_init_fails_later()
+{
+	mark_log
+	! load $any name=cmdline_proc_show 'quirk="init fails"' || fail "insmod succeeded"
+	check_log "'$any': the module goes while its patch is registered, which has been disabled"
+	check_gone $any
+	check "/proc/cmdline is there" grep -q console /proc/cmdline
+}
+
+test_unregistering_what_is_not_registered()
+{
+	refused_quirk "$no_such_thing" "cannot unregister a patch that is not registered" "unregister unknown"
+}
+
+test_enabling_what_is_not_registered()
+{
+	refused_quirk "$enodev" "cannot switch a patch that is not registered" "enable unknown"
+}
+
+test_loading_a_module_twice()
+{
+	check "insmod" load test_kpatch_cmdline
+	! load test_kpatch_cmdline || fail "insmod succeeded twice"
+	case $load_error in *"$eexist"*) ;; *) fail "expected '$eexist', got '$load_error'" ;; esac
+	check_is "enabled" 1 "$(is_enabled test_kpatch_cmdline)"
+}
+
+# Right after a refusal the next patch works as if nothing had been.
+test_a_good_patch_after_a_bad_one()
+{
+	check_refused "$no_such_thing" "is not in this kernel" $any name=no_such_function
+	check "insmod" load test_kpatch_cmdline
+	check_is "/proc/cmdline" "test_kpatch_cmdline: new cmdline" "$(cat /proc/cmdline)"
+}
+
+run_tests

@@ -1,0 +1,129 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Busy functions of the kernel, switched while they are in use all the time.
+
+# shellcheck source=functions.sh
+. "$(dirname "$0")/functions.sh"
+
+longest_name() { stat -f -c %l /proc; }
+
+test_a_system_call_is_switched_for_100_busy_processes_at_once()
+{
+	check "insmod" load test_kpatch_getpid
+	check "nobody saw a mixture" "$user" getpid 100 $kpatch_sysfs/test_kpatch_getpid/enabled 10
+	check "disable" enabled test_kpatch_getpid 0
+	check "rmmod" unload test_kpatch_getpid
+}
+
+test_a_function_of_the_vfs_is_switched_under_load()
+{
+	local before i
+
+	before=$(longest_name)
+	background "$user" spin 10
+	check "insmod" load test_kpatch_statfs
+	for i in 1 2 3 4 5; do
+		check_is "longest name, patched, $i" 77 "$(longest_name)"
+		check "disable" enabled test_kpatch_statfs 0
+		check_is "longest name, $i" "$before" "$(longest_name)"
+		check "enable" enabled test_kpatch_statfs 1
+	done
+	check "disable" enabled test_kpatch_statfs 0
+	check "rmmod" unload test_kpatch_statfs
+}
+
+test_a_function_called_in_interrupts_is_switched()
+{
+	local timers=test_kpatch_timers calls
+
+	check_is "timer, before" expired "$("$user" proftimer)"
+	check "insmod" load $timers
+	check_is "timer, patched" silent "$("$user" proftimer)"
+	[ "$(parameter $timers in_irq)" -gt 100 ] || fail "too few calls in interrupts"
+	check_is "calls elsewhere" 0 "$(parameter $timers elsewhere)"
+	check "disable" enabled $timers 0
+	calls=$(parameter $timers in_irq)
+	check_is "timer, disabled" expired "$("$user" proftimer)"
+	check_is "calls of the new function since" "$calls" "$(parameter $timers in_irq)"
+	check "rmmod" unload $timers
+}
+
+test_two_functions_are_never_seen_in_different_versions()
+{
+	local check=test_kpatch_pair_check pair=test_kpatch_pair
+
+	check "insmod" load $check
+	check "insmod" load $pair
+	for _ in 1 2 3 4 5 6 7 8 9 10; do
+		sleep 0.1
+		check "disable" enabled $pair 0
+		sleep 0.1
+		check "enable" enabled $pair 1
+	done
+	check "disable" enabled $pair 0
+	check "rmmod" unload $pair
+	echo "# $(parameter $check both_old) pairs old, $(parameter $check both_new) new"
+	[ "$(parameter $check both_old)" -gt 1000 ] || fail "too few pairs of old calls"
+	[ "$(parameter $check both_new)" -gt 1000 ] || fail "too few pairs of new calls"
+	check_is "mixed pairs" 0 "$(parameter $check mixed)"
+}
+
+test_modules_come_and_go_while_their_functions_are_in_use()
+{
+	background "$user" spin 6
+	for _ in $(seq "${KPATCH_TEST_ROUNDS:-5}"); do
+		check "insmod" load test_kpatch_getpid
+		check "insmod" load test_kpatch_statfs
+		check "disable" enabled test_kpatch_getpid 0
+		check "rmmod" unload test_kpatch_getpid
+		check "disable" enabled test_kpatch_statfs 0
+		check "rmmod" unload test_kpatch_statfs
+	done
+}
+
+# Tasks leave the task list before they are done with the kernel.
+test_a_patch_is_switched_while_processes_come_and_go()
+{
+	background bash -c 'while :; do /bin/true; (exit); done'
+	background bash -c 'while :; do (exit) | (exit); done'
+	check "insmod" load test_kpatch_getpid
+	for _ in 1 2 3 4 5; do
+		check "disable" enabled test_kpatch_getpid 0
+		check "enable" enabled test_kpatch_getpid 1
+	done
+	check "disable" enabled test_kpatch_getpid 0
+	check "rmmod" unload test_kpatch_getpid
+}
+
+# Whoever writes: each write gets a verdict, and one state comes out.
+test_concurrent_writers_get_a_verdict_each()
+{
+	local file=$kpatch_sysfs/test_kpatch_getpid/enabled writers=() pid
+
+	check "insmod" load test_kpatch_getpid
+	for _ in 1 2 3 4; do
+		background bash -c "for i in 1 2 3 4 5; do echo 0 > $file || exit; echo 1 > $file || exit; done"
+		writers+=("$child")
+	done
+	for pid in "${writers[@]}"; do
+		check "writer" wait "$pid"
+	done
+	check_is "enabled" 1 "$(is_enabled test_kpatch_getpid)"
+}
+
+test_a_cpu_may_be_off()
+{
+	local online=/sys/devices/system/cpu/cpu1/online
+
+	[ -w $online ] || { skip "CPU 1 cannot be switched off"; return; }
+	check "insmod" load test_kpatch_cmdline
+	echo 0 > $online
+	check "disable" enabled test_kpatch_cmdline 0
+	check "enable" enabled test_kpatch_cmdline 1
+	echo 1 > $online
+	check_is "/proc/cmdline" "test_kpatch_cmdline: new cmdline" "$(cat /proc/cmdline)"
+	check "disable" enabled test_kpatch_cmdline 0
+}
+
+run_tests

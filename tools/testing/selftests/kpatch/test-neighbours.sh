@@ -1,0 +1,159 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Others on the same function: they share it, or one of them is told that it is
+# taken. Never is the old code run in silence.
+
+# shellcheck source=functions.sh
+. "$(dirname "$0")/functions.sh"
+
+patch=test_kpatch_cmdline
+klp=/sys/kernel/livepatch/test_kpatch_livepatch
+
+cmdline() { cat /proc/cmdline; }
+
+unload_livepatch()
+{
+	echo 0 > $klp/enabled
+	wait_for 30 [ ! -e $klp ] && rmmod test_kpatch_livepatch
+}
+
+test_livepatch_has_the_function()
+{
+	[ -e "$mods/test_kpatch_livepatch.ko" ] || { skip "no CONFIG_LIVEPATCH"; return; }
+	check "insmod" load test_kpatch_livepatch
+	check_is "/proc/cmdline" "livepatch: new cmdline" "$(cmdline)"
+	check_refused "resource busy" "'$patch': function 'cmdline_proc_show' is taken by a live patch or a probe" $patch
+	check_is "/proc/cmdline" "livepatch: new cmdline" "$(cmdline)"
+	check "the live patch goes" unload_livepatch
+	check "insmod" load $patch
+}
+
+test_livepatch_wants_the_function()
+{
+	[ -e "$mods/test_kpatch_livepatch.ko" ] || { skip "no CONFIG_LIVEPATCH"; return; }
+	check "insmod" load $patch
+	! load test_kpatch_livepatch || fail "the live patch was loaded"
+	check_is "/proc/cmdline" "$patch: new cmdline" "$(cmdline)"
+	check "disable" enabled $patch 0
+	check "insmod" load test_kpatch_livepatch
+	check "the live patch goes" unload_livepatch
+}
+
+test_livepatch_on_another_function()
+{
+	[ -e "$mods/test_kpatch_livepatch.ko" ] || { skip "no CONFIG_LIVEPATCH"; return; }
+	check "insmod" load test_kpatch_livepatch
+	check "insmod" load test_kpatch_statfs
+	check_is "/proc/cmdline" "livepatch: new cmdline" "$(cmdline)"
+	check_is "longest name" 77 "$(stat -f -c %l /proc)"
+	check "the live patch goes" unload_livepatch
+	check_is "longest name" 77 "$(stat -f -c %l /proc)"
+}
+
+# One of two functions is taken: the log names it, and the other is left alone.
+test_the_one_function_that_is_taken_is_named()
+{
+	check "insmod" load test_kpatch_probe
+	check_refused "resource busy" "'test_kpatch_cmdline2': function 'cmdline_proc_show' is taken" test_kpatch_cmdline2
+}
+
+test_a_kprobe_with_a_post_handler_has_the_function()
+{
+	check "insmod" load test_kpatch_probe
+	check_refused "resource busy" "'$patch': function 'cmdline_proc_show' is taken by a live patch or a probe" $patch
+	check "rmmod" rmmod test_kpatch_probe
+	check "insmod" load $patch
+}
+
+test_a_kprobe_with_a_post_handler_wants_the_function()
+{
+	check "insmod" load $patch
+	! load test_kpatch_probe || fail "the probe was registered"
+	check_is "/proc/cmdline" "$patch: new cmdline" "$(cmdline)"
+}
+
+test_a_kprobe_shares_the_function()
+{
+	local hits
+
+	echo 'p:kpatch_probe cmdline_proc_show' > "$tracing/kprobe_events"
+	echo 1 > "$tracing/events/kprobes/kpatch_probe/enable"
+	check "insmod" load $patch
+	check_is "/proc/cmdline" "$patch: new cmdline" "$(cmdline)"
+	hits=$(awk '/kpatch_probe/ { print $2 }' "$tracing/kprobe_profile")
+	[ "$hits" -gt 0 ] || fail "the probe was not hit"
+	check "disable" enabled $patch 0
+	check "enable" enabled $patch 1
+	echo 0 > "$tracing/events/kprobes/kpatch_probe/enable"
+	check_is "/proc/cmdline" "$patch: new cmdline" "$(cmdline)"
+}
+
+# trace_with TRACER: the patch works with it on and off, in either order
+trace_with()
+{
+	local original
+
+	original=$(cmdline)
+	echo cmdline_proc_show > "$tracing/set_ftrace_filter"
+	echo "$1" > "$tracing/current_tracer" || { skip "no tracer $1"; return; }
+	check "insmod" load $patch
+	check_is "/proc/cmdline, traced" "$patch: new cmdline" "$(cmdline)"
+	check "the call is traced" grep -q cmdline_proc_show "$tracing/trace"
+	echo nop > "$tracing/current_tracer"
+	check_is "/proc/cmdline, not traced" "$patch: new cmdline" "$(cmdline)"
+	echo "$1" > "$tracing/current_tracer"
+	check_is "/proc/cmdline, traced again" "$patch: new cmdline" "$(cmdline)"
+	check "disable" enabled $patch 0
+	check_is "/proc/cmdline, disabled" "$original" "$(cmdline)"
+}
+
+test_the_function_tracer_shares_the_function()
+{
+	trace_with function
+}
+
+test_the_function_graph_tracer_shares_the_function()
+{
+	trace_with function_graph
+}
+
+# ftrace drops calls of tracers that recurse too deep; not those of patches.
+test_tracers_that_recurse_do_not_bring_the_old_code_back()
+{
+	local nested=test_kpatch_nested
+
+	check "insmod" load test_kpatch_pair
+	check "insmod" load $nested
+	[ "$(parameter $nested deepest)" -gt 1 ] || fail "the callback did not recurse"
+	[ "$(parameter $nested new_calls)" -gt 1 ] || fail "too few calls of the new function"
+	check_is "calls of the old function" 0 "$(parameter $nested old_calls)"
+	check "rmmod" rmmod $nested
+}
+
+test_ftrace_cannot_be_switched_off_below_a_patch()
+{
+	local knob=/proc/sys/kernel/ftrace_enabled
+
+	[ -w $knob ] || { skip "no $knob"; return; }
+	check "insmod" load $patch
+	echo 0 2>/dev/null > $knob
+	check_is "/proc/cmdline" "$patch: new cmdline" "$(cmdline)"
+	echo 1 > $knob
+	check_is "/proc/cmdline" "$patch: new cmdline" "$(cmdline)"
+}
+
+test_no_patch_while_ftrace_is_switched_off()
+{
+	local knob=/proc/sys/kernel/ftrace_enabled
+
+	if ! { echo 0 > $knob; } 2>/dev/null; then
+		skip "ftrace cannot be switched off here"
+		return
+	fi
+	check_refused "resource busy" "set kernel.ftrace_enabled=1" $patch
+	echo 1 > $knob
+	check "insmod" load $patch
+}
+
+run_tests

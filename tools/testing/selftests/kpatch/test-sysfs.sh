@@ -1,0 +1,160 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# The files of a patch: what is in them, who may write them, and what happens to
+# those who write nonsense.
+
+# shellcheck source=functions.sh
+. "$(dirname "$0")/functions.sh"
+
+patch=test_kpatch_cmdline
+files=$kpatch_sysfs/$patch
+
+mode() { stat -c %a "$1"; }
+
+names_in() { find "$1" -mindepth 1 -maxdepth 1 -printf '%f\n' | sort | paste -sd ' '; }
+
+# check_write_refused WHAT BYTES: written as they are, no newline added
+check_write_refused()
+{
+	local before error
+
+	before=$(is_enabled $patch)
+	error=$(printf %s "$2" 2>&1 > "$files/enabled") && fail "writing $1 succeeded"
+	case $error in
+	*"Invalid argument"*) ;;
+	*) fail "writing $1: expected EINVAL, got '$error'" ;;
+	esac
+	check_is "enabled after $1" "$before" "$(is_enabled $patch)"
+}
+
+test_the_directory_of_a_patch_has_what_is_documented()
+{
+	local func=$files/vmlinux/cmdline_proc_show,1
+
+	check "insmod" load $patch
+	check_is "patches" $patch "$(ls $kpatch_sysfs)"
+	check_is "files" "attempts blockers enabled max_stop_ns stop_ns vmlinux" "$(names_in $files)"
+	check_is "functions" "cmdline_proc_show,1" "$(ls $files/vmlinux)"
+	check_is "files of a function" "live new_addr old_addr" "$(names_in $func)"
+	check_is "old_addr" "$(awk '$3 == "cmdline_proc_show" { print "0x" $1 }' /proc/kallsyms)" \
+		"$(cat $func/old_addr)"
+	check_is "new_addr" "$(awk '$3 == "new_cmdline_proc_show" { print "0x" $1 }' /proc/kallsyms)" \
+		"$(cat $func/new_addr)"
+	check_is "live" 1 "$(cat $func/live)"
+	check "disable" enabled $patch 0
+	check_is "live" 0 "$(cat $func/live)"
+}
+
+test_the_modes_of_the_files()
+{
+	check "insmod" load $patch
+	check_is "enabled" 644 "$(mode $files/enabled)"
+	check_is "blockers" 400 "$(mode $files/blockers)"
+	check_is "attempts" 444 "$(mode $files/attempts)"
+	check_is "stop_ns" 444 "$(mode $files/stop_ns)"
+	check_is "max_stop_ns" 444 "$(mode $files/max_stop_ns)"
+	check_is "live" 444 "$(mode $files/vmlinux/cmdline_proc_show,1/live)"
+	check_is "old_addr" 400 "$(mode $files/vmlinux/cmdline_proc_show,1/old_addr)"
+	check_is "new_addr" 400 "$(mode $files/vmlinux/cmdline_proc_show,1/new_addr)"
+}
+
+# Before the log has enough of it.
+test_garbage_in_enabled_is_answered_in_the_log()
+{
+	check "insmod" load $patch
+	mark_log
+	check_write_refused "2" '2'
+	check_log "'$patch': enabled takes 0 or 1 (-22)"
+}
+
+test_garbage_in_enabled_changes_nothing()
+{
+	check "insmod" load $patch
+	check_write_refused "a newline" $'\n'
+	check_write_refused "2" '2'
+	check_write_refused "-1" -1
+	check_write_refused "on" 'on'
+	check_write_refused "1x" '1x'
+	check_write_refused "0 0" '0 0'
+	check_write_refused "a huge number" '18446744073709551617'
+	check_write_refused "4 KiB of noise" "$(head -c 3000 /dev/urandom | base64 -w0 | head -c 4096)"
+	check "disable" enabled $patch 0
+	check_write_refused "2" '2'
+	check_write_refused "yes" 'yes'
+}
+
+# sysfs itself swallows an empty write.
+test_an_empty_write_changes_nothing()
+{
+	check "insmod" load $patch
+	printf '' > $files/enabled
+	check_is "enabled" 1 "$(is_enabled $patch)"
+}
+
+test_a_user_cannot_write()
+{
+	local error
+
+	check "insmod" load $patch
+	error=$(setpriv --reuid=65534 --regid=65534 --clear-groups \
+		bash -c "echo 0 > $files/enabled" 2>&1) && fail "write succeeded"
+	case $error in *"Permission denied"*) ;; *) fail "expected EACCES, got '$error'" ;; esac
+	check_is "enabled" 1 "$(is_enabled $patch)"
+}
+
+# The file may have been opened by somebody who was allowed to.
+test_a_user_cannot_write_to_a_file_that_root_opened()
+{
+	local error
+
+	check "insmod" load $patch
+	error=$(setpriv --reuid=65534 --regid=65534 --clear-groups \
+		bash -c 'echo 0 >&5' 5> $files/enabled 2>&1) && fail "write succeeded"
+	case $error in *"not permitted"*) ;; *) fail "expected EPERM, got '$error'" ;; esac
+	check_is "enabled" 1 "$(is_enabled $patch)"
+}
+
+test_root_without_the_capability_cannot_write()
+{
+	local error
+
+	check "insmod" load $patch
+	error=$(setpriv --bounding-set=-sys_admin --inh-caps=-sys_admin \
+		bash -c "echo 0 > $files/enabled" 2>&1) && fail "write succeeded"
+	case $error in *"not permitted"*) ;; *) fail "expected EPERM, got '$error'" ;; esac
+	check_is "enabled" 1 "$(is_enabled $patch)"
+}
+
+test_an_open_file_does_not_keep_the_module()
+{
+	check "insmod" load $patch
+	exec 6< $files/blockers 7> $files/enabled
+	check "disable" enabled $patch 0
+	check "rmmod" unload $patch
+	check_gone $patch
+	! cat <&6 >/dev/null 2>&1 || fail "the file of a removed patch can be read"
+	! echo 1 2>/dev/null >&7 || fail "the file of a removed patch can be written"
+	exec 6<&- 7>&-
+}
+
+test_the_stop_is_measured()
+{
+	local last longest clock=/sys/devices/system/clocksource/clocksource0
+
+	case $(cat $clock/current_clocksource) in
+	*jiffies) skip "the clock only has jiffies"; return ;;
+	esac
+	check "insmod" load $patch
+	last=$(cat $files/stop_ns)
+	check_is "longest stop after one" "$last" "$(cat $files/max_stop_ns)"
+	[ "$last" -gt 0 ] || fail "the stop took no time"
+	check "disable" enabled $patch 0
+	check "enable" enabled $patch 1
+	check_is "attempts" 3 "$(cat $files/attempts)"
+	last=$(cat $files/stop_ns)
+	longest=$(cat $files/max_stop_ns)
+	[ "$longest" -ge "$last" ] || fail "longest stop $longest, last stop $last"
+}
+
+run_tests

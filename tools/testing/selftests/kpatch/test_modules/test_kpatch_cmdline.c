@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Patches a function for which old and new are easy to tell: /proc/cmdline.
+ */
+#include <linux/kpatch.h>
+#include <linux/seq_file.h>
+
+static int new_cmdline_proc_show(struct seq_file *m, void *v)
+{
+	seq_printf(m, "%s: new cmdline\n", THIS_MODULE->name);
+	return 0;
+}
+
+static struct kpatch_func funcs[] = {
+	KPATCH_FUNC_NAMED("cmdline_proc_show", new_cmdline_proc_show),
+};
+module_kpatch(funcs);
+
+MODULE_DESCRIPTION("kpatch test: one function");
+MODULE_LICENSE("GPL");

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Traces gcd() with a callback that calls gcd(), which is traced again, deeper
+ * than ftrace lets tracers recurse: it drops the innermost calls. Counts how
+ * often gcd() was the old one, see pair.h, once it is patched.
+ */
+#include <linux/ftrace.h>
+#include <linux/gcd.h>
+#include <linux/module.h>
+#include <linux/preempt.h>
+
+#include "pair.h"
+
+#define MAX_DEPTH 8
+
+static int deepest;
+module_param(deepest, int, 0444);
+MODULE_PARM_DESC(deepest, "how deep callbacks were nested");
+
+static int new_calls;
+module_param(new_calls, int, 0444);
+MODULE_PARM_DESC(new_calls, "calls that reached the new gcd()");
+
+static int old_calls;
+module_param(old_calls, int, 0444);
+MODULE_PARM_DESC(old_calls, "calls that reached the old gcd()");
+
+static int depth;
+
+/* Declared const: without this the compiler does not call it at all. */
+static unsigned long (*volatile call_gcd)(unsigned long a, unsigned long b) = gcd;
+
+static void notrace call_and_count(void)
+{
+	if (call_gcd(PAIR_MAGIC, PAIR_MAGIC) == 1)
+		new_calls++;
+	else
+		old_calls++;
+}
+
+/* Only the task that loads this module calls gcd() with preemption off here. */
+static void notrace callback(unsigned long ip, unsigned long parent_ip,
+			     struct ftrace_ops *ops, struct ftrace_regs *fregs)
+{
+	if (!depth || depth >= MAX_DEPTH)
+		return;
+	depth++;
+	deepest = max(deepest, depth);
+	call_and_count();
+	depth--;
+}
+
+static struct ftrace_ops ops = {
+	.func = callback,
+};
+
+static int __init nested_init(void)
+{
+	int ret;
+
+	ret = ftrace_set_filter_ip(&ops, (unsigned long)gcd, 0, 1);
+	if (!ret)
+		ret = register_ftrace_function(&ops);
+	if (ret)
+		return ret;
+	preempt_disable();
+	depth = 1;
+	call_and_count();
+	depth = 0;
+	preempt_enable();
+	return 0;
+}
+module_init(nested_init);
+
+static void __exit nested_exit(void)
+{
+	unregister_ftrace_function(&ops);
+}
+module_exit(nested_exit);
+
+MODULE_DESCRIPTION("kpatch test: tracers that recurse");
+MODULE_LICENSE("GPL");
