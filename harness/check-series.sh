@@ -25,6 +25,7 @@ trap 'rm -rf "$scratch"' EXIT
 log=$scratch/log
 count=0
 failures=0
+passed=
 
 not_ok() {
 	count=$((count + 1))
@@ -33,7 +34,9 @@ not_ok() {
 	tail -n 200 "$log" | sed 's/^/# /'
 }
 
-# check TEXT COMMAND...: in a subshell, where set -e works as it should.
+# check TEXT COMMAND...: sets passed, and always succeeds, because in anything that
+# is part of a condition, say "check ... || return", bash ignores set -e for all
+# of COMMAND, and a failure in the middle of it would pass.
 check() {
 	local text=$1 status start=$SECONDS
 	shift
@@ -41,13 +44,15 @@ check() {
 	(set -e; "$@") > "$log" 2>&1 </dev/null
 	status=$?
 	set -e
-	text="$text ($((SECONDS - start)) s)"
+	text="$text # $((SECONDS - start)) s"
+	# Directives apart, what follows a # is no part of the name of a test.
 	if [ "$status" -eq 0 ]; then
+		passed=true
 		count=$((count + 1))
 		echo "ok $count - $text"
 	else
+		passed=false
 		not_ok "$text"
-		return 1
 	fi
 }
 
@@ -218,7 +223,8 @@ build_prefixes() {
 			continue
 		fi
 		check "$BASE: patches 1-$i build with CONFIG_KPATCH=$with, $subject" \
-			build_prefix "$commit" "$with" || break
+			build_prefix "$commit" "$with"
+		$passed || break
 	done < <(in_check log --reverse --format='%h %s' base..series)
 }
 
@@ -233,11 +239,13 @@ check_base() {
 		fi
 		return
 	fi
-	check "$BASE: there is a pristine tree, $(basename "$origin")" make_tree || return 0
-	check "$BASE: the series applies with git am" apply_series || return 0
-	check "$BASE: it gives the payload, the hunks, and nothing else" compare || :
+	check "$BASE: there is a pristine tree, $(basename "$origin")" make_tree
+	$passed || return 0
+	check "$BASE: the series applies with git am" apply_series
+	$passed || return 0
+	check "$BASE: it gives the payload, the hunks, and nothing else" compare
 	in_check checkout -q -f --detach base
-	check "$BASE: checkpatch --strict reports nothing" checkpatch || :
+	check "$BASE: checkpatch --strict reports nothing" checkpatch
 	if [ "$mode" = full ]; then
 		build_prefixes n
 		build_prefixes y
@@ -245,7 +253,7 @@ check_base() {
 	in_check checkout -q -f --detach base
 }
 
-check "series/ is what the payload and the hunks make" regenerate || :
+check "series/ is what the payload and the hunks make" regenerate
 bases=${BASES:-6.12 7.3}
 [ -z "$KSRC" ] || bases=$BASE
 for BASE in $bases; do

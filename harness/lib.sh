@@ -30,8 +30,8 @@ say() { printf '== %s\n' "$*"; }
 die() { printf 'FAIL: %s\n' "$*" >&2; exit 1; }
 
 # Files of the kernel payload, relative to the top: what the series adds.
-payload() {
-	local paths=(Documentation arch include kernel samples tools)
+payload() (
+	paths=(Documentation arch include kernel samples tools)
 
 	cd "$top"
 	if git rev-parse --git-dir >/dev/null 2>&1; then
@@ -40,7 +40,7 @@ payload() {
 	else
 		find "${paths[@]}" -type f ! -name '*.o' ! -name '*.ko'
 	fi | LC_ALL=C sort
-}
+)
 
 # Hunks in existing kernel files, in the order of the series.
 hooks() { cat "$top"/harness/series/*/hooks.patch; }

@@ -54,30 +54,45 @@ choose_package() {
 	fi
 }
 
-# Download the package for BASE from SUITE of the archive and take the tarball
-# out of it. Returns 1, with the reason printed, if that cannot be done.
-fetch() {
+# Where SUITE of the archive can be read and has something, say which package.
+find_package() {
 	local suite=$1 site package
 
 	is_debian || { say "fetching a kernel needs Debian's apt and its archive keyring" >&2; return 1; }
 	site=$(archive)
 	[ -n "$site" ] || { say "apt knows no archive to fetch a kernel from" >&2; return 1; }
-	rm -rf "$cache/apt"
-	mkdir -p "$cache/apt/lists/partial" "$cache/apt/cache/archives/partial"
 	echo "deb [signed-by=$keyring] $site $suite main" > "$cache/apt/sources.list"
 	private_apt apt-get update >&2 || { say "cannot read $suite of the archive" >&2; return 1; }
 	package=$(choose_package)
 	[ -n "$package" ] || { say "$suite has no package linux-source-${BASE%%.*}.x" >&2; return 1; }
 	[ "$package" = "linux-source-$BASE" ] ||
 		say "$suite no longer has linux-source-$BASE, taking $package" >&2
-	(cd "$cache/apt" && private_apt apt-get download "$package" >&2) ||
-		{ say "cannot download $package" >&2; return 1; }
+	echo "$package"
+}
+
+# Only what is complete gets its name.
+unpack_package() {
+	local package=$1
+
 	dpkg-deb --fsys-tarfile "$cache/apt/$package"_*.deb |
-		tar -x -O "./usr/src/$package.tar.xz" > "$cache/$package.tmp"
-	mv "$cache/$package.tmp" "$cache/$package.tar.xz"
-	rm -rf "$cache/apt"
+		tar -x -O "./usr/src/$package.tar.xz" > "$cache/$package.tmp" &&
+		mv "$cache/$package.tmp" "$cache/$package.tar.xz" || return 1
 	[ "$package" = "linux-source-$BASE" ] ||
 		ln -sf "$package.tar.xz" "$cache/linux-source-$BASE.tar.xz"
+}
+
+# Download the package for BASE from SUITE of the archive and take the tarball
+# out of it. Returns 1, with the reason printed, if that cannot be done.
+fetch() {
+	local package
+
+	rm -rf "$cache/apt"
+	mkdir -p "$cache/apt/lists/partial" "$cache/apt/cache/archives/partial" || return 1
+	package=$(find_package "$1") || return 1
+	(cd "$cache/apt" && private_apt apt-get download "$package" >&2) ||
+		{ say "cannot download $package" >&2; return 1; }
+	unpack_package "$package" || { say "$package has no tarball, or the disk is full" >&2; return 1; }
+	rm -rf "$cache/apt"
 }
 
 install_package() {

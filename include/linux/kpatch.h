@@ -8,6 +8,7 @@
 
 #include <linux/build_bug.h>
 #include <linux/compiler.h>
+#include <linux/device/driver.h>
 #include <linux/errno.h>
 #include <linux/kernel.h>
 #include <linux/list.h>
@@ -123,7 +124,8 @@ struct kpatch_module {
 #define KPATCH_FUNC(_old, _new) {					\
 	.old_name = __stringify(_old),					\
 	.new_addr = (void *)(_new) +					\
-		    BUILD_BUG_ON_ZERO(!__same_type(_old, _new)),	\
+		    BUILD_BUG_ON_ZERO(!__builtin_types_compatible_p(	\
+				      typeof(_old), typeof(_new))),	\
 }
 
 /**
@@ -148,18 +150,10 @@ struct kpatch_module {
 static struct kpatch_module kpatch_this_patch = {			\
 	.mod = THIS_MODULE,						\
 	.funcs = (_funcs),						\
-	.num_funcs = ARRAY_SIZE(_funcs),				\
+	.num_funcs = sizeof(_funcs) / sizeof(struct kpatch_func) +	\
+		     __must_be_array(_funcs),				\
 };									\
-static int __init kpatch_this_init(void)				\
-{									\
-	return kpatch_register(&kpatch_this_patch);			\
-}									\
-module_init(kpatch_this_init);						\
-static void __exit kpatch_this_exit(void)				\
-{									\
-	kpatch_unregister(&kpatch_this_patch);				\
-}									\
-module_exit(kpatch_this_exit)
+module_driver(kpatch_this_patch, kpatch_register, kpatch_unregister)
 
 #ifdef CONFIG_KPATCH
 

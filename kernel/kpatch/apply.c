@@ -81,6 +81,7 @@ static int lead(struct apply *apply)
 	kpatch_scan_others(&apply->scan);
 	wait_for_others(&apply->scanned);
 	if (atomic_read(&apply->scan.report->total)) {
+		/* Pairs with follow(). */
 		smp_store_release(&apply->phase, PHASE_QUIT);
 		return -EBUSY;
 	}

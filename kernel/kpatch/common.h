@@ -11,7 +11,7 @@
 #include <linux/kpatch.h>
 #include <linux/mutex.h>
 
-/* Serialises all changes; defined, and its order told, in patch.c. */
+/* Serialises all changes; its order among other locks is told in patch.c. */
 extern struct mutex kpatch_mutex;
 
 #endif /* _KPATCH_COMMON_H */

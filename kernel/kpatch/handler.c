@@ -20,6 +20,9 @@
 
 #define KPATCH_HASH_BITS	10
 
+/* The lowest file that needs it; see the comment in patch.c. */
+DEFINE_MUTEX(kpatch_mutex);
+
 /*
  * The table of patched functions: every function of every patch that is
  * enabled or about to be.
@@ -119,12 +122,13 @@ void notrace kpatch_redirect(unsigned long ip, struct ftrace_regs *fregs)
 	hash_for_each_possible_rcu_notrace(kpatch_table, func, node, ip) {
 		if (func->ip == ip && func_is_live(func)) {
 			ftrace_regs_set_instruction_pointer(fregs,
-					(unsigned long)func->new_addr);
+							    (unsigned long)func->new_addr);
 			break;
 		}
 	}
 	preempt_enable_notrace();
 }
+
 NOKPROBE_SYMBOL(kpatch_redirect);
 
 /**
@@ -142,6 +146,7 @@ void notrace kpatch_ftrace_handler(unsigned long ip, unsigned long parent_ip,
 {
 	kpatch_redirect(ip, fregs);
 }
+
 NOKPROBE_SYMBOL(kpatch_ftrace_handler);
 
 /**

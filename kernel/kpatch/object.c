@@ -17,13 +17,18 @@
 #include "stack.h"
 #include "symbol.h"
 
-/* What to call a function in the log, whichever way it was named. */
-#define FUNC_FMT "'%s': function '%s'"
-#define FUNC_ARG(func) (func)->kpmod->mod->name, func_label(func)
-
-static const char *func_label(const struct kpatch_func *func)
+/* A line in the log: what @fmt says comes right after the function's name. */
+static __printf(2, 3)
+void func_err(const struct kpatch_func *func, const char *fmt, ...)
 {
-	return func->old_name ?: "(by address)";
+	struct va_format vaf = { .fmt = fmt };
+	va_list args;
+
+	va_start(args, fmt);
+	vaf.va = &args;
+	pr_err("'%s': function '%s'%pV\n", func->kpmod->mod->name,
+	       func->old_name ?: "(by address)", &vaf);
+	va_end(args);
 }
 
 static int find_old_by_name(struct kpatch_func *func)
@@ -33,16 +38,16 @@ static int find_old_by_name(struct kpatch_func *func)
 	ret = kpatch_find_symbol(func->old_name, func->sympos, &func->addr);
 	switch (ret) {
 	case -ENOENT:
-		pr_err(FUNC_FMT " is not in this kernel; build the patch for the kernel that runs (%d)\n",
-		       FUNC_ARG(func), ret);
+		func_err(func, " is not in this kernel; build the patch for the kernel that runs (%d)",
+			 ret);
 		break;
 	case -ENOTUNIQ:
-		pr_err(FUNC_FMT " exists more than once; set sympos to say which one (%d)\n",
-		       FUNC_ARG(func), ret);
+		func_err(func, " exists more than once; set sympos to say which one (%d)",
+			 ret);
 		break;
 	case -EINVAL:
-		pr_err(FUNC_FMT " has no symbol number %lu; set sympos to one that exists (%d)\n",
-		       FUNC_ARG(func), func->sympos, ret);
+		func_err(func, " has no symbol number %lu; set sympos to one that exists (%d)",
+			 func->sympos, ret);
 		break;
 	}
 	return ret;
@@ -58,8 +63,8 @@ static int find_old(struct kpatch_func *func)
 		return -EINVAL;
 	}
 	if (func->objname) {
-		pr_err(FUNC_FMT " is in module '%s'; only functions of the kernel proper can be patched, leave objname unset (%d)\n",
-		       FUNC_ARG(func), func->objname, -EOPNOTSUPP);
+		func_err(func, " is in module '%s'; only functions of the kernel proper can be patched, leave objname unset (%d)",
+			 func->objname, -EOPNOTSUPP);
 		return -EOPNOTSUPP;
 	}
 	if (func->old_name)
@@ -81,8 +86,8 @@ static int check_always_live(const struct kpatch_func *func)
 	kpatch_symbol_name(func->addr, name);
 	if (match_string(always_live, ARRAY_SIZE(always_live), name) < 0)
 		return 0;
-	pr_err(FUNC_FMT " always has some task in it, so it can never be switched; patch what it calls instead (%d)\n",
-	       FUNC_ARG(func), -EDEADLK);
+	func_err(func, " always has some task in it, so it can never be switched; patch what it calls instead (%d)",
+		 -EDEADLK);
 	return -EDEADLK;
 }
 
@@ -91,25 +96,25 @@ static int check_old(struct kpatch_func *func)
 	unsigned long addr = func->addr;
 
 	if (init_section_contains((void *)addr, 1)) {
-		pr_err(FUNC_FMT " is init code, gone since boot; patch what it has set up instead (%d)\n",
-		       FUNC_ARG(func), -EINVAL);
+		func_err(func, " is init code, gone since boot; patch what it has set up instead (%d)",
+			 -EINVAL);
 		return -EINVAL;
 	}
 	if (!core_kernel_text(addr)) {
-		pr_err(FUNC_FMT ": %pS is not code of the kernel proper; only its functions can be patched (%d)\n",
-		       FUNC_ARG(func), (void *)addr, -EINVAL);
+		func_err(func, ": %pS is not code of the kernel proper; only its functions can be patched (%d)",
+			 (void *)addr, -EINVAL);
 		return -EINVAL;
 	}
 	func->old_size = kpatch_symbol_size(addr);
 	if (!func->old_size) {
-		pr_err(FUNC_FMT ": %pS is not the start of a function; old_addr has to be (%d)\n",
-		       FUNC_ARG(func), (void *)addr, -EINVAL);
+		func_err(func, ": %pS is not the start of a function; old_addr has to be (%d)",
+			 (void *)addr, -EINVAL);
 		return -EINVAL;
 	}
 	func->ip = kpatch_hook_site(addr);
 	if (!func->ip) {
-		pr_err(FUNC_FMT " cannot be traced, so it cannot be patched; patch its callers instead (%d)\n",
-		       FUNC_ARG(func), -EOPNOTSUPP);
+		func_err(func, " cannot be traced, so it cannot be patched; patch its callers instead (%d)",
+			 -EOPNOTSUPP);
 		return -EOPNOTSUPP;
 	}
 	return check_always_live(func);
@@ -120,14 +125,14 @@ static int check_new(struct kpatch_func *func)
 	unsigned long addr = (unsigned long)func->new_addr;
 
 	if (!within_module_mem_type(addr, func->mod, MOD_TEXT)) {
-		pr_err(FUNC_FMT ": the new function %pS is not in the text of the patch module; set new_addr to one that is (%d)\n",
-		       FUNC_ARG(func), func->new_addr, -EINVAL);
+		func_err(func, ": the new function %pS is not in the text of the patch module; set new_addr to one that is (%d)",
+			 func->new_addr, -EINVAL);
 		return -EINVAL;
 	}
 	func->new_size = kpatch_symbol_size(addr);
 	if (!func->new_size) {
-		pr_err(FUNC_FMT ": %pS is not the start of a function; new_addr has to be (%d)\n",
-		       FUNC_ARG(func), func->new_addr, -EINVAL);
+		func_err(func, ": %pS is not the start of a function; new_addr has to be (%d)",
+			 func->new_addr, -EINVAL);
 		return -EINVAL;
 	}
 	return 0;
@@ -184,7 +189,7 @@ static int add_cold_ranges(struct kpatch_ranges *set, struct module *mod)
 	struct cold_search search = { .whole = set, .cold = &cold };
 	int ret;
 
-	ret = kpatch_for_each_cold(mod, add_cold, &search);
+	ret = kpatch_on_each_cold(mod, add_cold, &search);
 	if (!ret)
 		ret = kpatch_ranges_merge(set, &cold);
 	kpatch_ranges_clear(&cold);
@@ -199,8 +204,8 @@ static int check_twice(const struct kpatch_ranges *set)
 	for (i = 1; i < set->nr; i++) {
 		if (set->r[i].start != set->r[i - 1].start)
 			continue;
-		pr_err(FUNC_FMT " is in the patch twice; list it once (%d)\n",
-		       FUNC_ARG(set->r[i].func), -EINVAL);
+		func_err(set->r[i].func, " is in the patch twice; list it once (%d)",
+			 -EINVAL);
 		return -EINVAL;
 	}
 	return 0;

@@ -37,7 +37,6 @@
  * The first arrow is why a patch's directory is removed without the mutex: the
  * removal waits for whoever is in one of its files.
  */
-DEFINE_MUTEX(kpatch_mutex);
 
 /**
  * DOC: Patch states
@@ -194,19 +193,12 @@ void kpatch_patch_del(struct kpatch_module *kpmod)
 	list_del(&kpmod->list);
 }
 
-/* What went wrong in an attempt, and what to do about it. */
+/* What to do about those who stood in the way. */
 static const char *remedy(int err)
 {
-	switch (err) {
-	case -EBUSY:
-		return "try again when they have left";
-	case -EDEADLK:
-		return "what is needed to switch a patch cannot be patched, leave that function out";
-	case -EAGAIN:
-		return "they were on their way, try again";
-	default:
-		return "try again";
-	}
+	if (err == -EDEADLK)
+		return "a switch needs this function itself, leave it out";
+	return "try again when they have left";
 }
 
 static void log_failure(const struct kpatch_module *kpmod, const char *what,
@@ -262,33 +254,36 @@ static int try_apply(struct kpatch_module *kpmod, bool enable)
 	}
 }
 
-/* The function that ftrace refused, if it was a certain one. */
 static void log_hook(const struct kpatch_module *kpmod,
 		     const struct kpatch_func *culprit, int err)
 {
+	const char *name = kpmod->mod->name;
 	char func[KSYM_NAME_LEN] = "?";
-	const char *text;
 
+	/* The function that ftrace refused, if it was a certain one. */
 	if (culprit)
 		kpatch_symbol_name(culprit->addr, func);
 	switch (err) {
 	case -EBUSY:
-		text = "is taken by a live patch or a probe, or ftrace is switched off; remove that, or set kernel.ftrace_enabled=1";
+		pr_err("'%s': function '%s' is taken by a live patch or a probe, or ftrace is switched off; remove that, or set kernel.ftrace_enabled=1 (%d)\n",
+		       name, func, err);
 		break;
 	case -EOPNOTSUPP:
-		text = "has a tracing site that is disabled; patch its callers instead";
+		pr_err("'%s': function '%s' has a tracing site that is disabled; patch its callers instead (%d)\n",
+		       name, func, err);
 		break;
 	case -EAGAIN:
-		text = "has a BPF trampoline that is being changed; try again";
+		pr_err("'%s': a BPF trampoline of one of its functions is being changed; try again (%d)\n",
+		       name, err);
 		break;
 	case -ENOMEM:
-		text = "cannot be hooked for want of memory; try again with more of it";
+		pr_err("'%s': cannot hook its functions for want of memory; try again with more (%d)\n",
+		       name, err);
 		break;
 	default:
-		text = "cannot be hooked, ftrace is out of order; reboot";
+		pr_err("'%s': cannot hook its functions, ftrace is out of order; reboot (%d)\n",
+		       name, err);
 	}
-	pr_err("'%s': function '%s' %s (%d)\n", kpmod->mod->name, func, text,
-	       err);
 }
 
 static int hook_patch(struct kpatch_module *kpmod)

@@ -158,7 +158,7 @@ static int visit_symbol(void *data, const char *name, unsigned long addr)
 }
 
 /**
- * kpatch_for_each_cold() - visit the parts that a compiler split off functions
+ * kpatch_on_each_cold() - visit the parts that a compiler split off functions
  * @mod: the module to look at, %NULL for the kernel proper
  * @fn: called for each part and each function that it may belong to; in a
  *	module that may be any function
@@ -166,7 +166,7 @@ static int visit_symbol(void *data, const char *name, unsigned long addr)
  *
  * Return: 0, or what @fn returned to stop the walk.
  */
-int kpatch_for_each_cold(struct module *mod, kpatch_cold_fn fn, void *data)
+int kpatch_on_each_cold(struct module *mod, kpatch_cold_fn fn, void *data)
 {
 	struct cold_walk walk = {
 		.fn = fn,

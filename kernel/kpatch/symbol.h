@@ -12,7 +12,7 @@ struct module;
 
 /**
  * typedef kpatch_cold_fn - called for each part that a compiler split off
- * @data: as given to kpatch_for_each_cold()
+ * @data: as given to kpatch_on_each_cold()
  * @addr: start of a function that the part may belong to, 0 if unknown
  * @start: first address of the part
  * @end: first address behind it
@@ -27,6 +27,6 @@ int kpatch_find_symbol(const char *name, unsigned long sympos,
 unsigned long kpatch_symbol_size(unsigned long addr);
 unsigned long kpatch_symbol_pos(const char *name, unsigned long addr);
 void kpatch_symbol_name(unsigned long addr, char name[KSYM_NAME_LEN]);
-int kpatch_for_each_cold(struct module *mod, kpatch_cold_fn fn, void *data);
+int kpatch_on_each_cold(struct module *mod, kpatch_cold_fn fn, void *data);
 
 #endif /* _KPATCH_SYMBOL_H */

@@ -6,8 +6,8 @@
 #define _ASM_X86_KPATCH_H
 
 #include <linux/pgtable.h>
+#include <linux/processor.h>
 #include <linux/sched.h>
-#include <asm/processor.h>
 
 /*
  * All registers that may hold a text address are on the stack by the time a

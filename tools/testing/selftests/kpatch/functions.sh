@@ -216,7 +216,7 @@ require_root()
 		ktap_skip_all "the kernel has no kpatch, set CONFIG_KPATCH"
 		exit "$KSFT_SKIP"
 	fi
-	mountpoint -q "$tracing" || mount -t tracefs tracefs "$tracing"
+	mountpoint -q "$tracing" || mount -t tracefs none "$tracing"
 }
 
 # skip REASON...: called in a test, ends it

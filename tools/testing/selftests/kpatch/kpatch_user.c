@@ -22,7 +22,7 @@
 
 #define NEW_GETPID_OFFSET 1000000
 
-static int usage(void)
+static int print_usage(void)
 {
 	fprintf(stderr,
 		"usage: kpatch_user getpid PROCESSES ENABLED ROUNDS\n"
@@ -179,11 +179,11 @@ static int do_pause(const char *name)
 	return 0;
 }
 
-static volatile sig_atomic_t expired;
+static atomic_int expired;
 
 static void expire(int sig)
 {
-	expired = 1;
+	atomic_store(&expired, 1);
 }
 
 /* proftimer: does a timer that counts CPU time expire while we use it? */
@@ -198,8 +198,8 @@ static int do_proftimer(void)
 	gettimeofday(&start, NULL);
 	do {
 		gettimeofday(&now, NULL);
-	} while (!expired && now.tv_sec - start.tv_sec < 3);
-	puts(expired ? "expired" : "silent");
+	} while (!atomic_load(&expired) && now.tv_sec - start.tv_sec < 3);
+	puts(atomic_load(&expired) ? "expired" : "silent");
 	return 0;
 }
 
@@ -215,5 +215,5 @@ int main(int argc, char **argv)
 		return do_pause(argv[2]);
 	if (!strcmp(what, "proftimer") && argc == 2)
 		return do_proftimer();
-	return usage();
+	return print_usage();
 }

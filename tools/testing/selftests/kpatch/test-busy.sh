@@ -123,12 +123,13 @@ test_unrelated_patches_are_not_disturbed_by_a_sleeper()
 # Each idle task sleeps in cpu_startup_entry() for as long as its CPU is on.
 test_idle_tasks_are_checked()
 {
-	check_refused "resource busy" "cpu_startup_entry idle" test_kpatch_any name=cpu_startup_entry
+	check_refused "resource busy" "cpu_startup_entry idle" test_kpatch_any \
+		name=cpu_startup_entry
 }
 
 test_the_task_that_asks_is_checked()
 {
-	check_refused "deadlock" "what is needed to switch a patch cannot be patched" \
+	check_refused "deadlock" "a switch needs this function itself" \
 		test_kpatch_any name=__x64_sys_finit_module
 }
 

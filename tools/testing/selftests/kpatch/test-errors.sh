@@ -44,13 +44,16 @@ test_no_module()
 
 test_no_functions()
 {
-	refused_quirk "$einval" "'$any': no function to patch; set funcs and num_funcs (-22)" "no funcs"
-	refused_quirk "$einval" "'$any': no function to patch; set funcs and num_funcs (-22)" "zero funcs"
+	refused_quirk "$einval" "'$any': no function to patch; set funcs and num_funcs (-22)" \
+		"no funcs"
+	refused_quirk "$einval" "'$any': no function to patch; set funcs and num_funcs (-22)" \
+		"zero funcs"
 }
 
 test_neither_name_nor_address()
 {
-	check_refused "$einval" "'$any': function number 0 has neither name nor address; set one" $any
+	check_refused "$einval" \
+		"'$any': function number 0 has neither name nor address; set one" $any
 }
 
 test_both_name_and_address()
@@ -61,7 +64,8 @@ test_both_name_and_address()
 
 test_unknown_symbol()
 {
-	check_refused "$no_such_thing" "'$any': function 'no_such_function' is not in this kernel; build the patch" \
+	check_refused "$no_such_thing" \
+		"'$any': function 'no_such_function' is not in this kernel; build the patch" \
 		$any name=no_such_function
 }
 
@@ -84,7 +88,8 @@ test_sympos_out_of_range()
 
 test_function_that_is_not_traced()
 {
-	check_refused "$eopnotsupp" "'$any': function 'ftrace_location' cannot be traced, so it cannot be patched" \
+	check_refused "$eopnotsupp" \
+		"'$any': function 'ftrace_location' cannot be traced, so it cannot be patched" \
 		$any name=ftrace_location
 }
 
@@ -103,7 +108,8 @@ test_init_function()
 test_data()
 {
 	check_refused "$einval" "'$any': function 'jiffies_64': jiffies" $any name=jiffies_64
-	check_refused "$einval" "is not code of the kernel proper" $any addr="$(address_of jiffies_64)"
+	check_refused "$einval" "is not code of the kernel proper" $any \
+		addr="$(address_of jiffies_64)"
 }
 
 test_address_in_user_space()
@@ -129,7 +135,8 @@ test_address_within_a_function()
 
 test_the_same_function_twice()
 {
-	refused_quirk "$einval" "'$any': function 'vfs_read' is in the patch twice; list it once (-22)" \
+	refused_quirk "$einval" \
+		"'$any': function 'vfs_read' is in the patch twice; list it once (-22)" \
 		"same function twice" name=vfs_read
 }
 
@@ -146,8 +153,10 @@ test_a_new_function_outside_of_the_module()
 
 test_a_function_that_some_task_is_always_in()
 {
-	check_refused "deadlock" "'$any': function 'schedule' always has some task in it" $any name=schedule
-	check_refused "deadlock" "function 'worker_thread' always has some task in it" $any name=worker_thread
+	check_refused "deadlock" "'$any': function 'schedule' always has some task in it" $any \
+		name=schedule
+	check_refused "deadlock" "function 'worker_thread' always has some task in it" $any \
+		name=worker_thread
 }
 
 # cmdline_proc_show() is not called while it is patched with a function that
@@ -168,7 +177,8 @@ test_unregistering_an_enabled_patch()
 	mark_log
 	! load $any name=cmdline_proc_show 'quirk="unregister enabled"' || fail "insmod succeeded"
 	case $load_error in *"$ebusy"*) ;; *) fail "expected '$ebusy', got '$load_error'" ;; esac
-	check_log "'$any': cannot unregister: the patch is enabled; write 0 to /sys/kernel/kpatch/$any/enabled first (-16)"
+	check_log \
+		"'$any': cannot unregister: the patch is enabled; write 0 to /sys/kernel/kpatch/$any/enabled first (-16)"
 	check_log "unloaded patch module \"$any\""
 	check_gone $any
 }
@@ -185,7 +195,8 @@ test_a_module_whose_init_fails_later()
 
 test_unregistering_what_is_not_registered()
 {
-	refused_quirk "$no_such_thing" "cannot unregister a patch that is not registered" "unregister unknown"
+	refused_quirk "$no_such_thing" "cannot unregister a patch that is not registered" \
+		"unregister unknown"
 }
 
 test_enabling_what_is_not_registered()

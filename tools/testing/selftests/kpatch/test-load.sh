@@ -103,7 +103,8 @@ test_concurrent_writers_get_a_verdict_each()
 
 	check "insmod" load test_kpatch_getpid
 	for _ in 1 2 3 4; do
-		background bash -c "for i in 1 2 3 4 5; do echo 0 > $file || exit; echo 1 > $file || exit; done"
+		background bash -c \
+			"for i in 1 2 3 4 5; do echo 0 > $file || exit; echo 1 > $file || exit; done"
 		writers+=("$child")
 	done
 	for pid in "${writers[@]}"; do

@@ -23,7 +23,9 @@ test_livepatch_has_the_function()
 	[ -e "$mods/test_kpatch_livepatch.ko" ] || { skip "no CONFIG_LIVEPATCH"; return; }
 	check "insmod" load test_kpatch_livepatch
 	check_is "/proc/cmdline" "livepatch: new cmdline" "$(cmdline)"
-	check_refused "resource busy" "'$patch': function 'cmdline_proc_show' is taken by a live patch or a probe" $patch
+	check_refused "resource busy" \
+		"'$patch': function 'cmdline_proc_show' is taken by a live patch or a probe" \
+		$patch
 	check_is "/proc/cmdline" "livepatch: new cmdline" "$(cmdline)"
 	check "the live patch goes" unload_livepatch
 	check "insmod" load $patch
@@ -55,13 +57,17 @@ test_livepatch_on_another_function()
 test_the_one_function_that_is_taken_is_named()
 {
 	check "insmod" load test_kpatch_probe
-	check_refused "resource busy" "'test_kpatch_cmdline2': function 'cmdline_proc_show' is taken" test_kpatch_cmdline2
+	check_refused "resource busy" \
+		"'test_kpatch_cmdline2': function 'cmdline_proc_show' is taken" \
+		test_kpatch_cmdline2
 }
 
 test_a_kprobe_with_a_post_handler_has_the_function()
 {
 	check "insmod" load test_kpatch_probe
-	check_refused "resource busy" "'$patch': function 'cmdline_proc_show' is taken by a live patch or a probe" $patch
+	check_refused "resource busy" \
+		"'$patch': function 'cmdline_proc_show' is taken by a live patch or a probe" \
+		$patch
 	check "rmmod" rmmod test_kpatch_probe
 	check "insmod" load $patch
 }

@@ -34,12 +34,14 @@ test_the_directory_of_a_patch_has_what_is_documented()
 
 	check "insmod" load $patch
 	check_is "patches" $patch "$(ls $kpatch_sysfs)"
-	check_is "files" "attempts blockers enabled max_stop_ns stop_ns vmlinux" "$(names_in $files)"
+	check_is "files" "attempts blockers enabled max_stop_ns stop_ns vmlinux" \
+		"$(names_in $files)"
 	check_is "functions" "cmdline_proc_show,1" "$(ls $files/vmlinux)"
 	check_is "files of a function" "live new_addr old_addr" "$(names_in $func)"
 	check_is "old_addr" "$(awk '$3 == "cmdline_proc_show" { print "0x" $1 }' /proc/kallsyms)" \
 		"$(cat $func/old_addr)"
-	check_is "new_addr" "$(awk '$3 == "new_cmdline_proc_show" { print "0x" $1 }' /proc/kallsyms)" \
+	check_is "new_addr" \
+		"$(awk '$3 == "new_cmdline_proc_show" { print "0x" $1 }' /proc/kallsyms)" \
 		"$(cat $func/new_addr)"
 	check_is "live" 1 "$(cat $func/live)"
 	check "disable" enabled $patch 0
@@ -78,7 +80,8 @@ test_garbage_in_enabled_changes_nothing()
 	check_write_refused "1x" '1x'
 	check_write_refused "0 0" '0 0'
 	check_write_refused "a huge number" '18446744073709551617'
-	check_write_refused "4 KiB of noise" "$(head -c 3000 /dev/urandom | base64 -w0 | head -c 4096)"
+	check_write_refused "4 KiB of noise" \
+		"$(head -c 3000 /dev/urandom | base64 -w0 | head -c 4096)"
 	check "disable" enabled $patch 0
 	check_write_refused "2" '2'
 	check_write_refused "yes" 'yes'

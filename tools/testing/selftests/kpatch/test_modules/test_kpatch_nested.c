@@ -27,12 +27,12 @@ MODULE_PARM_DESC(old_calls, "calls that reached the old gcd()");
 
 static int depth;
 
-/* Declared const: without this the compiler does not call it at all. */
-static unsigned long (*volatile call_gcd)(unsigned long a, unsigned long b) = gcd;
+/* Declared const: if it knew that, the compiler would call it just once. */
+static unsigned long (*call_gcd)(unsigned long a, unsigned long b) = gcd;
 
 static void notrace call_and_count(void)
 {
-	if (call_gcd(PAIR_MAGIC, PAIR_MAGIC) == 1)
+	if (READ_ONCE(call_gcd)(PAIR_MAGIC, PAIR_MAGIC) == 1)
 		new_calls++;
 	else
 		old_calls++;

@@ -28,9 +28,9 @@ MODULE_PARM_DESC(mixed, "pairs of calls that were not alike");
 
 static struct task_struct *callers[NR_CPUS];
 
-/* Both are declared const: without this the compiler calls them just once. */
-static unsigned long (*volatile call_gcd)(unsigned long a, unsigned long b) = gcd;
-static unsigned long (*volatile call_lcm)(unsigned long a, unsigned long b) = lcm;
+/* Declared const: if it knew that, the compiler would call each just once. */
+static unsigned long (*call_gcd)(unsigned long a, unsigned long b) = gcd;
+static unsigned long (*call_lcm)(unsigned long a, unsigned long b) = lcm;
 
 static int caller(void *unused)
 {
@@ -38,8 +38,8 @@ static int caller(void *unused)
 
 	while (!kthread_should_stop()) {
 		preempt_disable();
-		first = call_gcd(PAIR_MAGIC, PAIR_MAGIC);
-		second = call_lcm(PAIR_MAGIC, PAIR_MAGIC);
+		first = READ_ONCE(call_gcd)(PAIR_MAGIC, PAIR_MAGIC);
+		second = READ_ONCE(call_lcm)(PAIR_MAGIC, PAIR_MAGIC);
 		preempt_enable();
 		if (first != second)
 			atomic_inc(&mixed);
