@@ -10,7 +10,7 @@
 
 export BASE KSRC ACCEL CPUS JOBS
 
-.PHONY: help setup demo test build shell selftests series check-series static clean
+.PHONY: help setup demo test build shell selftests series check-series static mutants clean
 
 help:
 	@echo 'make demo          set up, build, boot, and show a patch at work'
@@ -19,6 +19,7 @@ help:
 	@echo 'make shell         a shell in the guest; "exit" ends it'
 	@echo 'make selftests     the kselftests in the guest, or TESTS="..."'
 	@echo 'make static        checkpatch, sparse, kernel-doc, layers, ...'
+	@echo 'make mutants       break the core on purpose: do the tests notice?'
 	@echo 'make series        write series/ anew'
 	@echo 'make check-series  verify series/: git am, checkpatch, each prefix builds'
 	@echo 'make clean         remove build/'
@@ -43,6 +44,9 @@ test: setup
 
 static: build
 	@harness/static.sh
+
+mutants: build
+	@harness/mutants.sh $(MUTANTS)
 
 series: setup
 	@harness/series.sh

@@ -13,7 +13,7 @@ say "kselftests for $(make -s -C "$src" O="$obj" kernelrelease)"
 make -s -C "$src/tools/kpatch" > "$work/tool.log" 2>&1 ||
 	{ tail -n 30 "$work/tool.log"; die "tools/kpatch does not build"; }
 rm -rf "$inst"
-make -s -C "$src/tools/testing/selftests" TARGETS=kpatch KDIR="$obj" \
+make -s -C "$src/tools/testing/selftests" O="$obj" TARGETS=kpatch KDIR="$obj" \
 	INSTALL_PATH="$inst" install > "$work/selftests.log" 2>&1 ||
 	{ tail -n 30 "$work/selftests.log"; die "the selftests do not build"; }
 if grep -E 'warning:|error:' "$work/selftests.log"; then
@@ -27,8 +27,10 @@ done
 
 status=0
 KPATCH_TEST_ROUNDS=${KPATCH_TEST_ROUNDS:-5}
+# To a pipe: the runner opens its output again for each script, and a file would
+# be written from its start each time.
 "$top/harness/boot.sh" selftests \
-	"export KPATCH=$src/tools/kpatch/kpatch KPATCH_TEST_ROUNDS=$KPATCH_TEST_ROUNDS; ${run[*]} > /run/out/ktap.raw 2>&1; tr -d '\\r' < /run/out/ktap.raw > /run/out/ktap" ||
+	"export KPATCH=$src/tools/kpatch/kpatch KPATCH_TEST_ROUNDS=$KPATCH_TEST_ROUNDS; ${run[*]} 2>&1 | tr -d '\\r' > /run/out/ktap" ||
 	status=$?
 out=$work/out/selftests
 "$top/harness/results.sh" "$out/ktap" "$(basename "$work")" || status=1

@@ -79,17 +79,17 @@ layers() {
 }
 
 # The handler may call nothing that can be traced, or that a sanitizer adds: the
-# only functions that it reaches are those that enter and leave preemption, and
-# what the compiler puts where a return goes.
+# only functions that it reaches are those that leave preemption, a noinstr one
+# of RCU's debugging, and what the compiler puts where a return goes.
 handler_is_closed() {
 	local o=$obj/kernel/kpatch/handler.o
-	objdump -dr --disassemble=kpatch_ftrace_handler "$o" |
+	objdump -dr --disassemble=kpatch_redirect "$o" |
 		awk '/R_X86_64_(PLT32|PC32)/ { sub(/[-+]0x.*/, "", $NF); print $NF }' |
 		grep -v -x -e kpatch_table -e kpatch_txn -e '\.bss' -e '\.data' \
 			-e __x86_return_thunk -e __preempt_count -e pcpu_hot -e '\.text' \
-			-e preempt_schedule_notrace_thunk -e __SCT__preempt_schedule_notrace &&
+			-e debug_lockdep_rcu_enabled -e preempt_schedule_notrace_thunk -e __SCT__preempt_schedule_notrace &&
 		return 1
-	! objdump -dr --disassemble=kpatch_ftrace_handler "$o" | grep -q __fentry__
+	! objdump -dr --disassemble=kpatch_redirect "$o" | grep -q __fentry__
 }
 
 no_bug() {

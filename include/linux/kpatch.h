@@ -63,7 +63,7 @@ struct kpatch_func {
 	void *new_addr;
 	const char *objname;
 
-	/* private: */
+	/* Owned by the core: */
 	unsigned long ip;
 	struct hlist_node node;
 	struct kpatch_module *kpmod;
@@ -100,7 +100,7 @@ struct kpatch_module {
 	struct kpatch_func *funcs;
 	unsigned int num_funcs;
 
-	/* private: */
+	/* Owned by the core: */
 	enum kpatch_state state;
 	bool ready;
 	struct list_head list;

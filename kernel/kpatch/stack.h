@@ -25,6 +25,7 @@
  * @KPATCH_STOPPER: it is the task that stops a CPU
  * @KPATCH_EXITING: it is about to die and cannot be looked at any more
  * @KPATCH_UNKNOWN: its stack cannot be told
+ * @KPATCH_NR_REASONS: how many reasons there are
  */
 enum kpatch_reason {
 	KPATCH_ASLEEP,

@@ -11,6 +11,7 @@
 #include <linux/lcm.h>
 #include <linux/module.h>
 #include <linux/preempt.h>
+#include <linux/rcupdate.h>
 #include <linux/sched.h>
 
 #include "pair.h"
@@ -45,7 +46,7 @@ static int caller(void *unused)
 			atomic_inc(&mixed);
 		else
 			atomic_inc(first == 1 ? &both_new : &both_old);
-		cond_resched();
+		cond_resched_tasks_rcu_qs();
 	}
 	return 0;
 }
