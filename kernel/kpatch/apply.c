@@ -228,7 +228,7 @@ int kpatch_apply(struct kpatch_module *kpmod, bool enable)
 	int ret;
 
 	lockdep_assert_held(&kpatch_mutex);
-	apply = kzalloc(sizeof(*apply), GFP_KERNEL);
+	apply = kzalloc_obj(*apply, GFP_KERNEL);
 	if (!apply)
 		return -ENOMEM;
 	ret = prepare(kpmod, enable, apply);

@@ -10,6 +10,12 @@
 
 #include <linux/kpatch.h>
 #include <linux/mutex.h>
+#include <linux/slab.h>
+
+/* Kernels up to 6.12 have to spell it out. */
+#ifndef kzalloc_obj
+#define kzalloc_obj(obj, gfp)	kzalloc(sizeof(obj), gfp)
+#endif
 
 /* Serialises all changes; its order among other locks is told in patch.c. */
 extern struct mutex kpatch_mutex;

@@ -287,9 +287,9 @@ void kpatch_release(struct kpatch_module *kpmod)
 
 static int alloc_owned(struct kpatch_module *kpmod)
 {
-	kpmod->old_ranges = kzalloc(sizeof(*kpmod->old_ranges), GFP_KERNEL);
-	kpmod->new_ranges = kzalloc(sizeof(*kpmod->new_ranges), GFP_KERNEL);
-	kpmod->report = kzalloc(sizeof(*kpmod->report), GFP_KERNEL);
+	kpmod->old_ranges = kzalloc_obj(*kpmod->old_ranges, GFP_KERNEL);
+	kpmod->new_ranges = kzalloc_obj(*kpmod->new_ranges, GFP_KERNEL);
+	kpmod->report = kzalloc_obj(*kpmod->report, GFP_KERNEL);
 	if (kpmod->old_ranges && kpmod->new_ranges && kpmod->report)
 		return 0;
 	return -ENOMEM;

@@ -240,7 +240,7 @@ static int remember_hooks(struct kpatch_func *funcs, unsigned int num,
 	for (i = 0; i < num; i++) {
 		if (find_hook(funcs[i].ip))
 			continue;
-		hook = kzalloc(sizeof(*hook), GFP_KERNEL);
+		hook = kzalloc_obj(*hook, GFP_KERNEL);
 		if (!hook) {
 			forget_hooks(funcs, num, batch);
 			return -ENOMEM;

@@ -216,7 +216,7 @@ static int add_func(struct kpatch_dir *dir, struct kpatch_func *func)
 		strscpy(name, func->old_name, sizeof(name));
 	else
 		kpatch_symbol_name(func->addr, name);
-	entry = kzalloc(sizeof(*entry), GFP_KERNEL);
+	entry = kzalloc_obj(*entry, GFP_KERNEL);
 	if (!entry)
 		return -ENOMEM;
 	entry->func = func;
@@ -284,7 +284,7 @@ int kpatch_sysfs_add(struct kpatch_module *kpmod)
 	struct kpatch_dir *dir;
 	int ret;
 
-	dir = kzalloc(sizeof(*dir), GFP_KERNEL);
+	dir = kzalloc_obj(*dir, GFP_KERNEL);
 	if (!dir)
 		return -ENOMEM;
 	dir->kpmod = kpmod;

@@ -165,7 +165,11 @@ test_registering_twice()
 {
 	mark_log
 	! load $any name=cmdline_proc_show 'quirk="register twice"' || fail "insmod succeeded"
-	case $load_error in *"$eexist"*) ;; *) fail "expected '$eexist', got '$load_error'" ;; esac
+	# Some kernels do not let the init of a module return EEXIST.
+	case $load_error in
+	*"$eexist"* | *"$ebusy"*) ;;
+	*) fail "expected '$eexist', got '$load_error'" ;;
+	esac
 	check_log "'$any': is registered already; a module can have one patch (-17)"
 	check_log "loaded patch module \"$any\""
 	check_log "unloaded patch module \"$any\""

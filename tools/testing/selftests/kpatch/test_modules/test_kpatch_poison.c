@@ -38,8 +38,8 @@ static int __init poison_init(void)
 	struct kpatch_func *func;
 	int ret;
 
-	func = kmalloc(sizeof(*func), GFP_KERNEL);
-	patch = kmalloc(sizeof(*patch), GFP_KERNEL);
+	func = kmalloc_array(1, sizeof(*func), GFP_KERNEL);
+	patch = kmalloc_array(1, sizeof(*patch), GFP_KERNEL);
 	if (!func || !patch) {
 		ret = -ENOMEM;
 	} else {
