@@ -29,7 +29,7 @@ status=0
 KPATCH_TEST_ROUNDS=${KPATCH_TEST_ROUNDS:-5}
 # To a pipe: the runner opens its output again for each script, and a file would
 # be written from its start each time.
-"$top/harness/boot.sh" selftests \
+TIMEOUT=${TIMEOUT:-2400} "$top/harness/boot.sh" selftests \
 	"export KPATCH=$src/tools/kpatch/kpatch KPATCH_TEST_ROUNDS=$KPATCH_TEST_ROUNDS; ${run[*]} 2>&1 | tr -d '\\r' > /run/out/ktap" ||
 	status=$?
 out=$work/out/selftests

@@ -61,8 +61,8 @@ check_series() {
 		-e 's/^ok [0-9]* - /PASS series: /p' \
 		-e 's/^not ok [0-9]* - /FAIL series: /p' -e 's/^#/     #/p' "$log"
 	grep -qE '^(not )?ok' "$log" || cat "$log"
-	add_result "$(grep -c '^ok [^#]*$' "$log")" "$(grep -c '^not ok' "$log")" \
-		"$(grep -c '^ok .*# SKIP' "$log")"
+	add_result "$(grep '^ok' "$log" | grep -vc '# SKIP')" \
+		"$(grep -c '^not ok' "$log")" "$(grep -c '^ok .*# SKIP' "$log")"
 	return "$ret"
 }
 
