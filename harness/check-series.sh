@@ -142,18 +142,18 @@ compare() {
 # What checkpatch says about a patch depends on the tree that it is run in. No
 # type of report is switched off.
 checkpatch() {
-	local clean='^total: 0 errors, 0 warnings, 0 checks, ' count
+	local patch report ret=0
 
 	cd "$tree"
-	: > "$scratch/reports"
-	find "$series" -name '*.patch' -print0 |
-		xargs -0 -P "$JOBS" -n 1 scripts/checkpatch.pl --strict --terse --show-types \
-		>> "$scratch/reports" 2>&1 || :
-	grep -v "$clean" "$scratch/reports" | sed "s|^$series/||" || :
-	# One line for each, and each of them clean.
-	count=$(find "$series" -name '*.patch' | wc -l)
-	[ "$(grep -c "$clean" "$scratch/reports")" -eq "$count" ]
-	[ "$(wc -l < "$scratch/reports")" -eq "$count" ]
+	while read -r patch; do
+		report=$(scripts/checkpatch.pl --strict --show-types "$patch" 2>&1) || ret=1
+		# It has to have seen some lines, and to have found nothing in them.
+		grep -qE '^total: 0 errors, 0 warnings, 0 checks, [1-9][0-9]* lines checked$' \
+			<<< "$report" && continue
+		ret=1
+		printf '%s\n' "$report"
+	done < <(patches)
+	return $ret
 }
 
 # Configure OBJ for the tests' guest, as build.sh does, with kpatch or without.
