@@ -23,7 +23,7 @@ try_mutant() {
 	IFS=: read -r script test < "$patch"
 	test=${test# }
 	restore
-	patch -d "$src" -p1 -s < "$patch" || die "$name does not apply any more; make it anew"
+	patch -d "$src" -p1 -s --no-backup-if-mismatch < "$patch" || die "$name does not apply any more; make it anew"
 	make -C "$src" O="$obj" -j"$JOBS" bzImage modules > "$work/mutant.log" 2>&1 ||
 		die "$name does not build, see $work/mutant.log"
 	"$top/harness/selftests.sh" "$script" > "$work/mutant-$name.log" 2>&1 || :

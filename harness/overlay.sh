@@ -21,9 +21,9 @@ mv "$state/files.new" "$state/files"
 hooks > "$state/hooks.new"
 if ! cmp -s "$state/hooks.new" "$state/hooks" 2>/dev/null; then
 	if [ -e "$state/hooks" ]; then
-		patch -d "$tree" -p1 -R -s < "$state/hooks" || die "cannot undo the old hunks in $tree; unpack it again"
+		patch -d "$tree" -p1 -R -s --no-backup-if-mismatch < "$state/hooks" || die "cannot undo the old hunks in $tree; unpack it again"
 		rm "$state/hooks"
 	fi
-	patch -d "$tree" -p1 -s < "$state/hooks.new" || die "the hunks do not apply to $tree"
+	patch -d "$tree" -p1 -s --no-backup-if-mismatch < "$state/hooks.new" || die "the hunks do not apply to $tree"
 	mv "$state/hooks.new" "$state/hooks"
 fi
