@@ -82,14 +82,19 @@ layers() {
 # only functions that it reaches are those that leave preemption, a noinstr one
 # of RCU's debugging, and what the compiler puts where a return goes.
 handler_is_closed() {
-	local o=$obj/kernel/kpatch/handler.o
-	objdump -dr --disassemble=kpatch_redirect "$o" |
-		awk '/R_X86_64_(PLT32|PC32)/ { sub(/[-+]0x.*/, "", $NF); print $NF }' |
-		grep -v -x -e kpatch_table -e kpatch_txn -e '\.bss' -e '\.data' \
-			-e __x86_return_thunk -e __preempt_count -e pcpu_hot -e '\.text' \
-			-e debug_lockdep_rcu_enabled -e preempt_schedule_notrace_thunk -e __SCT__preempt_schedule_notrace &&
-		return 1
-	! objdump -dr --disassemble=kpatch_redirect "$o" | grep -q __fentry__
+	local func code
+
+	for func in kpatch_redirect kpatch_ftrace_handler; do
+		code=$(objdump -dr --disassemble=$func "$obj/kernel/kpatch/handler.o")
+		grep -q "<$func>:" <<< "$code" || { echo "no $func"; return 1; }
+		! grep __fentry__ <<< "$code" || return 1
+		! awk '/R_X86_64_(PLT32|PC32)/ { sub(/[-+]0x.*/, "", $NF); print $NF }' <<< "$code" |
+			grep -v -x -e kpatch_redirect -e kpatch_table -e kpatch_txn \
+				-e '\.bss' -e '\.data' -e '\.text' -e __x86_return_thunk \
+				-e __preempt_count -e pcpu_hot -e debug_lockdep_rcu_enabled \
+				-e preempt_schedule_notrace_thunk \
+				-e __SCT__preempt_schedule_notrace || return 1
+	done
 }
 
 no_bug() {

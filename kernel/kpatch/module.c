@@ -61,6 +61,8 @@ static int kpatch_module_notify(struct notifier_block *nb,
 
 static struct notifier_block kpatch_module_nb = {
 	.notifier_call = kpatch_module_notify,
+	/* First: others take apart what text that is still in use needs. */
+	.priority = INT_MAX,
 };
 
 /**

@@ -172,14 +172,16 @@ static unsigned long find_taken(struct batch *batch)
 		if (!probe)
 			return 0;
 		ret = register_ips(&probe->ops, ips, half);
-		if (ret) {
-			free_refused(probe, ret);
-			num = half;
-		} else {
+		if (!ret) {
 			release_batch(probe);
 			ips += half;
 			num -= half;
+			continue;
 		}
+		free_refused(probe, ret);
+		if (ret != -EBUSY)
+			return 0;
+		num = half;
 	}
 	return *ips;
 }
