@@ -36,6 +36,24 @@ enum kpatch_state {
 };
 
 /**
+ * struct kpatch_stats - how switches of a patch went
+ * @attempts: how often it was tried, since the patch was registered
+ * @stops: how often the machine was stopped for that
+ * @stop_ns: length of the last stop, in nanoseconds
+ * @max_stop_ns: length of the longest stop, in nanoseconds
+ * @scanned: tasks looked at in the last attempt while the machine ran
+ * @scanned_stopped: tasks looked at in the last stop
+ */
+struct kpatch_stats {
+	unsigned long attempts;
+	unsigned long stops;
+	u64 stop_ns;
+	u64 max_stop_ns;
+	unsigned int scanned;
+	unsigned int scanned_stopped;
+};
+
+/**
  * struct kpatch_func - one function to replace
  * @old_name: name of the function to replace, unless @old_addr tells it
  * @sympos: which one of several functions of that name, in the order of
@@ -91,9 +109,7 @@ struct kpatch_func {
  * @new_ranges: text of the replacements
  * @report: who stood in the way of the last attempt to switch
  * @dir: the patch's directory in sysfs
- * @attempts: how often the machine was stopped for this patch
- * @stop_ns: length of the last stop, in nanoseconds
- * @max_stop_ns: length of the longest stop, in nanoseconds
+ * @stats: how switches of this patch went
  */
 struct kpatch_module {
 	struct module *mod;
@@ -108,9 +124,7 @@ struct kpatch_module {
 	struct kpatch_ranges *new_ranges;
 	struct kpatch_report *report;
 	struct kpatch_dir *dir;
-	unsigned long attempts;
-	u64 stop_ns;
-	u64 max_stop_ns;
+	struct kpatch_stats stats;
 };
 
 /**

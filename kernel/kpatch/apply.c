@@ -8,39 +8,48 @@
 #include <linux/cpumask.h>
 #include <linux/nmi.h>
 #include <linux/rcupdate.h>
-#include <linux/slab.h>
 #include <linux/stop_machine.h>
 #include <linux/timekeeping.h>
 
 #include "apply.h"
+#include "debug.h"
 #include "handler.h"
-#include "object.h"
 #include "stack.h"
+#include "tasks.h"
 
 /**
  * DOC: Transaction
  *
- *  1. Work out which text nobody may be in. Can fail.
- *  2. Put the patch in state ADDING or REMOVING, and, to enable it, its
- *     functions in the table. Nothing changes for callers: the transaction word
- *     is IDLE, which such a patch reads as "not committed".
- *  3. Stop all CPUs. Each one checks the stack of its own stopper, one of them,
- *     the leader, checks all other tasks. Somebody inside: leave, -EBUSY.
- *  4. The leader sets the word to OPEN. From here on an NMI that meets a
- *     function of the patch aborts the transaction.
- *  5. Every other CPU acknowledges, at task level, that it has seen OPEN. An NMI
- *     that began before and is about to run old code has returned by then, and
- *     one that begins later sees the word.
- *  6. The leader tries to change the word from OPEN to COMMITTED. This is the
- *     instant. If an NMI was faster: leave, -EAGAIN. To try again without
- *     leaving would be wrong: the NMI may be about to run more of the old code.
- *  7. All CPUs go on. Fold the verdict into the state of the patch while the
- *     word still tells it to those who read the state before.
- *  8. Wait for all handlers, then set the word to IDLE.
+ *  1. kpatch_apply_begin(): put the patch in state ADDING or REMOVING, and, to
+ *     enable it, its functions in the table. Nothing changes for callers: the
+ *     transaction word is IDLE, which such a patch reads as "not committed".
+ *  2. kpatch_apply_try(), any number of times: stop all CPUs.
  *
- * From 2 to 8 nothing can fail but the attempt itself, and a failed attempt
- * leaves the state as it was. While the CPUs are stopped nothing may sleep,
- * allocate, take a lock, print or trace; culprits are noted and reported later.
+ *     a. Each one checks the stack of its own stopper, and takes its share of the
+ *        tasks that may have run since they were looked at. One of the CPUs, the
+ *        leader, also checks tasks that are in no list, or are new. Somebody
+ *        inside: leave, -EBUSY. It took too long: leave, -ETIME.
+ *     b. The leader sets the word to OPEN. From here on an NMI that meets a
+ *        function of the patch aborts the transaction.
+ *     c. Every other CPU acknowledges, at task level, that it has seen OPEN. An
+ *        NMI that began before and is about to run old code has returned by
+ *        then, and one that begins later sees the word.
+ *     d. The leader tries to change the word from OPEN to COMMITTED. This is the
+ *        instant. If an NMI was faster: leave, -EAGAIN. To try again without
+ *        leaving would be wrong: the NMI may be about to run more old code.
+ *     e. All CPUs go on.
+ *
+ *  3. kpatch_apply_fold(): fold the verdict into the state of the patch while the
+ *     word still tells it to those who read the state before.
+ *  4. kpatch_apply_finish(): wait for all handlers, then set the word to IDLE.
+ *
+ * A failed attempt changes nothing: the word is IDLE still, or ABORTED, which
+ * reads the same. It may go from there to OPEN in the next attempt, since no
+ * handler lives through a stop: those outside of NMIs have preemption off, and
+ * an NMI returns before its CPU takes part.
+ *
+ * While the CPUs are stopped nothing may sleep, allocate, take a lock, print or
+ * trace; culprits are noted and reported later.
  */
 
 enum phase {
@@ -51,19 +60,21 @@ enum phase {
 
 /**
  * struct apply - one attempt
- * @scan: what to look for on stacks, and who was found
+ * @attempt: what is wanted
  * @arrived: CPUs that entered; the first one leads
- * @scanned: CPUs other than the leader that checked their own stack
+ * @scanned: CPUs other than the leader that have done their share of the scan
  * @acked: CPUs other than the leader that saw %PHASE_OPEN
  * @phase: what the leader tells the others
- * @stop_ns: how long the leader was in here
+ * @start: when the leader entered
+ * @stop_ns: how long it was in here
  */
 struct apply {
-	struct kpatch_scan scan;
+	const struct kpatch_attempt *attempt;
 	atomic_t arrived;
 	atomic_t scanned;
 	atomic_t acked;
 	enum phase phase;
+	u64 start;
 	u64 stop_ns;
 };
 
@@ -76,19 +87,56 @@ static void wait_for_others(atomic_t *count)
 	}
 }
 
+/* This clock can be read with everything stopped. */
+static bool is_late(const struct apply *apply, u64 start)
+{
+	return ktime_get_mono_fast_ns() - start > apply->attempt->budget_ns;
+}
+
+/* Every CPU takes tasks until there are none left, or no time. */
+static void scan_share(const struct apply *apply, u64 start)
+{
+	const struct kpatch_attempt *attempt = apply->attempt;
+
+	kpatch_scan_stopper(attempt->scan);
+	while (!is_late(apply, start) &&
+	       kpatch_tasks_scan_some(attempt->tasks, attempt->scan))
+		cpu_relax();
+}
+
+/* What one CPU has to do alone, and the verdict of the scan. */
+static int finish_scan(struct apply *apply)
+{
+	const struct kpatch_attempt *attempt = apply->attempt;
+
+	kpatch_tasks_scan_new(attempt->tasks, attempt->scan);
+	kpatch_scan_idle_tasks(attempt->scan);
+	kpatch_scan_exiting(attempt->scan);
+	wait_for_others(&apply->scanned);
+	if (kpatch_report_total(attempt->scan->report))
+		return -EBUSY;
+	/* Somebody may have run out of time and left tasks to nobody. */
+	if (!kpatch_tasks_all_scanned(attempt->tasks) ||
+	    is_late(apply, apply->start))
+		return -ETIME;
+	return 0;
+}
+
 static int lead(struct apply *apply)
 {
-	kpatch_scan_others(&apply->scan);
-	wait_for_others(&apply->scanned);
-	if (atomic_read(&apply->scan.report->total)) {
+	int ret;
+
+	ret = finish_scan(apply);
+	if (ret || apply->attempt->dry_run) {
 		/* Pairs with follow(). */
 		smp_store_release(&apply->phase, PHASE_QUIT);
-		return -EBUSY;
+		return ret;
 	}
 	kpatch_txn_open();
 	/* Pairs with follow(): who sees the phase sees the word OPEN. */
 	smp_store_release(&apply->phase, PHASE_OPEN);
 	wait_for_others(&apply->acked);
+	kpatch_debug_commit_delay();
 	/* ---- the instant ---- */
 	return kpatch_txn_commit() ? 0 : -EAGAIN;
 }
@@ -113,27 +161,20 @@ static int follow(struct apply *apply)
 }
 
 /* Runs on every online CPU, interrupts off, nothing else running anywhere. */
-static noinline int apply_stopped(void *data)
+static int apply_stopped(void *data)
 {
 	struct apply *apply = data;
 	bool leader = atomic_inc_return(&apply->arrived) == 1;
 	u64 start = ktime_get_mono_fast_ns();
 	int ret;
 
-	kpatch_scan_self(&apply->scan,
-			 (unsigned long)__builtin_frame_address(0));
+	scan_share(apply, start);
 	if (!leader)
 		return follow(apply);
+	apply->start = start;
 	ret = lead(apply);
 	apply->stop_ns = ktime_get_mono_fast_ns() - start;
 	return ret;
-}
-
-static void account(struct kpatch_module *kpmod, u64 stop_ns)
-{
-	kpmod->attempts++;
-	kpmod->stop_ns = stop_ns;
-	kpmod->max_stop_ns = max(kpmod->max_stop_ns, stop_ns);
 }
 
 /*
@@ -172,71 +213,81 @@ static void del_funcs(struct kpatch_module *kpmod)
 		kpatch_table_del(&kpmod->funcs[i]);
 }
 
-static int prepare(struct kpatch_module *kpmod, bool enable,
-		   struct apply *apply)
+static void account(struct kpatch_stats *stats, const struct apply *apply)
 {
-	struct kpatch_report *report = kpmod->report;
-	int ret;
-
-	ret = enable ? kpatch_enable_scan(kpmod, &apply->scan) :
-		       kpatch_disable_scan(kpmod, &apply->scan);
-	if (ret)
-		return ret;
-	apply->scan.writer = current;
-	memset(report, 0, sizeof(*report));
-	return 0;
-}
-
-/* No failure from here on but that of the attempt itself. */
-static int switch_patch(struct kpatch_module *kpmod, bool enable,
-			struct apply *apply)
-{
-	bool live;
-	int ret;
-
-	set_state(kpmod, enable ? KPATCH_ADDING : KPATCH_REMOVING);
-	if (enable)
-		add_funcs(kpmod);
-	ret = stop_machine(apply_stopped, apply, cpu_online_mask);
-	live = enable == !ret;
-	set_state(kpmod, live ? KPATCH_ON : KPATCH_OFF);
-	if (!live)
-		del_funcs(kpmod);
-	wait_for_handlers();
-	kpatch_txn_finish();
-	return ret;
+	stats->stops++;
+	stats->stop_ns = apply->stop_ns;
+	stats->max_stop_ns = max(stats->max_stop_ns, apply->stop_ns);
+	stats->scanned_stopped = atomic_read(&apply->attempt->tasks->scanned);
 }
 
 /**
- * kpatch_apply() - make one attempt to switch a patch on or off
+ * kpatch_apply_begin() - get ready to switch a patch on or off
  * @kpmod: the patch: resolved, hooked, its module pinned, and in state OFF to
  *	enable or ON to disable it
  * @enable: which of the two
  *
- * When a disable has succeeded nothing leads to the text of the module any
- * more: no task has an address in it, no handler hands out another.
+ * To be followed by kpatch_apply_fold() and kpatch_apply_finish().
+ *
+ * Context: process context, under kpatch_mutex.
+ */
+void kpatch_apply_begin(struct kpatch_module *kpmod, bool enable)
+{
+	lockdep_assert_held(&kpatch_mutex);
+	set_state(kpmod, enable ? KPATCH_ADDING : KPATCH_REMOVING);
+	if (enable)
+		add_funcs(kpmod);
+}
+
+/**
+ * kpatch_apply_try() - make one attempt to commit
+ * @kpmod: the patch, as kpatch_apply_begin() left it; its report and statistics
+ *	are filled in
+ * @attempt: how
  *
  * Context: process context, sleeps, under kpatch_mutex. Stops the machine.
  *
- * Return: 0 if the patch is switched, everywhere; or, with nothing changed,
- * -EBUSY if @kpmod->report tells who is inside, -EAGAIN if an NMI interfered,
- * -ENOMEM.
+ * Return: 0 if the patch is switched, everywhere, or could have been if this is
+ * a dry run; or, with nothing changed, -EBUSY if @kpmod->report tells who is
+ * inside, -EAGAIN if an NMI interfered, -ETIME if it took too long.
  */
-int kpatch_apply(struct kpatch_module *kpmod, bool enable)
+int kpatch_apply_try(struct kpatch_module *kpmod,
+		     const struct kpatch_attempt *attempt)
 {
-	struct apply *apply;
+	struct apply apply = { .attempt = attempt };
 	int ret;
 
 	lockdep_assert_held(&kpatch_mutex);
-	apply = kzalloc_obj(*apply, GFP_KERNEL);
-	if (!apply)
-		return -ENOMEM;
-	ret = prepare(kpmod, enable, apply);
-	if (!ret) {
-		ret = switch_patch(kpmod, enable, apply);
-		account(kpmod, apply->stop_ns);
-		kpatch_free_scan(&apply->scan);
-	}
-	kfree(apply);
+	kpatch_tasks_rewind(attempt->tasks);
+	ret = stop_machine(apply_stopped, &apply, cpu_online_mask);
+	account(&kpmod->stats, &apply);
 	return ret;
+}
+
+/**
+ * kpatch_apply_fold() - make the verdict the state of the patch
+ * @kpmod: the patch
+ * @live: its functions are to be live from here on; that is what they are since
+ *	the commit, or have been all the time
+ */
+void kpatch_apply_fold(struct kpatch_module *kpmod, bool live)
+{
+	set_state(kpmod, live ? KPATCH_ON : KPATCH_OFF);
+	if (!live)
+		del_funcs(kpmod);
+}
+
+/**
+ * kpatch_apply_finish() - get ready for the next patch
+ *
+ * After kpatch_apply_fold(). When a disable has succeeded nothing leads to the
+ * text of the module any more once this returns: no task has an address in it,
+ * no handler hands out another.
+ *
+ * Context: process context, sleeps, under kpatch_mutex.
+ */
+void kpatch_apply_finish(void)
+{
+	wait_for_handlers();
+	kpatch_txn_finish();
 }

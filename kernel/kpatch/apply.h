@@ -9,7 +9,27 @@
 #include <linux/types.h>
 
 struct kpatch_module;
+struct kpatch_scan;
+struct kpatch_tasks;
 
-int kpatch_apply(struct kpatch_module *kpmod, bool enable);
+/**
+ * struct kpatch_attempt - how to try
+ * @scan: which text nobody may be in
+ * @tasks: all tasks, and what is known of them
+ * @budget_ns: how long the machine may be stopped for the scan
+ * @dry_run: do all but commit
+ */
+struct kpatch_attempt {
+	const struct kpatch_scan *scan;
+	struct kpatch_tasks *tasks;
+	u64 budget_ns;
+	bool dry_run;
+};
+
+void kpatch_apply_begin(struct kpatch_module *kpmod, bool enable);
+int kpatch_apply_try(struct kpatch_module *kpmod,
+		     const struct kpatch_attempt *attempt);
+void kpatch_apply_fold(struct kpatch_module *kpmod, bool live);
+void kpatch_apply_finish(void);
 
 #endif /* _KPATCH_APPLY_H */

@@ -146,10 +146,12 @@ EXPORT_SYMBOL_GPL(kpatch_unregister);
  *
  * * -EBUSY - a task stayed inside a function that is to be replaced, see
  *   "blockers"; or livepatch or a probe owns the function
- * * -EDEADLK - the caller itself is inside, or a task that stops the machine
+ * * -EDEADLK - the caller itself is inside, or the idle task of a CPU
  * * -EAGAIN - nobody stayed inside, but there was always one on its way into a
  *   function or out of the system, or an NMI, or a BPF trampoline that was being
  *   changed
+ * * -ETIME - the machine would have had to be stopped for longer than
+ *   kpatch.stop_budget_us allows
  * * -EOPNOTSUPP - the tracing site of a function is disabled
  * * -ENODEV - the patch is not registered, its module is being unloaded, or
  *   ftrace is out of order
@@ -157,7 +159,7 @@ EXPORT_SYMBOL_GPL(kpatch_unregister);
  */
 int kpatch_enable(struct kpatch_module *kpmod)
 {
-	return kpatch_patch_switch(kpmod, true);
+	return kpatch_patch_switch(kpmod, true, false);
 }
 EXPORT_SYMBOL_GPL(kpatch_enable);
 
@@ -178,13 +180,13 @@ EXPORT_SYMBOL_GPL(kpatch_enable);
  * * -EBUSY - a task stayed inside the text of the patch module, see "blockers";
  *   or a newer patch has replaced one of the functions again
  * * -EDEADLK - the caller itself is inside
- * * -EAGAIN - as for kpatch_enable()
+ * * -EAGAIN, -ETIME - as for kpatch_enable()
  * * -ENODEV - the patch is not registered
  * * -ENOMEM
  */
 int kpatch_disable(struct kpatch_module *kpmod)
 {
-	return kpatch_patch_switch(kpmod, false);
+	return kpatch_patch_switch(kpmod, false, false);
 }
 EXPORT_SYMBOL_GPL(kpatch_disable);
 

@@ -16,6 +16,7 @@
 #include <linux/preempt.h>
 #include <linux/rculist.h>
 
+#include "debug.h"
 #include "handler.h"
 
 #define KPATCH_HASH_BITS	10
@@ -42,7 +43,8 @@ static DEFINE_HASHTABLE(kpatch_table, KPATCH_HASH_BITS);
  * The transaction word: the one location that a commit changes, however many
  * functions and patches take part.
  *
- *  KPATCH_TXN_IDLE      -> KPATCH_TXN_OPEN       kpatch_txn_open(), machine
+ *  KPATCH_TXN_IDLE,
+ *  KPATCH_TXN_ABORTED   -> KPATCH_TXN_OPEN       kpatch_txn_open(), machine
  *                                                stopped, scan passed
  *  KPATCH_TXN_OPEN      -> KPATCH_TXN_COMMITTED  kpatch_txn_commit(), machine
  *                                                still stopped
@@ -123,6 +125,7 @@ void notrace kpatch_redirect(unsigned long ip, struct ftrace_regs *fregs)
 		if (func->ip == ip && func_is_live(func)) {
 			ftrace_regs_set_instruction_pointer(fregs,
 							    (unsigned long)func->new_addr);
+			kpatch_debug_handler_delay();
 			break;
 		}
 	}

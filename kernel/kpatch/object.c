@@ -76,7 +76,7 @@ static int find_old(struct kpatch_func *func)
 /* Some task sleeps in each of these at any time: they could never be switched. */
 static const char * const always_live[] = {
 	"schedule", "worker_thread", "kthread", "kthreadd", "do_idle",
-	"cpu_stopper_thread", "multi_cpu_stop",
+	"cpu_stopper_thread", "multi_cpu_stop", "smpboot_thread_fn",
 };
 
 static int check_always_live(const struct kpatch_func *func)
@@ -314,9 +314,7 @@ int kpatch_resolve(struct kpatch_module *kpmod)
 	kpmod->state = KPATCH_OFF;
 	INIT_LIST_HEAD(&kpmod->list);
 	kpmod->dir = NULL;
-	kpmod->attempts = 0;
-	kpmod->stop_ns = 0;
-	kpmod->max_stop_ns = 0;
+	memset(&kpmod->stats, 0, sizeof(kpmod->stats));
 	ret = alloc_owned(kpmod);
 	for (i = 0; !ret && i < kpmod->num_funcs; i++)
 		ret = resolve_func(kpmod, &kpmod->funcs[i]);
@@ -390,64 +388,62 @@ static int finish_scan(struct kpatch_module *kpmod, struct kpatch_scan *scan)
 	int ret;
 
 	ret = add_slots(kpmod, &scan->slots);
-	if (ret) {
-		kpatch_free_scan(scan);
+	if (ret)
 		return ret;
-	}
+	scan->traces = kvcalloc(nr_cpu_ids * KPATCH_MAX_FRAMES,
+				sizeof(*scan->traces), GFP_KERNEL);
+	if (!scan->traces)
+		return -ENOMEM;
 	kpatch_ranges_sort(&scan->text);
 	kpatch_ranges_sort(&scan->slots);
+	scan->writer = current;
 	scan->report = kpmod->report;
 	return 0;
 }
 
-/**
- * kpatch_enable_scan() - say which text nobody may be in to enable a patch
- * @kpmod: the patch, not enabled
- * @scan: zeroed, to be filled in
- *
- * Return: 0, or -ENOMEM.
+/*
+ * All text of the module, not just the replacements: once the patch is disabled
+ * the module may be unloaded, with whatever its functions call.
  */
-int kpatch_enable_scan(struct kpatch_module *kpmod, struct kpatch_scan *scan)
-{
-	int ret;
-
-	ret = add_live_ranges(kpmod, &scan->text);
-	if (ret) {
-		kpatch_free_scan(scan);
-		return ret;
-	}
-	return finish_scan(kpmod, scan);
-}
-
-/**
- * kpatch_disable_scan() - say which text nobody may be in to disable a patch
- * @kpmod: the patch, enabled
- * @scan: zeroed, to be filled in
- *
- * That is all text of the module, not just the replacements: once the patch is
- * disabled the module may be unloaded, with whatever its functions call.
- *
- * Return: 0, or -ENOMEM.
- */
-int kpatch_disable_scan(struct kpatch_module *kpmod, struct kpatch_scan *scan)
+static int add_module_text(struct kpatch_module *kpmod,
+			     struct kpatch_scan *scan)
 {
 	const struct module_memory *text = &kpmod->mod->mem[MOD_TEXT];
 	unsigned long start = (unsigned long)text->base;
-	int ret;
 
 	scan->removing = true;
-	ret = kpatch_ranges_add(&scan->text, start, start + text->size, NULL);
-	if (ret)
-		return ret;
-	return finish_scan(kpmod, scan);
+	return kpatch_ranges_add(&scan->text, start, start + text->size, NULL);
 }
 
 /**
- * kpatch_free_scan() - free the ranges of a scan
- * @scan: as kpatch_enable_scan() or kpatch_disable_scan() left it
+ * kpatch_make_scan() - say which text nobody may be in to switch a patch
+ * @kpmod: the patch
+ * @enable: to enable it, or to disable it
+ * @scan: zeroed, to be filled in; the writer is the current task
+ *
+ * Return: 0, or -ENOMEM with nothing to free.
+ */
+int kpatch_make_scan(struct kpatch_module *kpmod, bool enable,
+		     struct kpatch_scan *scan)
+{
+	int ret;
+
+	ret = enable ? add_live_ranges(kpmod, &scan->text) :
+		       add_module_text(kpmod, scan);
+	if (!ret)
+		ret = finish_scan(kpmod, scan);
+	if (ret)
+		kpatch_free_scan(scan);
+	return ret;
+}
+
+/**
+ * kpatch_free_scan() - free what a scan is made of
+ * @scan: as kpatch_make_scan() left it
  */
 void kpatch_free_scan(struct kpatch_scan *scan)
 {
 	kpatch_ranges_clear(&scan->text);
 	kpatch_ranges_clear(&scan->slots);
+	kvfree(scan->traces);
 }

@@ -1,21 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Patches: which there are, and what may be done with them when. Decides on
- * retries and tells the log what came out.
+ * Patches: which there are, and what may be done with them when. Tells the log
+ * what came out.
  */
 #include "common.h"
 
-#include <linux/delay.h>
-#include <linux/jiffies.h>
 #include <linux/module.h>
 #include <linux/panic.h>
-#include <linux/sched/signal.h>
+#include <linux/rcupdate.h>
 
-#include "apply.h"
 #include "handler.h"
 #include "object.h"
 #include "patch.h"
 #include "redirect.h"
+#include "settle.h"
 #include "stack.h"
 #include "symbol.h"
 
@@ -45,12 +43,12 @@
  * from     to         by
  * ======== ========== ========================================================
  * (none)   OFF        kpatch_register()
- * OFF      ADDING     kpatch_apply(), module pinned and functions hooked
- * ADDING   ON         kpatch_apply(), committed
- * ADDING   OFF        kpatch_apply(), not committed
- * ON       REMOVING   kpatch_apply()
- * REMOVING OFF        kpatch_apply(), committed; then unhooked and unpinned
- * REMOVING ON         kpatch_apply(), not committed
+ * OFF      ADDING     kpatch_settle(), module pinned and functions hooked
+ * ADDING   ON         kpatch_settle(), committed
+ * ADDING   OFF        kpatch_settle(), not committed
+ * ON       REMOVING   kpatch_settle()
+ * REMOVING OFF        kpatch_settle(), committed; then unhooked and unpinned
+ * REMOVING ON         kpatch_settle(), not committed
  * OFF      (none)     kpatch_unregister(), or kpatch_register() that failed
  * ======== ========== ========================================================
  *
@@ -59,23 +57,31 @@
  */
 static LIST_HEAD(patches);
 
-/* How long an attempt is repeated; how long to wait in between, first and last. */
-#define DEADLINE_MS		2000U
-#define RETRY_MS		10U
-#define RETRY_MAX_MS		250U
-
 static const char * const reason_text[KPATCH_NR_REASONS] = {
 	[KPATCH_ASLEEP]		= "asleep",
 	[KPATCH_PREEMPTED]	= "preempted",
 	[KPATCH_TRAMPOLINE]	= "trampoline",
-	[KPATCH_RETURN]		= "traced return",
+	[KPATCH_GRAPH]		= "function graph",
+	[KPATCH_KRETPROBE]	= "kretprobe",
 	[KPATCH_RESTART]	= "system call restart",
-	[KPATCH_IDLE]		= "idle",
+	[KPATCH_IDLE]		= "idle CPU",
 	[KPATCH_OFFLINE]	= "offline CPU",
 	[KPATCH_STOPPER]	= "stopping the machine",
+	[KPATCH_WRITER]		= "asking for the switch",
 	[KPATCH_EXITING]	= "exiting",
 	[KPATCH_UNKNOWN]	= "unknown stack",
 };
+
+static int format_reason(const struct kpatch_blocker *blocker, char *buf,
+			 size_t size)
+{
+	const char *text = reason_text[blocker->reason];
+
+	if (blocker->reason == KPATCH_IDLE || blocker->reason == KPATCH_OFFLINE)
+		return scnprintf(buf, size, "%s %u", text, blocker->cpu);
+	return scnprintf(buf, size, "%s%s", text,
+			 blocker->kthread ? ", kernel thread" : "");
+}
 
 /**
  * kpatch_format_blocker() - one line about a task that stood in the way
@@ -92,12 +98,14 @@ int kpatch_format_blocker(const struct kpatch_blocker *blocker, char *buf,
 			  size_t size)
 {
 	char func[KSYM_NAME_LEN] = "-";
+	int len;
 
 	if (blocker->addr)
 		kpatch_symbol_name(blocker->addr, func);
-	return scnprintf(buf, size, "%d %*pE %s %s", blocker->pid,
-			 (int)strnlen(blocker->comm, TASK_COMM_LEN),
-			 blocker->comm, func, reason_text[blocker->reason]);
+	len = scnprintf(buf, size, "%d %*pE %s ", blocker->pid,
+			(int)strnlen(blocker->comm, TASK_COMM_LEN),
+			blocker->comm, func);
+	return len + format_reason(blocker, buf + len, size - len);
 }
 
 /**
@@ -212,6 +220,9 @@ static void log_failure(const struct kpatch_module *kpmod, const char *what,
 	if (err == -ENOMEM) {
 		pr_err("'%s': cannot %s: out of memory; try again with more of it (%d)\n",
 		       name, what, err);
+	} else if (err == -ETIME) {
+		pr_err("'%s': cannot %s: looking at all tasks takes longer than the machine may be stopped; raise /sys/module/kpatch/parameters/stop_budget_us (%d)\n",
+		       name, what, err);
 	} else if (!total) {
 		pr_err("'%s': cannot %s: NMIs keep running its functions; try again (%d)\n",
 		       name, what, err);
@@ -219,38 +230,6 @@ static void log_failure(const struct kpatch_module *kpmod, const char *what,
 		kpatch_format_blocker(&report->blocker[0], line, sizeof(line));
 		pr_err("'%s': cannot %s: blocked by %u task(s), first is %s; %s (%d)\n",
 		       name, what, total, line, remedy(err), err);
-	}
-}
-
-static int verdict(const struct kpatch_module *kpmod, int ret)
-{
-	if (ret == -EBUSY && kpmod->report->hopeless)
-		return -EDEADLK;
-	if (ret == -EBUSY && !kpmod->report->lasting)
-		return -EAGAIN;
-	return ret;
-}
-
-/*
- * Repeat what may work a moment later, until the deadline or until the task that
- * asks is killed.
- */
-static int try_apply(struct kpatch_module *kpmod, bool enable)
-{
-	unsigned long deadline = jiffies + msecs_to_jiffies(DEADLINE_MS);
-	unsigned int wait = RETRY_MS;
-	int ret;
-
-	for (;;) {
-		ret = verdict(kpmod, kpatch_apply(kpmod, enable));
-		if (ret != -EBUSY && ret != -EAGAIN)
-			return ret;
-		if (time_after_eq(jiffies, deadline) ||
-		    fatal_signal_pending(current))
-			return ret;
-		wait = min(wait, jiffies_to_msecs(deadline - jiffies));
-		msleep(max(wait, 1U));
-		wait = min(2 * wait, RETRY_MAX_MS);
 	}
 }
 
@@ -297,21 +276,12 @@ static int hook_patch(struct kpatch_module *kpmod)
 	return ret;
 }
 
-/**
- * kpatch_patch_enable() - enable a registered patch
- * @kpmod: the patch
- *
- * Return: 0 if it is enabled, now or before; an errno as kpatch_enable() lists
- * them, with nothing changed and a line logged.
- */
-int kpatch_patch_enable(struct kpatch_module *kpmod)
+/* Enable a patch, or find out whether it could be. */
+static int enable_patch(struct kpatch_module *kpmod, bool dry_run)
 {
 	int ret;
 
-	lockdep_assert_held(&kpatch_mutex);
-	if (kpmod->state == KPATCH_ON)
-		return 0;
-	/* Text that calls lead to must stay; kpatch_patch_disable() puts it. */
+	/* Text that calls lead to must stay; disable_patch() puts it. */
 	if (!try_module_get(kpmod->mod)) {
 		pr_err("'%s': cannot enable: the module is being unloaded; load it again (%d)\n",
 		       kpmod->mod->name, -ENODEV);
@@ -320,11 +290,11 @@ int kpatch_patch_enable(struct kpatch_module *kpmod)
 	ret = hook_patch(kpmod);
 	if (ret)
 		goto put_module;
-	ret = try_apply(kpmod, true);
-	if (ret) {
+	ret = kpatch_settle(kpmod, true, dry_run);
+	if (ret)
 		log_failure(kpmod, "enable", ret);
+	if (ret || dry_run)
 		goto unhook;
-	}
 	add_taint(TAINT_LIVEPATCH, LOCKDEP_STILL_OK);
 	return 0;
 
@@ -349,26 +319,19 @@ static struct kpatch_func *find_newer(struct kpatch_module *kpmod)
 	return NULL;
 }
 
-/**
- * kpatch_patch_disable() - disable a registered patch
- * @kpmod: the patch
+/*
+ * Disable a patch, or find out whether it could be.
  *
- * When this returns 0 no task, interrupt, NMI, trampoline or saved address can
- * reach the text of the module: the scan saw no such task, kpatch_apply() has
- * waited for the handlers, synchronize_rcu_tasks() waits for whoever may have
+ * When this has disabled it no task, interrupt, NMI, trampoline or saved address
+ * can reach the text of the module: the scan saw no such task, kpatch_settle()
+ * has waited for the handlers, synchronize_rcu_tasks() waits for whoever may have
  * been in a trampoline. So the module may go from here on.
- *
- * Return: 0 if it is disabled, now or before; an errno as kpatch_disable()
- * lists them, with nothing changed and a line logged.
  */
-int kpatch_patch_disable(struct kpatch_module *kpmod)
+static int disable_patch(struct kpatch_module *kpmod, bool dry_run)
 {
 	struct kpatch_func *newer;
 	int ret;
 
-	lockdep_assert_held(&kpatch_mutex);
-	if (kpmod->state == KPATCH_OFF)
-		return 0;
 	newer = find_newer(kpmod);
 	if (newer) {
 		pr_err("'%s': cannot disable: '%s' has patched '%ps' since; disable that first (%d)\n",
@@ -376,15 +339,48 @@ int kpatch_patch_disable(struct kpatch_module *kpmod)
 		       -EBUSY);
 		return -EBUSY;
 	}
-	ret = try_apply(kpmod, false);
-	if (ret) {
+	ret = kpatch_settle(kpmod, false, dry_run);
+	if (ret)
 		log_failure(kpmod, "disable", ret);
+	if (ret || dry_run)
 		return ret;
-	}
 	kpatch_unhook(kpmod->funcs, kpmod->num_funcs);
 	synchronize_rcu_tasks();
 	module_put(kpmod->mod);
 	return 0;
+}
+
+static int switch_patch(struct kpatch_module *kpmod, bool on, bool dry_run)
+{
+	if (on == (kpmod->state == KPATCH_ON))
+		return 0;
+	return on ? enable_patch(kpmod, dry_run) : disable_patch(kpmod, dry_run);
+}
+
+/**
+ * kpatch_patch_enable() - enable a registered patch
+ * @kpmod: the patch
+ *
+ * Return: 0 if it is enabled, now or before; an errno as kpatch_enable() lists
+ * them, with nothing changed and a line logged.
+ */
+int kpatch_patch_enable(struct kpatch_module *kpmod)
+{
+	lockdep_assert_held(&kpatch_mutex);
+	return switch_patch(kpmod, true, false);
+}
+
+/**
+ * kpatch_patch_disable() - disable a registered patch
+ * @kpmod: the patch
+ *
+ * Return: 0 if it is disabled, now or before; an errno as kpatch_disable()
+ * lists them, with nothing changed and a line logged.
+ */
+int kpatch_patch_disable(struct kpatch_module *kpmod)
+{
+	lockdep_assert_held(&kpatch_mutex);
+	return switch_patch(kpmod, false, false);
 }
 
 /**
@@ -409,14 +405,15 @@ bool kpatch_patch_live(const struct kpatch_func *func)
  * kpatch_patch_switch() - enable or disable a patch
  * @kpmod: the patch; need not be registered any more
  * @on: which of the two
+ * @dry_run: only find out whether it could be done
  *
  * Context: process context, sleeps, takes kpatch_mutex.
  *
- * Return: 0 if the patch is as wanted, now or before; an errno as
- * kpatch_enable() and kpatch_disable() list them, with nothing changed and a
- * line logged.
+ * Return: 0 if the patch is as wanted, now or before, or could be if this is a
+ * dry run; an errno as kpatch_enable() and kpatch_disable() list them, with
+ * nothing changed and a line logged.
  */
-int kpatch_patch_switch(struct kpatch_module *kpmod, bool on)
+int kpatch_patch_switch(struct kpatch_module *kpmod, bool on, bool dry_run)
 {
 	enum kpatch_state before;
 	int ret = -ENODEV;
@@ -424,8 +421,7 @@ int kpatch_patch_switch(struct kpatch_module *kpmod, bool on)
 	mutex_lock(&kpatch_mutex);
 	if (kpatch_patch_known(kpmod)) {
 		before = kpmod->state;
-		ret = on ? kpatch_patch_enable(kpmod) :
-			   kpatch_patch_disable(kpmod);
+		ret = switch_patch(kpmod, on, dry_run);
 		if (kpmod->state != before)
 			pr_notice("%s patch module \"%s\"\n",
 				  on ? "enabled" : "disabled",

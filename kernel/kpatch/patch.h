@@ -23,7 +23,7 @@ bool kpatch_patch_known(const struct kpatch_module *kpmod);
 int kpatch_patch_enable(struct kpatch_module *kpmod);
 int kpatch_patch_disable(struct kpatch_module *kpmod);
 bool kpatch_patch_live(const struct kpatch_func *func);
-int kpatch_patch_switch(struct kpatch_module *kpmod, bool on);
+int kpatch_patch_switch(struct kpatch_module *kpmod, bool on, bool dry_run);
 int kpatch_format_blocker(const struct kpatch_blocker *blocker, char *buf,
 			  size_t size);
 

@@ -2,13 +2,13 @@
 /*
  * Is a task inside of any of these pieces of text?
  *
- * All of this runs with the machine stopped: every task but the stoppers is
- * off its CPU, with all its return addresses in memory, and none can change
- * them. So a look at every word of its stack, and at the few places beside the
- * stack where return addresses are kept, cannot miss that a task is inside.
- * It may find a word that only looks like it, or that is left over from a call
- * long gone; where the architecture has a reliable unwinder, that is asked for
- * a second opinion.
+ * The task is off its CPU, with all its return addresses in memory, and cannot
+ * get back on it meanwhile: its scheduler locks are held, or all CPUs are
+ * stopped. So a look at every word of its stack, and at the few places beside
+ * the stack where return addresses are kept, cannot miss that it is inside. It
+ * may find a word that only looks like it, or that is left over from a call long
+ * gone; where the architecture has a reliable unwinder, that is asked for a
+ * second opinion.
  *
  * Nothing here may sleep, allocate, take a lock or print.
  */
@@ -19,10 +19,10 @@
 #include <linux/ftrace.h>
 #include <linux/kprobes.h>
 #include <linux/module.h>
-#include <linux/nmi.h>
 #include <linux/rethook.h>
-#include <linux/sched/signal.h>
+#include <linux/sched.h>
 #include <linux/sched/task_stack.h>
+#include <linux/smp.h>
 #include <linux/stacktrace.h>
 #include <linux/string.h>
 
@@ -32,25 +32,58 @@
 
 DEFINE_PER_CPU(long, kpatch_exiting);
 
+/**
+ * kpatch_report_clear() - forget who stood in the way
+ * @report: the report
+ */
+void kpatch_report_clear(struct kpatch_report *report)
+{
+	memset(report, 0, sizeof(*report));
+}
+
+/* They are inside whenever a switch is made, so it never can be. */
+static bool is_hopeless(enum kpatch_reason reason)
+{
+	return reason == KPATCH_WRITER || reason == KPATCH_STOPPER ||
+	       reason == KPATCH_IDLE;
+}
+
+static bool is_passing(enum kpatch_reason reason)
+{
+	return reason == KPATCH_TRAMPOLINE || reason == KPATCH_EXITING;
+}
+
+static void name_blocker(struct kpatch_blocker *blocker,
+			 struct task_struct *task)
+{
+	if (!task) {
+		strscpy(blocker->comm, "-", sizeof(blocker->comm));
+		return;
+	}
+	blocker->pid = task->pid;
+	strscpy(blocker->comm, task->comm, sizeof(blocker->comm));
+	blocker->cpu = task_cpu(task);
+	blocker->kthread = task->flags & (PF_KTHREAD | PF_USER_WORKER) &&
+			   !is_idle_task(task);
+}
+
 /* Several CPUs report at once, hence the atomic. */
-static void report(struct kpatch_scan *scan, struct task_struct *task,
+static void report(const struct kpatch_scan *scan, struct task_struct *task,
 		   unsigned long addr, enum kpatch_reason reason)
 {
 	unsigned int i = atomic_inc_return(&scan->report->total) - 1;
 	struct kpatch_blocker *blocker;
 
-	if (task == scan->writer || reason == KPATCH_STOPPER)
+	if (task == scan->writer)
+		reason = KPATCH_WRITER;
+	if (is_hopeless(reason))
 		WRITE_ONCE(scan->report->hopeless, true);
-	if (reason != KPATCH_TRAMPOLINE && reason != KPATCH_EXITING)
+	if (!is_passing(reason))
 		WRITE_ONCE(scan->report->lasting, true);
 	if (i >= KPATCH_MAX_BLOCKERS)
 		return;
 	blocker = &scan->report->blocker[i];
-	blocker->pid = task ? task->pid : 0;
-	if (task)
-		strscpy(blocker->comm, task->comm, sizeof(blocker->comm));
-	else
-		strscpy(blocker->comm, "-", sizeof(blocker->comm));
+	name_blocker(blocker, task);
 	blocker->addr = addr;
 	blocker->reason = reason;
 }
@@ -158,17 +191,19 @@ static bool in_return_trampoline(unsigned long pc)
  *  - does not pass through the trampoline of a kretprobe or of the function
  *    graph tracer, where the same holds for the real return address.
  */
-static bool is_leftover(struct kpatch_scan *scan, struct task_struct *task,
-			enum kpatch_reason *reason)
+static bool is_leftover(const struct kpatch_scan *scan,
+			struct task_struct *task, enum kpatch_reason *reason)
 {
+	/* Nobody else uses it: preemption is off, and interrupts do not scan. */
+	unsigned long *trace = scan->traces +
+			       smp_processor_id() * KPATCH_MAX_FRAMES;
 	int i, nr;
 
-	nr = stack_trace_save_tsk_reliable(task, scan->entries,
-					   KPATCH_MAX_FRAMES);
+	nr = stack_trace_save_tsk_reliable(task, trace, KPATCH_MAX_FRAMES);
 	if (nr <= 0)
 		return false;
 	for (i = 0; i < nr; i++) {
-		unsigned long pc = scan->entries[i];
+		unsigned long pc = trace[i];
 
 		if (kpatch_ranges_find(&scan->text, pc))
 			return false;
@@ -191,48 +226,90 @@ static bool stack_bounds_ok(struct task_struct *task, unsigned long sp,
 }
 
 /* Places that hold addresses which are surely going to be used. */
-static bool check_kept(struct kpatch_scan *scan, struct task_struct *task)
+static bool check_kept(const struct kpatch_scan *scan, struct task_struct *task)
 {
+	enum kpatch_reason reason = KPATCH_GRAPH;
 	unsigned long addr;
 
 	addr = find_graph_return(scan, task);
-	if (!addr)
+	if (!addr) {
+		reason = KPATCH_KRETPROBE;
 		addr = find_rethook_return(scan, task);
-	if (addr) {
-		report(scan, task, addr, KPATCH_RETURN);
-		return true;
 	}
-	addr = (unsigned long)task->restart_block.fn;
-	if (kpatch_ranges_find(&scan->text, addr)) {
-		report(scan, task, addr, KPATCH_RESTART);
-		return true;
+	if (!addr) {
+		reason = KPATCH_RESTART;
+		addr = (unsigned long)task->restart_block.fn;
+		if (!kpatch_ranges_find(&scan->text, addr))
+			return false;
 	}
-	return false;
+	report(scan, task, addr, reason);
+	return true;
 }
 
-/* A task that is off its CPU; its stack cannot go away, nor change. */
-static void scan_task(struct kpatch_scan *scan, struct task_struct *task,
+/* The stack of @task from @sp up; true if it is inside, which is reported. */
+static bool check_stack(const struct kpatch_scan *scan,
+			struct task_struct *task, unsigned long sp,
+			enum kpatch_reason reason)
+{
+	unsigned long top = arch_kpatch_stack_top(task), addr;
+
+	if (check_kept(scan, task))
+		return true;
+	if (!stack_bounds_ok(task, sp, top)) {
+		report(scan, task, 0, KPATCH_UNKNOWN);
+		return true;
+	}
+	addr = find_word(scan, sp, top);
+	if (!addr || is_leftover(scan, task, &reason))
+		return false;
+	report(scan, task, addr, reason);
+	return true;
+}
+
+static bool scan_task(const struct kpatch_scan *scan, struct task_struct *task,
 		      enum kpatch_reason reason)
 {
-	unsigned long sp, top, addr;
+	bool inside;
 
 	/* A zombie has no stack, and nothing that it kept will be used. */
 	if (!try_get_task_stack(task))
-		return;
-	if (check_kept(scan, task)) {
-		put_task_stack(task);
-		return;
-	}
-	sp = arch_kpatch_saved_sp(task);
-	top = arch_kpatch_stack_top(task);
-	if (!stack_bounds_ok(task, sp, top)) {
-		report(scan, task, 0, KPATCH_UNKNOWN);
-	} else {
-		addr = find_word(scan, sp, top);
-		if (addr && !is_leftover(scan, task, &reason))
-			report(scan, task, addr, reason);
-	}
+		return false;
+	inside = check_stack(scan, task, arch_kpatch_saved_sp(task), reason);
 	put_task_stack(task);
+	return inside;
+}
+
+/**
+ * kpatch_scan_task() - is this task inside?
+ * @scan: what to look for
+ * @task: a task that is off its CPU and stays off: its scheduler locks are
+ *	held, see task_call_func(), or the machine is stopped
+ *
+ * Context: interrupts off.
+ *
+ * Return: true if it is, or may be; then it is in the report.
+ */
+bool kpatch_scan_task(const struct kpatch_scan *scan, struct task_struct *task)
+{
+	return scan_task(scan, task, task_is_running(task) ?
+			 KPATCH_PREEMPTED : KPATCH_ASLEEP);
+}
+
+/**
+ * kpatch_scan_writer() - is the task that asks for the switch inside?
+ * @scan: what to look for
+ *
+ * It will be in the same functions when the machine is stopped, so this can be
+ * known without.
+ *
+ * Context: process context, the task itself.
+ */
+noinline void kpatch_scan_writer(const struct kpatch_scan *scan)
+{
+	preempt_disable();
+	check_stack(scan, current, (unsigned long)__builtin_frame_address(0),
+		    KPATCH_WRITER);
+	preempt_enable();
 }
 
 /*
@@ -240,7 +317,8 @@ static void scan_task(struct kpatch_scan *scan, struct task_struct *task,
  * the old text matters only if it is going to be freed. The saved stack pointer
  * is stale: the idle task went down on its own.
  */
-static void scan_offline_cpu(struct kpatch_scan *scan, struct task_struct *idle)
+static void scan_offline_cpu(const struct kpatch_scan *scan,
+			     struct task_struct *idle)
 {
 	unsigned long addr;
 
@@ -252,7 +330,13 @@ static void scan_offline_cpu(struct kpatch_scan *scan, struct task_struct *idle)
 		report(scan, idle, addr, KPATCH_OFFLINE);
 }
 
-static void scan_idle_tasks(struct kpatch_scan *scan)
+/**
+ * kpatch_scan_idle_tasks() - check the idle tasks, which no list has
+ * @scan: what to look for
+ *
+ * Context: machine stopped, one CPU.
+ */
+void kpatch_scan_idle_tasks(const struct kpatch_scan *scan)
 {
 	struct task_struct *idle;
 	int cpu;
@@ -268,8 +352,15 @@ static void scan_idle_tasks(struct kpatch_scan *scan)
 	}
 }
 
-/* Tasks that the task list no longer has, and that may still run and sleep. */
-static void check_exiting(struct kpatch_scan *scan)
+/**
+ * kpatch_scan_exiting() - are there tasks that cannot be looked at any more?
+ * @scan: takes the report
+ *
+ * Those that the task list no longer has, and that may still run and sleep.
+ *
+ * Context: machine stopped, one CPU.
+ */
+void kpatch_scan_exiting(const struct kpatch_scan *scan)
 {
 	long exiting = 0;
 	int cpu;
@@ -281,47 +372,17 @@ static void check_exiting(struct kpatch_scan *scan)
 }
 
 /**
- * kpatch_scan_self() - check the stack of the task that runs this
+ * kpatch_scan_stopper() - check the stack of the task that runs this
  * @scan: what to look for
- * @sp: stack pointer of a function that is far enough up not to have any of
- *	what we look for in its own variables
  *
  * A stopper has no saved stack pointer while it runs, so each one looks at its
- * own stack. On a kernel without SMP this is the task that asked for the change.
+ * own stack, from here up. On a kernel without SMP this is the task that asks
+ * for the switch.
  *
  * Context: machine stopped, each CPU.
  */
-void kpatch_scan_self(struct kpatch_scan *scan, unsigned long sp)
+noinline void kpatch_scan_stopper(const struct kpatch_scan *scan)
 {
-	unsigned long addr;
-
-	if (check_kept(scan, current))
-		return;
-	addr = find_word(scan, sp, arch_kpatch_stack_top(current));
-	if (addr)
-		report(scan, current, addr, KPATCH_STOPPER);
-}
-
-/**
- * kpatch_scan_others() - check every task that does not run now
- * @scan: what to look for
- *
- * That is all threads and the idle tasks of all CPUs, without the stoppers. No
- * lock is needed to walk the task list: nobody is there to change it.
- *
- * Context: machine stopped, one CPU.
- */
-void kpatch_scan_others(struct kpatch_scan *scan)
-{
-	struct task_struct *group, *task;
-
-	for_each_process_thread(group, task) {
-		touch_nmi_watchdog();
-		if (task_curr(task))
-			continue;
-		scan_task(scan, task, task_is_running(task) ?
-			  KPATCH_PREEMPTED : KPATCH_ASLEEP);
-	}
-	scan_idle_tasks(scan);
-	check_exiting(scan);
+	check_stack(scan, current, (unsigned long)__builtin_frame_address(0),
+		    KPATCH_STOPPER);
 }

@@ -18,11 +18,14 @@
  * @KPATCH_ASLEEP: it sleeps in the function, or in something called from there
  * @KPATCH_PREEMPTED: it was running there when it lost the CPU
  * @KPATCH_TRAMPOLINE: it is on its way into the function
- * @KPATCH_RETURN: a tracer keeps a return address into the function for it
+ * @KPATCH_GRAPH: the function graph tracer keeps a return address into the
+ *	function for it
+ * @KPATCH_KRETPROBE: a kretprobe, or the like, keeps one
  * @KPATCH_RESTART: it may go there to restart a system call
  * @KPATCH_IDLE: it is the idle task of a CPU
  * @KPATCH_OFFLINE: it is the idle task of a CPU that is off
  * @KPATCH_STOPPER: it is the task that stops a CPU
+ * @KPATCH_WRITER: it is the task that asks for the switch
  * @KPATCH_EXITING: it is about to die and cannot be looked at any more
  * @KPATCH_UNKNOWN: its stack cannot be told
  * @KPATCH_NR_REASONS: how many reasons there are
@@ -31,11 +34,13 @@ enum kpatch_reason {
 	KPATCH_ASLEEP,
 	KPATCH_PREEMPTED,
 	KPATCH_TRAMPOLINE,
-	KPATCH_RETURN,
+	KPATCH_GRAPH,
+	KPATCH_KRETPROBE,
 	KPATCH_RESTART,
 	KPATCH_IDLE,
 	KPATCH_OFFLINE,
 	KPATCH_STOPPER,
+	KPATCH_WRITER,
 	KPATCH_EXITING,
 	KPATCH_UNKNOWN,
 	KPATCH_NR_REASONS,
@@ -47,12 +52,16 @@ enum kpatch_reason {
  * @comm: its name
  * @addr: the address that was found, 0 if there is none
  * @reason: how it stood in the way
+ * @cpu: where it ran last
+ * @kthread: it is a thread of the kernel's own, which cannot be led out
  */
 struct kpatch_blocker {
 	pid_t pid;
 	char comm[TASK_COMM_LEN];
 	unsigned long addr;
 	enum kpatch_reason reason;
+	unsigned int cpu;
+	bool kthread;
 };
 
 /**
@@ -76,9 +85,9 @@ struct kpatch_report {
  * @slots: right behind the hooks of the functions that are being switched: who
  *	returns to here is in the trampoline of the hook
  * @removing: @text is going to be freed
- * @writer: the task that asked for the change
+ * @writer: the task that asks for the switch
  * @report: who was found
- * @entries: room for the trace of a stack, for the one CPU that scans tasks
+ * @traces: room for a trace of a stack, %KPATCH_MAX_FRAMES for each CPU
  */
 struct kpatch_scan {
 	struct kpatch_ranges text;
@@ -86,15 +95,26 @@ struct kpatch_scan {
 	bool removing;
 	struct task_struct *writer;
 	struct kpatch_report *report;
-	unsigned long entries[KPATCH_MAX_FRAMES];
+	unsigned long *traces;
 };
 
-void kpatch_scan_self(struct kpatch_scan *scan, unsigned long sp);
-void kpatch_scan_others(struct kpatch_scan *scan);
+bool kpatch_scan_task(const struct kpatch_scan *scan, struct task_struct *task);
+void kpatch_scan_writer(const struct kpatch_scan *scan);
+void kpatch_scan_stopper(const struct kpatch_scan *scan);
+void kpatch_scan_idle_tasks(const struct kpatch_scan *scan);
+void kpatch_scan_exiting(const struct kpatch_scan *scan);
+
+void kpatch_report_clear(struct kpatch_report *report);
+
+/* How many tasks stood in the way, and of how many it is known who they are. */
+static inline unsigned int kpatch_report_total(const struct kpatch_report *report)
+{
+	return atomic_read(&report->total);
+}
 
 static inline unsigned int kpatch_report_nr(const struct kpatch_report *report)
 {
-	return min_t(unsigned int, atomic_read(&report->total),
+	return min_t(unsigned int, kpatch_report_total(report),
 		     KPATCH_MAX_BLOCKERS);
 }
 

@@ -3,10 +3,14 @@
  * /sys/kernel/kpatch, see Documentation/ABI/testing/sysfs-kernel-kpatch:
  *
  *   <patch>/enabled
+ *   <patch>/check
  *   <patch>/blockers
  *   <patch>/attempts
+ *   <patch>/stops
  *   <patch>/stop_ns
  *   <patch>/max_stop_ns
+ *   <patch>/scanned
+ *   <patch>/scanned_stopped
  *   <patch>/vmlinux/<function>,<sympos>/live
  *   <patch>/vmlinux/<function>,<sympos>/old_addr
  *   <patch>/vmlinux/<function>,<sympos>/new_addr
@@ -79,8 +83,9 @@ static ssize_t enabled_show(struct kobject *kobj, struct kobj_attribute *attr,
 	return sysfs_emit(buf, "%d\n", is_enabled(to_kpmod(kobj)));
 }
 
-static ssize_t enabled_store(struct kobject *kobj, struct kobj_attribute *attr,
-			     const char *buf, size_t count)
+/* 1 or 0 was written to the file @name: switch the patch, or see if one could. */
+static ssize_t store_switch(struct kobject *kobj, const char *name,
+			    const char *buf, size_t count, bool dry_run)
 {
 	struct kpatch_module *kpmod = to_kpmod(kobj);
 	unsigned int on;
@@ -91,12 +96,24 @@ static ssize_t enabled_store(struct kobject *kobj, struct kobj_attribute *attr,
 		return -EPERM;
 	ret = kstrtouint(buf, 10, &on);
 	if (ret || on > 1) {
-		pr_err_ratelimited("'%s': enabled takes 0 or 1 (%d)\n",
-				   kpmod->mod->name, -EINVAL);
+		pr_err_ratelimited("'%s': %s takes 0 or 1 (%d)\n",
+				   kpmod->mod->name, name, -EINVAL);
 		return -EINVAL;
 	}
-	ret = kpatch_patch_switch(kpmod, on);
+	ret = kpatch_patch_switch(kpmod, on, dry_run);
 	return ret ?: count;
+}
+
+static ssize_t enabled_store(struct kobject *kobj, struct kobj_attribute *attr,
+			     const char *buf, size_t count)
+{
+	return store_switch(kobj, attr->attr.name, buf, count, false);
+}
+
+static ssize_t check_store(struct kobject *kobj, struct kobj_attribute *attr,
+			   const char *buf, size_t count)
+{
+	return store_switch(kobj, attr->attr.name, buf, count, true);
 }
 
 static ssize_t blockers_show(struct kobject *kobj, struct kobj_attribute *attr,
@@ -117,38 +134,38 @@ static ssize_t blockers_show(struct kobject *kobj, struct kobj_attribute *attr,
 	return len;
 }
 
-static ssize_t attempts_show(struct kobject *kobj, struct kobj_attribute *attr,
-			     char *buf)
-{
-	return sysfs_emit(buf, "%lu\n", READ_ONCE(to_kpmod(kobj)->attempts));
-}
+#define STATS_ATTR(_name, _format)					\
+static ssize_t _name##_show(struct kobject *kobj,			\
+			    struct kobj_attribute *attr, char *buf)	\
+{									\
+	return sysfs_emit(buf, _format "\n",				\
+			  READ_ONCE(to_kpmod(kobj)->stats._name));	\
+}									\
+static struct kobj_attribute _name##_attr = __ATTR_RO(_name)
 
-static ssize_t stop_ns_show(struct kobject *kobj, struct kobj_attribute *attr,
-			    char *buf)
-{
-	return sysfs_emit(buf, "%llu\n", READ_ONCE(to_kpmod(kobj)->stop_ns));
-}
-
-static ssize_t max_stop_ns_show(struct kobject *kobj,
-				struct kobj_attribute *attr, char *buf)
-{
-	return sysfs_emit(buf, "%llu\n",
-			  READ_ONCE(to_kpmod(kobj)->max_stop_ns));
-}
+STATS_ATTR(attempts, "%lu");
+STATS_ATTR(stops, "%lu");
+STATS_ATTR(stop_ns, "%llu");
+STATS_ATTR(max_stop_ns, "%llu");
+STATS_ATTR(scanned, "%u");
+STATS_ATTR(scanned_stopped, "%u");
 
 static struct kobj_attribute enabled_attr = __ATTR_RW(enabled);
+/* Not by reading: that would stop the machine for whoever looks around here. */
+static struct kobj_attribute check_attr = __ATTR_WO(check);
 /* Where tasks of other users are, and where the kernel is, is for root only. */
 static struct kobj_attribute blockers_attr = __ATTR_RO_MODE(blockers, 0400);
-static struct kobj_attribute attempts_attr = __ATTR_RO(attempts);
-static struct kobj_attribute stop_ns_attr = __ATTR_RO(stop_ns);
-static struct kobj_attribute max_stop_ns_attr = __ATTR_RO(max_stop_ns);
 
 static struct attribute *patch_attrs[] = {
 	&enabled_attr.attr,
+	&check_attr.attr,
 	&blockers_attr.attr,
 	&attempts_attr.attr,
+	&stops_attr.attr,
 	&stop_ns_attr.attr,
 	&max_stop_ns_attr.attr,
+	&scanned_attr.attr,
+	&scanned_stopped_attr.attr,
 	NULL
 };
 ATTRIBUTE_GROUPS(patch);

@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Lead tasks of user space out of the kernel, and keep them there for a while.
+ *
+ * A task that sleeps in a function may do so for ever, and one that calls it all
+ * the time is always about to be in it. So such a task is given some work to do
+ * before it returns to user space, in the way in which io_uring does it: if it
+ * sleeps in a system call and a signal could wake it, the call ends as if for a
+ * signal. At the return to user space it runs wait_in_park(), finds that there is no
+ * signal, and would start the system call again. There it waits until we are
+ * done, in no function but those of every return to user space. It holds no lock
+ * of the kernel's there. Then it makes its system call, maybe by way of the new
+ * function.
+ *
+ * User space sees nothing of it but the time it took, if the system call is one
+ * that can be restarted. For the few others see Documentation/kpatch.txt.
+ */
+#include "common.h"
+
+#include <linux/list.h>
+#include <linux/refcount.h>
+#include <linux/sched.h>
+#include <linux/sched/signal.h>
+#include <linux/sched/task.h>
+#include <linux/slab.h>
+#include <linux/task_work.h>
+#include <linux/wait.h>
+
+#include "park.h"
+
+/**
+ * struct kpatch_park - where tasks wait
+ * @users: who uses this: the one who opened it, and each task that has been
+ *	sent here and has not been called back
+ * @closing: tasks wait here until it is closed
+ * @coming: who opened it waits here until all of them have come
+ * @open: it is not closed yet
+ * @missing: tasks that have been sent here and have not come yet
+ * @timeout: nobody waits here longer, in jiffies
+ * @sent: struct kpatch_parked, all tasks that have been sent here; only who
+ *	opened it may look at the list
+ */
+struct kpatch_park {
+	refcount_t users;
+	wait_queue_head_t closing;
+	wait_queue_head_t coming;
+	bool open;
+	atomic_t missing;
+	unsigned long timeout;
+	struct list_head sent;
+};
+
+/**
+ * struct kpatch_parked - a task that has been sent to a park
+ * @work: what it is going to do on its way to user space
+ * @users: the work, until it has run or has been called back, and the list;
+ *	so nobody else can have a work at this address as long as it is used to
+ *	call back this one
+ * @arrived: it waits in the park, or did
+ * @park: the park
+ * @task: the task, with a reference
+ * @list: link in the list of the park
+ */
+struct kpatch_parked {
+	struct callback_head work;
+	refcount_t users;
+	bool arrived;
+	struct kpatch_park *park;
+	struct task_struct *task;
+	struct list_head list;
+};
+
+static void put_park(struct kpatch_park *park)
+{
+	if (refcount_dec_and_test(&park->users))
+		kfree(park);
+}
+
+static void put_parked(struct kpatch_parked *parked)
+{
+	if (refcount_dec_and_test(&parked->users))
+		kfree(parked);
+}
+
+/* The task is not going to run this any more. */
+static void put_work(struct kpatch_parked *parked)
+{
+	put_park(parked->park);
+	put_parked(parked);
+}
+
+/* Runs in the task, with nothing held, right before it returns to user space. */
+static void wait_in_park(struct callback_head *work)
+{
+	struct kpatch_parked *parked =
+		container_of(work, struct kpatch_parked, work);
+	struct kpatch_park *park = parked->park;
+
+	WRITE_ONCE(parked->arrived, true);
+	if (atomic_dec_and_test(&park->missing))
+		wake_up(&park->coming);
+	/* One that exits does not come back; let it. */
+	if (!(current->flags & PF_EXITING))
+		wait_event_killable_timeout(park->closing,
+					    !READ_ONCE(park->open),
+					    park->timeout);
+	put_work(parked);
+}
+
+/**
+ * kpatch_park_open() - get a place for tasks to wait in
+ * @timeout: nobody waits longer there, in jiffies
+ *
+ * Return: the park, to be given to kpatch_park_close(); %NULL if there is no
+ * memory.
+ */
+struct kpatch_park *kpatch_park_open(unsigned long timeout)
+{
+	struct kpatch_park *park;
+
+	park = kzalloc_obj(*park, GFP_KERNEL);
+	if (!park)
+		return NULL;
+	refcount_set(&park->users, 1);
+	init_waitqueue_head(&park->closing);
+	init_waitqueue_head(&park->coming);
+	park->open = true;
+	park->timeout = timeout;
+	INIT_LIST_HEAD(&park->sent);
+	return park;
+}
+
+/**
+ * kpatch_park_close() - let all tasks go
+ * @park: the park, gone for the caller; %NULL if there is none
+ *
+ * Does not wait for them: a task that has not come yet is called back, or
+ * notices when it comes.
+ *
+ * Context: process context.
+ */
+void kpatch_park_close(struct kpatch_park *park)
+{
+	struct kpatch_parked *parked, *next;
+
+	if (!park)
+		return;
+	WRITE_ONCE(park->open, false);
+	wake_up_all(&park->closing);
+	list_for_each_entry_safe(parked, next, &park->sent, list) {
+		if (task_work_cancel(parked->task, &parked->work))
+			put_work(parked);
+		put_task_struct(parked->task);
+		put_parked(parked);
+	}
+	put_park(park);
+}
+
+/**
+ * kpatch_park_task() - send a task to a park
+ * @park: the park
+ * @task: a task of user space, not the current one
+ *
+ * Wakes @task if a signal could. If not, it comes when it is through with what
+ * it does in the kernel.
+ *
+ * Context: process context, may sleep.
+ *
+ * Return: how it is being led out, valid until kpatch_park_close(); %NULL if it
+ * cannot be.
+ */
+struct kpatch_parked *kpatch_park_task(struct kpatch_park *park,
+				       struct task_struct *task)
+{
+	struct kpatch_parked *parked;
+
+	/* These never return to user space. */
+	if (task->flags & (PF_KTHREAD | PF_USER_WORKER | PF_EXITING))
+		return NULL;
+	parked = kzalloc_obj(*parked, GFP_KERNEL);
+	if (!parked)
+		return NULL;
+	init_task_work(&parked->work, wait_in_park);
+	refcount_set(&parked->users, 2);
+	refcount_inc(&park->users);
+	atomic_inc(&park->missing);
+	parked->park = park;
+	parked->task = get_task_struct(task);
+	list_add(&parked->list, &park->sent);
+	if (task_work_add(task, &parked->work, TWA_SIGNAL)) {
+		/* It has begun to exit. */
+		list_del(&parked->list);
+		atomic_dec(&park->missing);
+		put_task_struct(task);
+		put_park(park);
+		kfree(parked);
+		return NULL;
+	}
+	return parked;
+}
+
+/**
+ * kpatch_park_arrived() - has it left what it was in?
+ * @parked: a task that was sent to a park which is still open
+ *
+ * Return: true if it waits in the park now, or did, and was killed since.
+ */
+bool kpatch_park_arrived(const struct kpatch_parked *parked)
+{
+	return READ_ONCE(parked->arrived);
+}
+
+/**
+ * kpatch_park_wait() - wait until all tasks have come
+ * @park: the park
+ * @timeout: wait no longer than this, in jiffies
+ *
+ * Context: process context, sleeps. A fatal signal ends it.
+ */
+void kpatch_park_wait(struct kpatch_park *park, unsigned long timeout)
+{
+	wait_event_killable_timeout(park->coming,
+				    !atomic_read(&park->missing), timeout);
+}

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Lead tasks of user space out of the kernel, and keep them there for a while.
+ */
+#ifndef _KPATCH_PARK_H
+#define _KPATCH_PARK_H
+
+#include <linux/types.h>
+
+struct kpatch_park;
+struct kpatch_parked;
+struct task_struct;
+
+struct kpatch_park *kpatch_park_open(unsigned long timeout);
+void kpatch_park_close(struct kpatch_park *park);
+struct kpatch_parked *kpatch_park_task(struct kpatch_park *park,
+				       struct task_struct *task);
+bool kpatch_park_arrived(const struct kpatch_parked *parked);
+void kpatch_park_wait(struct kpatch_park *park, unsigned long timeout);
+
+#endif /* _KPATCH_PARK_H */

@@ -1,0 +1,290 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * All tasks there are, and which of them were seen not to be inside.
+ *
+ * What has been found out about a task before the machine is stopped need not be
+ * found out again while it is, if the task has not run since. That is so if
+ *
+ *  - it is the same task: we hold a reference, so its memory is not reused;
+ *  - it was off its CPU when it was scanned: its scheduler locks were held;
+ *  - it is off its CPU now, and has not left it since: the kernel counts that in
+ *    nvcsw and nivcsw, each time, and never resets them while a task lives.
+ *    To run, a task gets on a CPU, and to be off it again it has to leave.
+ *
+ * Then its stack is as it was, and so is all else that a scan looks at: nobody
+ * but the task itself writes there. What is looked for does not change either,
+ * while kpatch_mutex is held.
+ */
+#include "common.h"
+
+#include <linux/mm.h>
+#include <linux/nmi.h>
+#include <linux/rcupdate.h>
+#include <linux/sched/signal.h>
+#include <linux/sched/stat.h>
+#include <linux/sched/task.h>
+#include <linux/slab.h>
+#include <linux/wait.h>
+
+#include "stack.h"
+#include "tasks.h"
+
+/* More tasks than there are now, for those that come while we make room. */
+#define SPARE_TASKS	64
+
+/* How many tasks a CPU takes at a time: few enough to share the work evenly. */
+#define CHUNK		32U
+
+static unsigned long count_switches(const struct task_struct *task)
+{
+	return READ_ONCE(task->nvcsw) + READ_ONCE(task->nivcsw);
+}
+
+/* Not run since it was scanned, unless it is on a CPU now. */
+static bool is_settled(const struct kpatch_task *t)
+{
+	return t->clean && count_switches(t->task) == t->switches;
+}
+
+/**
+ * struct cursor - a place in an array of tasks, to be followed by a walk
+ * @tasks: the array
+ * @i: the next task in it that the walk has not met
+ */
+struct cursor {
+	struct kpatch_tasks *tasks;
+	unsigned int i;
+};
+
+/*
+ * What is known of @task, the next one in a walk of the task list? The array has
+ * the order of the list, where threads and processes are only ever added behind
+ * those that are there. So if a task of the array is not met, either it has gone,
+ * or @task is new and was added before it. A task that is missed for a known one
+ * is scanned once more; none is ever taken for another.
+ */
+static struct kpatch_task *find_known(struct cursor *cursor,
+				      const struct task_struct *task)
+{
+	struct kpatch_task *t;
+
+	for (; cursor->i < cursor->tasks->nr; cursor->i++) {
+		t = &cursor->tasks->t[cursor->i];
+		if (t->task == task) {
+			cursor->i++;
+			return t;
+		}
+		if (pid_alive(t->task))
+			break;
+	}
+	return NULL;
+}
+
+/* Fill @new, which has room for @room tasks; -EAGAIN if that is too few. */
+static int list_tasks(struct kpatch_tasks *new, struct kpatch_tasks *old,
+		      unsigned int room)
+{
+	struct cursor cursor = { .tasks = old };
+	struct task_struct *group, *task;
+	struct kpatch_task *known;
+
+	/*
+	 * A task is added to the list and counted in one section of this lock.
+	 * So whoever is not counted here yet changes the count later, and whoever
+	 * is counted is met by the walk.
+	 */
+	read_lock(&tasklist_lock);
+	new->forks = total_forks;
+	read_unlock(&tasklist_lock);
+
+	guard(rcu)();
+	for_each_process_thread(group, task) {
+		if (new->nr == room)
+			return -EAGAIN;
+		known = find_known(&cursor, task);
+		if (known)
+			new->t[new->nr] = *known;
+		new->t[new->nr++].task = get_task_struct(task);
+	}
+	return 0;
+}
+
+/**
+ * kpatch_tasks_put() - forget all tasks
+ * @tasks: the tasks
+ *
+ * Context: process context.
+ */
+void kpatch_tasks_put(struct kpatch_tasks *tasks)
+{
+	unsigned int i;
+
+	for (i = 0; i < tasks->nr; i++)
+		put_task_struct(tasks->t[i].task);
+	kvfree(tasks->t);
+	memset(tasks, 0, sizeof(*tasks));
+}
+
+/**
+ * kpatch_tasks_update() - take down who is there
+ * @tasks: empty, or filled before; what is known of a task is kept
+ *
+ * Context: process context, may sleep.
+ *
+ * Return: 0, or -ENOMEM with @tasks as it was.
+ */
+int kpatch_tasks_update(struct kpatch_tasks *tasks)
+{
+	struct kpatch_tasks new;
+	unsigned int room;
+	int ret;
+
+	do {
+		memset(&new, 0, sizeof(new));
+		room = READ_ONCE(nr_threads) + SPARE_TASKS;
+		room += room / 8;
+		new.t = kvcalloc(room, sizeof(*new.t), GFP_KERNEL);
+		if (!new.t)
+			return -ENOMEM;
+		ret = list_tasks(&new, tasks, room);
+		if (ret)
+			kpatch_tasks_put(&new);
+	} while (ret);
+	kpatch_tasks_put(tasks);
+	*tasks = new;
+	return 0;
+}
+
+/**
+ * struct prescan - arguments of prescan_task()
+ * @t: the task
+ * @scan: what to look for
+ */
+struct prescan {
+	struct kpatch_task *t;
+	const struct kpatch_scan *scan;
+};
+
+/* The task can neither get on a CPU nor leave one: its locks are held. */
+static int prescan_task(struct task_struct *task, void *data)
+{
+	struct prescan *prescan = data;
+	struct kpatch_task *t = prescan->t;
+
+	/* One that runs is looked at once the machine is stopped. */
+	t->clean = false;
+	t->inside = false;
+	if (task_curr(task))
+		return 0;
+	t->switches = count_switches(task);
+	t->inside = kpatch_scan_task(prescan->scan, task);
+	t->clean = !t->inside;
+	return 1;
+}
+
+/**
+ * kpatch_tasks_prescan() - look at all tasks while the machine runs
+ * @tasks: the tasks; what is found out about each is noted
+ * @scan: what to look for, and takes the report
+ *
+ * Nothing depends on this for being right: it finds out who need not be looked
+ * at again, and that to stop the machine would be in vain.
+ *
+ * Context: process context, may sleep.
+ */
+void kpatch_tasks_prescan(struct kpatch_tasks *tasks,
+			  const struct kpatch_scan *scan)
+{
+	struct prescan prescan = { .scan = scan };
+	unsigned int i;
+
+	for (i = 0; i < tasks->nr; i++) {
+		prescan.t = &tasks->t[i];
+		if (!is_settled(prescan.t))
+			atomic_add(task_call_func(prescan.t->task, prescan_task,
+						  &prescan), &tasks->scanned);
+		cond_resched();
+	}
+}
+
+/**
+ * kpatch_tasks_rewind() - begin a new scan
+ * @tasks: the tasks
+ */
+void kpatch_tasks_rewind(struct kpatch_tasks *tasks)
+{
+	atomic_set(&tasks->next, 0);
+	atomic_set(&tasks->scanned, 0);
+}
+
+static void scan_stopped(struct kpatch_tasks *tasks, struct kpatch_task *t,
+			 const struct kpatch_scan *scan)
+{
+	/* On a CPU now is only who stops it, and looks at itself. */
+	if (task_curr(t->task) || is_settled(t))
+		return;
+	t->inside = kpatch_scan_task(scan, t->task);
+	atomic_inc(&tasks->scanned);
+}
+
+/**
+ * kpatch_tasks_scan_some() - look at the next few tasks, machine stopped
+ * @tasks: the tasks; @tasks->next says where to go on
+ * @scan: what to look for, and takes the report
+ *
+ * Context: machine stopped, any number of CPUs at once.
+ *
+ * Return: true if there may be more.
+ */
+bool kpatch_tasks_scan_some(struct kpatch_tasks *tasks,
+			    const struct kpatch_scan *scan)
+{
+	unsigned int i = atomic_fetch_add(CHUNK, &tasks->next);
+	unsigned int end = min(i + CHUNK, tasks->nr);
+
+	if (i >= end)
+		return false;
+	touch_nmi_watchdog();
+	for (; i < end; i++)
+		scan_stopped(tasks, &tasks->t[i], scan);
+	return true;
+}
+
+/**
+ * kpatch_tasks_scan_new() - look at tasks that have come since
+ * @tasks: the tasks that were there before
+ * @scan: what to look for, and takes the report
+ *
+ * No lock is needed to walk the task list: nobody is there to change it.
+ *
+ * Context: machine stopped, one CPU.
+ */
+void kpatch_tasks_scan_new(struct kpatch_tasks *tasks,
+			   const struct kpatch_scan *scan)
+{
+	struct cursor cursor = { .tasks = tasks };
+	struct task_struct *group, *task;
+
+	if (total_forks == tasks->forks)
+		return;
+	for_each_process_thread(group, task) {
+		touch_nmi_watchdog();
+		if (find_known(&cursor, task) || task_curr(task))
+			continue;
+		kpatch_scan_task(scan, task);
+		atomic_inc(&tasks->scanned);
+	}
+}
+
+/**
+ * kpatch_tasks_all_scanned() - has every task been taken by some CPU?
+ * @tasks: the tasks
+ *
+ * Context: machine stopped, all CPUs have returned from their scans.
+ *
+ * Return: false if a CPU has stopped taking tasks before there were none left.
+ */
+bool kpatch_tasks_all_scanned(const struct kpatch_tasks *tasks)
+{
+	return atomic_read(&tasks->next) >= tasks->nr;
+}

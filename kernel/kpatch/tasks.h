@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * All tasks there are, and which of them were seen not to be inside.
+ */
+#ifndef _KPATCH_TASKS_H
+#define _KPATCH_TASKS_H
+
+#include <linux/atomic.h>
+#include <linux/types.h>
+
+struct kpatch_parked;
+struct kpatch_scan;
+struct task_struct;
+
+/**
+ * struct kpatch_task - a task, and what is known of it
+ * @task: the task, with a reference: while we hold that, nobody else can be
+ *	what @task points to
+ * @switches: how often it had left its CPU when it was scanned
+ * @clean: it was off its CPU then, and not inside
+ * @inside: the last scan found it inside
+ * @parked: how it is being led out, %NULL if it is not
+ */
+struct kpatch_task {
+	struct task_struct *task;
+	unsigned long switches;
+	bool clean;
+	bool inside;
+	struct kpatch_parked *parked;
+};
+
+/**
+ * struct kpatch_tasks - all tasks, zeroed when empty
+ * @t: the tasks, in the order of the task list
+ * @nr: how many
+ * @forks: how many tasks had ever been created when @t was filled
+ * @next: the first one in @t that no CPU has taken to scan, machine stopped
+ * @scanned: how many were scanned, and not skipped
+ */
+struct kpatch_tasks {
+	struct kpatch_task *t;
+	unsigned int nr;
+	unsigned long forks;
+	atomic_t next;
+	atomic_t scanned;
+};
+
+int kpatch_tasks_update(struct kpatch_tasks *tasks);
+void kpatch_tasks_put(struct kpatch_tasks *tasks);
+void kpatch_tasks_prescan(struct kpatch_tasks *tasks,
+			  const struct kpatch_scan *scan);
+void kpatch_tasks_rewind(struct kpatch_tasks *tasks);
+bool kpatch_tasks_scan_some(struct kpatch_tasks *tasks,
+			    const struct kpatch_scan *scan);
+void kpatch_tasks_scan_new(struct kpatch_tasks *tasks,
+			   const struct kpatch_scan *scan);
+bool kpatch_tasks_all_scanned(const struct kpatch_tasks *tasks);
+
+#endif /* _KPATCH_TASKS_H */
