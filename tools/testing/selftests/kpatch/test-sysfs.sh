@@ -34,7 +34,8 @@ test_the_directory_of_a_patch_has_what_is_documented()
 
 	check "insmod" load $patch
 	check_is "patches" $patch "$(ls $kpatch_sysfs)"
-	check_is "files" "attempts blockers enabled max_stop_ns stop_ns vmlinux" \
+	check_is "files" \
+		"attempts blockers check enabled max_stop_ns scanned scanned_stopped stop_ns stops vmlinux" \
 		"$(names_in $files)"
 	check_is "functions" "cmdline_proc_show,1" "$(ls $files/vmlinux)"
 	check_is "files of a function" "live new_addr old_addr" "$(names_in $func)"
@@ -50,12 +51,15 @@ test_the_directory_of_a_patch_has_what_is_documented()
 
 test_the_modes_of_the_files()
 {
+	local f
+
 	check "insmod" load $patch
 	check_is "enabled" 644 "$(mode $files/enabled)"
 	check_is "blockers" 400 "$(mode $files/blockers)"
-	check_is "attempts" 444 "$(mode $files/attempts)"
-	check_is "stop_ns" 444 "$(mode $files/stop_ns)"
-	check_is "max_stop_ns" 444 "$(mode $files/max_stop_ns)"
+	check_is "check" 200 "$(mode $files/check)"
+	for f in attempts stops stop_ns max_stop_ns scanned scanned_stopped; do
+		check_is "$f" 444 "$(mode "$files/$f")"
+	done
 	check_is "live" 444 "$(mode $files/vmlinux/cmdline_proc_show,1/live)"
 	check_is "old_addr" 400 "$(mode $files/vmlinux/cmdline_proc_show,1/old_addr)"
 	check_is "new_addr" 400 "$(mode $files/vmlinux/cmdline_proc_show,1/new_addr)"
