@@ -80,7 +80,8 @@ layers() {
 
 # The handler may call nothing that can be traced, or that a sanitizer adds: the
 # only functions that it reaches are those that leave preemption, a noinstr one
-# of RCU's debugging, and what the compiler puts where a return goes.
+# of RCU's debugging, what the compiler puts where a return goes, and the knob for
+# the tests.
 handler_is_closed() {
 	local func code
 
@@ -93,8 +94,12 @@ handler_is_closed() {
 				-e '\.bss' -e '\.data' -e '\.text' -e __x86_return_thunk \
 				-e __preempt_count -e pcpu_hot -e debug_lockdep_rcu_enabled \
 				-e preempt_schedule_notrace_thunk \
-				-e __SCT__preempt_schedule_notrace || return 1
+				-e __SCT__preempt_schedule_notrace \
+				-e kpatch_debug_handler_delay_us \
+				-e kpatch_debug_spin || return 1
 	done
+	! objdump -dr --disassemble=kpatch_debug_spin "$obj/kernel/kpatch/debug.o" |
+		grep __fentry__
 }
 
 no_bug() {

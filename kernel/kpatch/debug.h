@@ -22,7 +22,7 @@ static inline bool kpatch_debug_prescan(void)
 	return READ_ONCE(kpatch_debug_prescan_on);
 }
 
-/* Give NMIs time to come between the acknowledgement and the commit. */
+/* Give NMIs time to come while the transaction is open. */
 static inline void kpatch_debug_commit_delay(void)
 {
 	kpatch_debug_spin(READ_ONCE(kpatch_debug_commit_delay_us));

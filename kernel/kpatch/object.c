@@ -406,7 +406,7 @@ static int finish_scan(struct kpatch_module *kpmod, struct kpatch_scan *scan)
  * the module may be unloaded, with whatever its functions call.
  */
 static int add_module_text(struct kpatch_module *kpmod,
-			     struct kpatch_scan *scan)
+			   struct kpatch_scan *scan)
 {
 	const struct module_memory *text = &kpmod->mod->mem[MOD_TEXT];
 	unsigned long start = (unsigned long)text->base;

@@ -352,7 +352,9 @@ static int disable_patch(struct kpatch_module *kpmod, bool dry_run)
 
 static int switch_patch(struct kpatch_module *kpmod, bool on, bool dry_run)
 {
-	if (on == (kpmod->state == KPATCH_ON))
+	bool is_on = kpmod->state == KPATCH_ON;
+
+	if (on == is_on)
 		return 0;
 	return on ? enable_patch(kpmod, dry_run) : disable_patch(kpmod, dry_run);
 }

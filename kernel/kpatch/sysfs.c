@@ -134,27 +134,32 @@ static ssize_t blockers_show(struct kobject *kobj, struct kobj_attribute *attr,
 	return len;
 }
 
-#define STATS_ATTR(_name, _format)					\
+#define SHOW_STAT(_name, _format)					\
 static ssize_t _name##_show(struct kobject *kobj,			\
 			    struct kobj_attribute *attr, char *buf)	\
 {									\
 	return sysfs_emit(buf, _format "\n",				\
 			  READ_ONCE(to_kpmod(kobj)->stats._name));	\
-}									\
-static struct kobj_attribute _name##_attr = __ATTR_RO(_name)
+}
 
-STATS_ATTR(attempts, "%lu");
-STATS_ATTR(stops, "%lu");
-STATS_ATTR(stop_ns, "%llu");
-STATS_ATTR(max_stop_ns, "%llu");
-STATS_ATTR(scanned, "%u");
-STATS_ATTR(scanned_stopped, "%u");
+SHOW_STAT(attempts, "%lu")
+SHOW_STAT(stops, "%lu")
+SHOW_STAT(stop_ns, "%llu")
+SHOW_STAT(max_stop_ns, "%llu")
+SHOW_STAT(scanned, "%u")
+SHOW_STAT(scanned_stopped, "%u")
 
 static struct kobj_attribute enabled_attr = __ATTR_RW(enabled);
 /* Not by reading: that would stop the machine for whoever looks around here. */
 static struct kobj_attribute check_attr = __ATTR_WO(check);
 /* Where tasks of other users are, and where the kernel is, is for root only. */
 static struct kobj_attribute blockers_attr = __ATTR_RO_MODE(blockers, 0400);
+static struct kobj_attribute attempts_attr = __ATTR_RO(attempts);
+static struct kobj_attribute stops_attr = __ATTR_RO(stops);
+static struct kobj_attribute stop_ns_attr = __ATTR_RO(stop_ns);
+static struct kobj_attribute max_stop_ns_attr = __ATTR_RO(max_stop_ns);
+static struct kobj_attribute scanned_attr = __ATTR_RO(scanned);
+static struct kobj_attribute scanned_stopped_attr = __ATTR_RO(scanned_stopped);
 
 static struct attribute *patch_attrs[] = {
 	&enabled_attr.attr,
