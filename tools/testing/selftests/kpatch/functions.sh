@@ -14,7 +14,6 @@ mods=$dir/test_modules
 user=$dir/kpatch_user
 kpatch_sysfs=/sys/kernel/kpatch
 tracing=/sys/kernel/tracing
-parameters=/sys/module/kpatch/parameters
 failures=0
 children=()
 
@@ -187,7 +186,6 @@ cleanup()
 		wait "$pid" 2>/dev/null
 	done
 	children=()
-	echo Y > "$parameters/park"
 	if [ "$(cat "$tracing/current_tracer")" != nop ]; then
 		echo nop > "$tracing/current_tracer"
 		echo > "$tracing/set_ftrace_filter"

@@ -16,7 +16,7 @@ old_pause=$(symbol_of __x64_sys_pause)
 # goes to a file. It is not led out.
 start_sleeper()
 {
-	echo N > "$parameters/park"
+	check "leave it alone" knob park N
 	answer=$(mktemp)
 	background "$user" pause "${1:-sleeper}" > "$answer"
 	sleeper=$child
