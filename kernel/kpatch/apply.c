@@ -48,8 +48,8 @@
  * handler lives through a stop: those outside of NMIs have preemption off, and
  * an NMI returns before its CPU takes part.
  *
- * While the CPUs are stopped nothing may sleep, allocate, take a lock, print or
- * trace; culprits are noted and reported later.
+ * While the CPUs are stopped nothing may sleep, allocate, take a lock or print;
+ * culprits are noted and reported later.
  */
 
 enum phase {
@@ -65,8 +65,7 @@ enum phase {
  * @scanned: CPUs other than the leader that have done their share of the scan
  * @acked: CPUs other than the leader that saw %PHASE_OPEN
  * @phase: what the leader tells the others
- * @start: when the leader entered
- * @stop_ns: how long it was in here
+ * @stop_ns: how long the leader was in here
  */
 struct apply {
 	const struct kpatch_attempt *attempt;
@@ -74,7 +73,6 @@ struct apply {
 	atomic_t scanned;
 	atomic_t acked;
 	enum phase phase;
-	u64 start;
 	u64 stop_ns;
 };
 
@@ -87,46 +85,39 @@ static void wait_for_others(atomic_t *count)
 	}
 }
 
-/* This clock can be read with everything stopped. */
-static bool is_late(const struct apply *apply, u64 start)
-{
-	return ktime_get_mono_fast_ns() - start > apply->attempt->budget_ns;
-}
-
 /* Every CPU takes tasks until there are none left, or no time. */
-static void scan_share(const struct apply *apply, u64 start)
+static void scan_share(const struct kpatch_attempt *attempt, u64 end)
 {
-	const struct kpatch_attempt *attempt = apply->attempt;
-
 	kpatch_scan_stopper(attempt->scan);
-	while (!is_late(apply, start) &&
+	while (ktime_get_mono_fast_ns() < end &&
 	       kpatch_tasks_scan_some(attempt->tasks, attempt->scan))
 		cpu_relax();
 }
 
 /* What one CPU has to do alone, and the verdict of the scan. */
-static int finish_scan(struct apply *apply)
+static int finish_scan(struct apply *apply, u64 end)
 {
 	const struct kpatch_attempt *attempt = apply->attempt;
+	bool all;
 
-	kpatch_tasks_scan_new(attempt->tasks, attempt->scan);
+	all = kpatch_tasks_scan_new(attempt->tasks, attempt->scan, end);
 	kpatch_scan_idle_tasks(attempt->scan);
 	kpatch_scan_exiting(attempt->scan);
 	wait_for_others(&apply->scanned);
 	if (kpatch_report_total(attempt->scan->report))
 		return -EBUSY;
-	/* Somebody may have run out of time and left tasks to nobody. */
-	if (!kpatch_tasks_all_scanned(attempt->tasks) ||
-	    is_late(apply, apply->start))
+	/* Any of us may have run out of time and left tasks to nobody. */
+	if (!all || !kpatch_tasks_all_scanned(attempt->tasks) ||
+	    ktime_get_mono_fast_ns() > end)
 		return -ETIME;
 	return 0;
 }
 
-static int lead(struct apply *apply)
+static int lead(struct apply *apply, u64 end)
 {
 	int ret;
 
-	ret = finish_scan(apply);
+	ret = finish_scan(apply, end);
 	if (ret || apply->attempt->dry_run) {
 		/* Pairs with follow(). */
 		smp_store_release(&apply->phase, PHASE_QUIT);
@@ -166,13 +157,13 @@ static int apply_stopped(void *data)
 	struct apply *apply = data;
 	bool leader = atomic_inc_return(&apply->arrived) == 1;
 	u64 start = ktime_get_mono_fast_ns();
+	u64 end = start + apply->attempt->budget_ns;
 	int ret;
 
-	scan_share(apply, start);
+	scan_share(apply->attempt, end);
 	if (!leader)
 		return follow(apply);
-	apply->start = start;
-	ret = lead(apply);
+	ret = lead(apply, end);
 	apply->stop_ns = ktime_get_mono_fast_ns() - start;
 	return ret;
 }

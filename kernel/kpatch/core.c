@@ -152,6 +152,7 @@ EXPORT_SYMBOL_GPL(kpatch_unregister);
  *   changed
  * * -ETIME - the machine would have had to be stopped for longer than
  *   kpatch.stop_budget_us allows
+ * * -EINTR - the caller was killed while it waited
  * * -EOPNOTSUPP - the tracing site of a function is disabled
  * * -ENODEV - the patch is not registered, its module is being unloaded, or
  *   ftrace is out of order
@@ -180,7 +181,7 @@ EXPORT_SYMBOL_GPL(kpatch_enable);
  * * -EBUSY - a task stayed inside the text of the patch module, see "blockers";
  *   or a newer patch has replaced one of the functions again
  * * -EDEADLK - the caller itself is inside
- * * -EAGAIN, -ETIME - as for kpatch_enable()
+ * * -EAGAIN, -ETIME, -EINTR - as for kpatch_enable()
  * * -ENODEV - the patch is not registered
  * * -ENOMEM
  */

@@ -196,6 +196,28 @@ struct kpatch_func *kpatch_table_top(unsigned long ip)
 }
 
 /**
+ * kpatch_table_live() - which version of a function do calls run?
+ * @ip: where in the function ftrace calls us
+ *
+ * Not under kpatch_mutex, so that nobody who only asks has to wait inside of what
+ * may be about to be switched.
+ *
+ * Context: any, under rcu_read_lock().
+ *
+ * Return: the entry that calls are sent to, %NULL if they are not redirected.
+ */
+struct kpatch_func *kpatch_table_live(unsigned long ip)
+{
+	struct kpatch_func *func;
+
+	hash_for_each_possible_rcu(kpatch_table, func, node, ip) {
+		if (func->ip == ip && func_is_live(func))
+			return func;
+	}
+	return NULL;
+}
+
+/**
  * kpatch_txn_open() - from here on an NMI that meets a function of the
  *	transaction aborts it
  *

@@ -15,6 +15,7 @@ void kpatch_ftrace_handler(unsigned long ip, unsigned long parent_ip,
 void kpatch_table_add(struct kpatch_func *func);
 void kpatch_table_del(struct kpatch_func *func);
 struct kpatch_func *kpatch_table_top(unsigned long ip);
+struct kpatch_func *kpatch_table_live(unsigned long ip);
 
 void kpatch_txn_open(void);
 bool kpatch_txn_commit(void);

@@ -54,7 +54,8 @@ static void take_down(struct module *mod)
 static int kpatch_module_notify(struct notifier_block *nb,
 				unsigned long action, void *data)
 {
-	if (action == MODULE_STATE_GOING)
+	/* Most modules have none, and need not wait for a switch. */
+	if (action == MODULE_STATE_GOING && kpatch_patch_of(data))
 		take_down(data);
 	return NOTIFY_DONE;
 }

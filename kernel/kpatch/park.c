@@ -6,11 +6,16 @@
  * the time is always about to be in it. So such a task is given some work to do
  * before it returns to user space, in the way in which io_uring does it: if it
  * sleeps in a system call and a signal could wake it, the call ends as if for a
- * signal. At the return to user space it runs wait_in_park(), finds that there is no
+ * signal. On its way to user space it runs wait_in_park(), finds that there is no
  * signal, and would start the system call again. There it waits until we are
- * done, in no function but those of every return to user space. It holds no lock
- * of the kernel's there. Then it makes its system call, maybe by way of the new
- * function.
+ * done, in no function but those of every return to user space. Then it makes its
+ * system call, maybe by way of the new function.
+ *
+ * A few run such work in other places, too: exec and io_uring while they wait,
+ * KVM between two runs of a guest, ptrace when it stops a task. Some hold a lock
+ * there, of their own process or virtual machine. None of these locks is needed to
+ * switch a patch, so that we never wait for ourselves, and the wait has an end in
+ * any case.
  *
  * User space sees nothing of it but the time it took, if the system call is one
  * that can be restarted. For the few others see Documentation/kpatch.txt.
@@ -36,7 +41,7 @@
  * @coming: who opened it waits here until all of them have come
  * @open: it is not closed yet
  * @missing: tasks that have been sent here and have not come yet
- * @timeout: nobody waits here longer, in jiffies
+ * @end: nobody waits here longer than until then, in jiffies
  * @sent: struct kpatch_parked, all tasks that have been sent here; only who
  *	opened it may look at the list
  */
@@ -46,7 +51,7 @@ struct kpatch_park {
 	wait_queue_head_t coming;
 	bool open;
 	atomic_t missing;
-	unsigned long timeout;
+	unsigned long end;
 	struct list_head sent;
 };
 
@@ -56,7 +61,7 @@ struct kpatch_park {
  * @users: the work, until it has run or has been called back, and the list;
  *	so nobody else can have a work at this address as long as it is used to
  *	call back this one
- * @arrived: it waits in the park, or did
+ * @waiting: it waits in the park
  * @park: the park
  * @task: the task, with a reference
  * @list: link in the list of the park
@@ -64,7 +69,7 @@ struct kpatch_park {
 struct kpatch_parked {
 	struct callback_head work;
 	refcount_t users;
-	bool arrived;
+	bool waiting;
 	struct kpatch_park *park;
 	struct task_struct *task;
 	struct list_head list;
@@ -89,32 +94,47 @@ static void put_work(struct kpatch_parked *parked)
 	put_parked(parked);
 }
 
-/* Runs in the task, with nothing held, right before it returns to user space. */
+/* It is not going back to what it did, and others wait for it to be gone. */
+static bool is_dying(const struct task_struct *task)
+{
+	return task->flags & (PF_EXITING | PF_SIGNALED) ||
+	       READ_ONCE(task->signal->flags) & SIGNAL_GROUP_EXIT ||
+	       READ_ONCE(task->signal->group_exec_task);
+}
+
+static void wait_until_closed(struct kpatch_park *park)
+{
+	long left = park->end - jiffies;
+
+	wait_event_killable_timeout(park->closing, !READ_ONCE(park->open),
+				    max(left, 0L));
+}
+
+/* Runs in the task. */
 static void wait_in_park(struct callback_head *work)
 {
 	struct kpatch_parked *parked =
 		container_of(work, struct kpatch_parked, work);
 	struct kpatch_park *park = parked->park;
 
-	WRITE_ONCE(parked->arrived, true);
 	if (atomic_dec_and_test(&park->missing))
 		wake_up(&park->coming);
-	/* One that exits does not come back; let it. */
-	if (!(current->flags & PF_EXITING))
-		wait_event_killable_timeout(park->closing,
-					    !READ_ONCE(park->open),
-					    park->timeout);
+	if (!is_dying(current)) {
+		WRITE_ONCE(parked->waiting, true);
+		wait_until_closed(park);
+		WRITE_ONCE(parked->waiting, false);
+	}
 	put_work(parked);
 }
 
 /**
  * kpatch_park_open() - get a place for tasks to wait in
- * @timeout: nobody waits longer there, in jiffies
+ * @end: nobody waits there longer than until then, in jiffies
  *
  * Return: the park, to be given to kpatch_park_close(); %NULL if there is no
  * memory.
  */
-struct kpatch_park *kpatch_park_open(unsigned long timeout)
+struct kpatch_park *kpatch_park_open(unsigned long end)
 {
 	struct kpatch_park *park;
 
@@ -125,7 +145,7 @@ struct kpatch_park *kpatch_park_open(unsigned long timeout)
 	init_waitqueue_head(&park->closing);
 	init_waitqueue_head(&park->coming);
 	park->open = true;
-	park->timeout = timeout;
+	park->end = end;
 	INIT_LIST_HEAD(&park->sent);
 	return park;
 }
@@ -157,6 +177,59 @@ void kpatch_park_close(struct kpatch_park *park)
 }
 
 /**
+ * kpatch_park_takes() - can this task be led out?
+ * @task: the task
+ *
+ * Return: false if it never returns to user space, or if it writes its core: that
+ * ends where a signal seems to be pending.
+ */
+bool kpatch_park_takes(const struct task_struct *task)
+{
+	return !(task->flags & (PF_KTHREAD | PF_USER_WORKER | PF_EXITING |
+				PF_DUMPCORE | PF_POSTCOREDUMP));
+}
+
+static struct kpatch_parked *new_parked(struct kpatch_park *park,
+					struct task_struct *task)
+{
+	struct kpatch_parked *parked;
+
+	parked = kzalloc_obj(*parked, GFP_KERNEL);
+	if (!parked)
+		return NULL;
+	init_task_work(&parked->work, wait_in_park);
+	refcount_set(&parked->users, 2);
+	refcount_inc(&park->users);
+	atomic_inc(&park->missing);
+	parked->park = park;
+	parked->task = get_task_struct(task);
+	list_add(&parked->list, &park->sent);
+	return parked;
+}
+
+/* Undo new_parked(): the task does not have the work, or not any more. */
+static void drop_parked(struct kpatch_parked *parked)
+{
+	list_del(&parked->list);
+	atomic_dec(&parked->park->missing);
+	put_task_struct(parked->task);
+	put_park(parked->park);
+	kfree(parked);
+}
+
+/*
+ * It may have begun to write its core since it was looked at, and has to do so
+ * with no signal pending. It does not come back to miss anything else.
+ */
+static bool call_back(struct kpatch_parked *parked)
+{
+	if (!task_work_cancel(parked->task, &parked->work))
+		return false;
+	clear_tsk_thread_flag(parked->task, TIF_NOTIFY_SIGNAL);
+	return true;
+}
+
+/**
  * kpatch_park_task() - send a task to a park
  * @park: the park
  * @task: a task of user space, not the current one
@@ -174,40 +247,40 @@ struct kpatch_parked *kpatch_park_task(struct kpatch_park *park,
 {
 	struct kpatch_parked *parked;
 
-	/* These never return to user space. */
-	if (task->flags & (PF_KTHREAD | PF_USER_WORKER | PF_EXITING))
+	if (!kpatch_park_takes(task))
 		return NULL;
-	parked = kzalloc_obj(*parked, GFP_KERNEL);
+	parked = new_parked(park, task);
 	if (!parked)
 		return NULL;
-	init_task_work(&parked->work, wait_in_park);
-	refcount_set(&parked->users, 2);
-	refcount_inc(&park->users);
-	atomic_inc(&park->missing);
-	parked->park = park;
-	parked->task = get_task_struct(task);
-	list_add(&parked->list, &park->sent);
-	if (task_work_add(task, &parked->work, TWA_SIGNAL)) {
-		/* It has begun to exit. */
-		list_del(&parked->list);
-		atomic_dec(&park->missing);
-		put_task_struct(task);
-		put_park(park);
-		kfree(parked);
+	/* Fails for a task that has begun to exit. */
+	if (task_work_add(task, &parked->work, TWA_SIGNAL) ||
+	    (!kpatch_park_takes(task) && call_back(parked))) {
+		drop_parked(parked);
 		return NULL;
 	}
 	return parked;
 }
 
 /**
- * kpatch_park_arrived() - has it left what it was in?
+ * kpatch_park_holds() - is it in the park?
  * @parked: a task that was sent to a park which is still open
  *
- * Return: true if it waits in the park now, or did, and was killed since.
+ * Return: true if it waits there. Stays true as long as the task does not run.
  */
-bool kpatch_park_arrived(const struct kpatch_parked *parked)
+bool kpatch_park_holds(const struct kpatch_parked *parked)
 {
-	return READ_ONCE(parked->arrived);
+	return READ_ONCE(parked->waiting);
+}
+
+/**
+ * kpatch_park_complete() - are all there?
+ * @park: the park
+ *
+ * Return: true if every task that was sent here has come.
+ */
+bool kpatch_park_complete(const struct kpatch_park *park)
+{
+	return !atomic_read(&park->missing);
 }
 
 /**
@@ -219,6 +292,6 @@ bool kpatch_park_arrived(const struct kpatch_parked *parked)
  */
 void kpatch_park_wait(struct kpatch_park *park, unsigned long timeout)
 {
-	wait_event_killable_timeout(park->coming,
-				    !atomic_read(&park->missing), timeout);
+	wait_event_killable_timeout(park->coming, kpatch_park_complete(park),
+				    timeout);
 }

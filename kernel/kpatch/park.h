@@ -11,11 +11,13 @@ struct kpatch_park;
 struct kpatch_parked;
 struct task_struct;
 
-struct kpatch_park *kpatch_park_open(unsigned long timeout);
+struct kpatch_park *kpatch_park_open(unsigned long end);
 void kpatch_park_close(struct kpatch_park *park);
 struct kpatch_parked *kpatch_park_task(struct kpatch_park *park,
 				       struct task_struct *task);
-bool kpatch_park_arrived(const struct kpatch_parked *parked);
+bool kpatch_park_takes(const struct task_struct *task);
+bool kpatch_park_holds(const struct kpatch_parked *parked);
+bool kpatch_park_complete(const struct kpatch_park *park);
 void kpatch_park_wait(struct kpatch_park *park, unsigned long timeout);
 
 #endif /* _KPATCH_PARK_H */

@@ -8,6 +8,7 @@
 #include <linux/module.h>
 #include <linux/panic.h>
 #include <linux/rcupdate.h>
+#include <linux/spinlock.h>
 
 #include "handler.h"
 #include "object.h"
@@ -56,6 +57,9 @@
  * while the state is not OFF, so rmmod of an enabled patch fails.
  */
 static LIST_HEAD(patches);
+
+/* To change the list takes this as well, so that to look at it takes either. */
+static DEFINE_SPINLOCK(patches_lock);
 
 static const char * const reason_text[KPATCH_NR_REASONS] = {
 	[KPATCH_ASLEEP]		= "asleep",
@@ -130,18 +134,22 @@ bool kpatch_patch_known(const struct kpatch_module *kpmod)
  * kpatch_patch_of() - the patch of a module
  * @mod: the module
  *
+ * Context: any but interrupts. The patch stays registered if kpatch_mutex is held,
+ * or if nobody else can withdraw it.
+ *
  * Return: the patch, also while it is being registered; %NULL if there is none.
  */
 struct kpatch_module *kpatch_patch_of(const struct module *mod)
 {
-	struct kpatch_module *known;
+	struct kpatch_module *known, *found = NULL;
 
-	lockdep_assert_held(&kpatch_mutex);
+	spin_lock(&patches_lock);
 	list_for_each_entry(known, &patches, list) {
 		if (known->mod == mod)
-			return known;
+			found = known;
 	}
-	return NULL;
+	spin_unlock(&patches_lock);
+	return found;
 }
 
 static int check_patch(const struct kpatch_module *kpmod)
@@ -185,7 +193,9 @@ int kpatch_patch_add(struct kpatch_module *kpmod)
 	if (ret)
 		return ret;
 	kpmod->ready = false;
+	spin_lock(&patches_lock);
 	list_add_tail(&kpmod->list, &patches);
+	spin_unlock(&patches_lock);
 	return 0;
 }
 
@@ -198,7 +208,9 @@ int kpatch_patch_add(struct kpatch_module *kpmod)
 void kpatch_patch_del(struct kpatch_module *kpmod)
 {
 	lockdep_assert_held(&kpatch_mutex);
+	spin_lock(&patches_lock);
 	list_del(&kpmod->list);
+	spin_unlock(&patches_lock);
 }
 
 /* What to do about those who stood in the way. */
@@ -219,6 +231,9 @@ static void log_failure(const struct kpatch_module *kpmod, const char *what,
 
 	if (err == -ENOMEM) {
 		pr_err("'%s': cannot %s: out of memory; try again with more of it (%d)\n",
+		       name, what, err);
+	} else if (err == -EINTR) {
+		pr_err("'%s': cannot %s: whoever asks for it was killed; ask again (%d)\n",
 		       name, what, err);
 	} else if (err == -ETIME) {
 		pr_err("'%s': cannot %s: looking at all tasks takes longer than the machine may be stopped; raise /sys/module/kpatch/parameters/stop_budget_us (%d)\n",
@@ -244,7 +259,7 @@ static void log_hook(const struct kpatch_module *kpmod,
 		kpatch_symbol_name(culprit->addr, func);
 	switch (err) {
 	case -EBUSY:
-		pr_err("'%s': function '%s' is taken by a live patch or a probe, or ftrace is switched off; remove that, or set kernel.ftrace_enabled=1 (%d)\n",
+		pr_err("'%s': function '%s' is taken by a live patch, a probe or a direct caller, or ftrace is switched off; remove that, or set kernel.ftrace_enabled=1 (%d)\n",
 		       name, func, err);
 		break;
 	case -EOPNOTSUPP:
@@ -389,18 +404,14 @@ int kpatch_patch_disable(struct kpatch_module *kpmod)
  * kpatch_patch_live() - do calls of a function run this version of it?
  * @func: a function of a registered patch
  *
- * Context: process context, takes kpatch_mutex.
+ * Context: any.
  *
  * Return: true if its patch is enabled and no newer one has replaced it.
  */
 bool kpatch_patch_live(const struct kpatch_func *func)
 {
-	bool live;
-
-	mutex_lock(&kpatch_mutex);
-	live = kpatch_table_top(func->ip) == func;
-	mutex_unlock(&kpatch_mutex);
-	return live;
+	guard(rcu)();
+	return kpatch_table_live(func->ip) == func;
 }
 
 /**

@@ -10,6 +10,7 @@
 #include <linux/moduleparam.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
+#include <linux/tick.h>
 #include <linux/time64.h>
 
 #include "apply.h"
@@ -24,13 +25,19 @@
 #undef MODULE_PARAM_PREFIX
 #define MODULE_PARAM_PREFIX "kpatch."
 
-/* Tasks may be parked so long: no longer than what is taken for a hang. */
-#define MAX_DEADLINE_MS		60000U
+/* Less than what the freezer has patience for, and what is taken for a hang. */
+#define MAX_DEADLINE_MS		15000U
 #define MAX_STOP_BUDGET_US	10000000U
 
 /* How long to wait between two attempts, first and last. */
 #define RETRY_MS		5U
 #define RETRY_MAX_MS		100U
+
+/* How long tasks are kept waiting for one that does not come, the first time. */
+#define PATIENCE_MS		500U
+
+/* Whoever runs is led out in the second half of the time, but not for longer. */
+#define LAST_RESORT_MS		1000U
 
 static int set_deadline(const char *val, const struct kernel_param *kp)
 {
@@ -72,6 +79,10 @@ MODULE_PARM_DESC(park, "lead tasks of user space out of functions that are switc
  * @tasks: all tasks, and what is known of them
  * @attempt: how to try
  * @park: where tasks are led to, %NULL if they are left alone
+ * @occupied: somebody was sent there
+ * @since: since when, in jiffies
+ * @patience: how long tasks are kept there for one that does not come, in jiffies
+ * @last_resort: when to lead out whoever runs, in jiffies
  * @deadline: when to give up, in jiffies
  * @wait_ms: how long to wait before the next attempt
  */
@@ -81,14 +92,36 @@ struct settle {
 	struct kpatch_tasks tasks;
 	struct kpatch_attempt attempt;
 	struct kpatch_park *park;
+	bool occupied;
+	unsigned long since;
+	unsigned long patience;
+	unsigned long last_resort;
 	unsigned long deadline;
 	unsigned int wait_ms;
 };
 
 /*
- * Look at all tasks while the machine runs, and stop it if nobody is inside. What
- * is seen here spares the stop; it decides nothing.
+ * Look at all tasks while the machine runs. What is seen here spares the stop, or
+ * makes it shorter; it decides nothing.
  */
+static int look_before(struct settle *s)
+{
+	int ret;
+
+	ret = kpatch_tasks_update(&s->tasks);
+	if (ret || !kpatch_debug_prescan())
+		return ret;
+	kpatch_tasks_prescan(&s->tasks, &s->scan);
+	if (kpatch_report_total(s->scan.report))
+		return 0;
+	/* Once more: only those who have come or run since are left to look at. */
+	ret = kpatch_tasks_update(&s->tasks);
+	if (ret)
+		return ret;
+	kpatch_tasks_prescan(&s->tasks, &s->scan);
+	return 0;
+}
+
 static int try_once(struct settle *s)
 {
 	struct kpatch_report *report = s->kpmod->report;
@@ -98,12 +131,13 @@ static int try_once(struct settle *s)
 	stats->attempts++;
 	kpatch_report_clear(report);
 	kpatch_scan_writer(&s->scan);
-	ret = kpatch_tasks_update(&s->tasks);
+	kpatch_tasks_rewind(&s->tasks);
+	ret = look_before(s);
+	stats->scanned = atomic_read(&s->tasks.scanned);
 	if (ret)
 		return ret;
-	if (kpatch_debug_prescan())
-		kpatch_tasks_prescan(&s->tasks, &s->scan);
-	stats->scanned = atomic_read(&s->tasks.scanned);
+	if (fatal_signal_pending(current))
+		return -EINTR;
 	if (kpatch_report_total(report))
 		return -EBUSY;
 	return kpatch_apply_try(s->kpmod, &s->attempt);
@@ -128,75 +162,195 @@ static bool may_retry(const struct settle *s, int ret)
 	       !fatal_signal_pending(current);
 }
 
-/*
- * Some of what all tasks pass on their way to user space, or wait in while they
- * are parked, is going to be switched. So to park is to block for ever.
- */
-static bool park_is_inside(const struct settle *s)
+/* Let all tasks go; nobody is parked any more. */
+static void close_park(struct settle *s)
 {
-	const struct kpatch_task *t;
+	unsigned int i;
+
+	kpatch_park_close(s->park);
+	s->park = NULL;
+	s->occupied = false;
+	for (i = 0; i < s->tasks.nr; i++)
+		s->tasks.t[i].parked = NULL;
+}
+
+static void open_park(struct settle *s)
+{
+	/* They are let go before. */
+	s->park = kpatch_park_open(s->deadline + HZ);
+}
+
+/*
+ * Some of what tasks pass on their way to user space, or wait in while they are
+ * parked, is going to be switched: so to park is to block for ever.
+ */
+static bool somebody_is_stuck(const struct settle *s)
+{
 	unsigned int i;
 
 	for (i = 0; i < s->tasks.nr; i++) {
-		t = &s->tasks.t[i];
-		if (t->inside && t->parked && kpatch_park_arrived(t->parked))
+		if (s->tasks.t[i].stuck)
 			return true;
 	}
 	return false;
 }
 
-/* Send all who are inside to the park; true if some went that had not yet. */
+/* As long as such a task does not move it is no use to bother anybody else. */
+static bool somebody_is_slow(const struct settle *s)
+{
+	unsigned int i;
+
+	for (i = 0; i < s->tasks.nr; i++) {
+		if (s->tasks.t[i].slow)
+			return true;
+	}
+	return false;
+}
+
+static bool somebody_is_inside(const struct settle *s)
+{
+	unsigned int i;
+
+	for (i = 0; i < s->tasks.nr; i++) {
+		if (s->tasks.t[i].inside)
+			return true;
+	}
+	return false;
+}
+
+/* A CPU that was set apart for one task belongs to that. */
+static bool may_disturb(const struct kpatch_task *t)
+{
+	return task_is_running(t->task) &&
+	       !tick_nohz_full_cpu(task_cpu(t->task));
+}
+
+/*
+ * Those inside have to go. If that is not enough because others come in for each
+ * one that leaves, so has whoever runs.
+ */
+static bool has_to_go(const struct settle *s, const struct kpatch_task *t)
+{
+	if (t->parked || t->task == current)
+		return false;
+	return t->inside || (may_disturb(t) &&
+			     time_after(jiffies, s->last_resort));
+}
+
+/* Send tasks to the park; true if some went. */
 static bool lead_out(struct settle *s)
 {
 	struct kpatch_task *t;
 	bool sent = false;
 	unsigned int i;
 
+	if (somebody_is_slow(s) || !somebody_is_inside(s))
+		return false;
 	for (i = 0; i < s->tasks.nr; i++) {
 		t = &s->tasks.t[i];
-		if (!t->inside || t->parked || t->task == current)
+		cond_resched();
+		if (!has_to_go(s, t))
 			continue;
 		t->parked = kpatch_park_task(s->park, t->task);
+		t->since = jiffies;
 		if (t->parked)
 			sent = true;
 	}
+	if (sent && !s->occupied)
+		s->since = jiffies;
+	s->occupied |= sent;
 	return sent;
 }
 
-/* Until all who were sent have come, or another attempt is due. */
-static void wait_a_moment(struct settle *s, bool sent)
+/* Is it inside, and has it been for too long since it, or others, had to go? */
+static bool keeps_others_waiting(const struct settle *s,
+				 const struct kpatch_task *t)
 {
-	unsigned long left = s->deadline - jiffies;
-	unsigned long wait = min(msecs_to_jiffies(s->wait_ms), left);
+	if (!t->inside)
+		return false;
+	if (t->parked)
+		return time_after(jiffies, t->since + s->patience);
+	return s->occupied && !kpatch_park_takes(t->task) &&
+	       time_after(jiffies, s->since + s->patience);
+}
 
-	if (sent)
+static bool is_patience_over(const struct settle *s)
+{
+	unsigned int i;
+
+	for (i = 0; i < s->tasks.nr; i++) {
+		if (keeps_others_waiting(s, &s->tasks.t[i]))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Those who are parked may be what the others wait for that do not come. So let
+ * all go after a while, do not try again before these have run, and then try it
+ * for longer.
+ */
+static void let_go(struct settle *s)
+{
+	struct kpatch_task *t;
+	unsigned int i;
+
+	for (i = 0; i < s->tasks.nr; i++) {
+		t = &s->tasks.t[i];
+		t->slow = t->inside &&
+			  (t->parked || !kpatch_park_takes(t->task));
+	}
+	s->patience *= 2;
+	close_park(s);
+	open_park(s);
+}
+
+/* Do about those who are inside what can be done; true if some are on their way. */
+static bool make_them_leave(struct settle *s)
+{
+	if (!s->park)
+		return false;
+	if (somebody_is_stuck(s)) {
+		close_park(s);
+		return false;
+	}
+	if (is_patience_over(s)) {
+		let_go(s);
+		return false;
+	}
+	return lead_out(s) || !kpatch_park_complete(s->park);
+}
+
+/*
+ * Until all who were sent have come, or another attempt is due. If the machine
+ * has just been stopped it is to run for a while in any case.
+ */
+static void wait_a_moment(struct settle *s, bool coming, bool stopped)
+{
+	long left = s->deadline - jiffies;
+	long wait = clamp(left, 0L, (long)msecs_to_jiffies(s->wait_ms));
+
+	if (coming && !stopped)
 		kpatch_park_wait(s->park, wait);
 	else
 		schedule_timeout_killable(wait);
 	s->wait_ms = min(2 * s->wait_ms, RETRY_MAX_MS);
 }
 
-static void close_park(struct settle *s)
-{
-	struct kpatch_park *park = s->park;
-
-	s->park = NULL;
-	kpatch_park_close(park);
-}
-
 static int try_until_deadline(struct settle *s)
 {
-	bool sent;
+	const struct kpatch_stats *stats = &s->kpmod->stats;
+	unsigned long stops;
+	bool coming;
 	int ret;
 
 	for (;;) {
+		stops = stats->stops;
 		ret = verdict(s, try_once(s));
 		if (!may_retry(s, ret))
 			return ret;
-		if (s->park && park_is_inside(s))
-			close_park(s);
-		sent = s->park && lead_out(s);
-		wait_a_moment(s, sent);
+		coming = make_them_leave(s);
+		wait_a_moment(s, coming, stats->stops != stops);
 	}
 }
 
@@ -214,7 +368,7 @@ static int try_until_deadline(struct settle *s)
  * a dry run; or, with nothing changed, -EBUSY, -EDEADLK or -EAGAIN if
  * @kpmod->report tells who is inside, always is or just is on its way; -EAGAIN
  * with nobody in the report if NMIs interfered; -ETIME if the machine would have
- * been stopped for too long; -ENOMEM.
+ * been stopped for too long; -EINTR if the current task is killed; -ENOMEM.
  */
 int kpatch_settle(struct kpatch_module *kpmod, bool enable, bool dry_run)
 {
@@ -235,9 +389,12 @@ int kpatch_settle(struct kpatch_module *kpmod, bool enable, bool dry_run)
 	s->attempt.budget_ns = READ_ONCE(stop_budget_us) * (u64)NSEC_PER_USEC;
 	s->attempt.dry_run = dry_run;
 	s->deadline = jiffies + timeout;
+	s->last_resort = s->deadline -
+			 min(timeout / 2, msecs_to_jiffies(LAST_RESORT_MS));
+	s->patience = msecs_to_jiffies(PATIENCE_MS);
 	s->wait_ms = RETRY_MS;
 	if (READ_ONCE(park))
-		s->park = kpatch_park_open(timeout + HZ);
+		open_park(s);
 
 	kpatch_apply_begin(kpmod, enable);
 	ret = try_until_deadline(s);

@@ -24,6 +24,7 @@
 
 #include <linux/capability.h>
 #include <linux/kobject.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/sysfs.h>
 
@@ -124,7 +125,9 @@ static ssize_t blockers_show(struct kobject *kobj, struct kobj_attribute *attr,
 	unsigned int i;
 	int len = 0;
 
-	mutex_lock(&kpatch_mutex);
+	/* A switch may hold it for long, and want us out of the way of a read. */
+	if (mutex_lock_interruptible(&kpatch_mutex))
+		return restart_syscall();
 	/* Longest names would not all fit: sysfs_emit_at() stops at a page. */
 	for (i = 0; i < kpatch_report_nr(report); i++) {
 		kpatch_format_blocker(&report->blocker[i], line, sizeof(line));

@@ -11,9 +11,9 @@
  *    nvcsw and nivcsw, each time, and never resets them while a task lives.
  *    To run, a task gets on a CPU, and to be off it again it has to leave.
  *
- * Then its stack is as it was, and so is all else that a scan looks at: nobody
- * but the task itself writes there. What is looked for does not change either,
- * while kpatch_mutex is held.
+ * Then all that a scan looks at is as it was: nobody but the task itself puts a
+ * return address there. What is looked for does not change either, while
+ * kpatch_mutex is held.
  */
 #include "common.h"
 
@@ -24,8 +24,10 @@
 #include <linux/sched/stat.h>
 #include <linux/sched/task.h>
 #include <linux/slab.h>
+#include <linux/timekeeping.h>
 #include <linux/wait.h>
 
+#include "park.h"
 #include "stack.h"
 #include "tasks.h"
 
@@ -61,7 +63,7 @@ struct cursor {
  * the order of the list, where threads and processes are only ever added behind
  * those that are there. So if a task of the array is not met, either it has gone,
  * or @task is new and was added before it. A task that is missed for a known one
- * is scanned once more; none is ever taken for another.
+ * is scanned once more, and maybe led out twice; none is ever taken for another.
  */
 static struct kpatch_task *find_known(struct cursor *cursor,
 				      const struct task_struct *task)
@@ -135,14 +137,14 @@ void kpatch_tasks_put(struct kpatch_tasks *tasks)
  */
 int kpatch_tasks_update(struct kpatch_tasks *tasks)
 {
+	unsigned int room = READ_ONCE(nr_threads) + SPARE_TASKS;
 	struct kpatch_tasks new;
-	unsigned int room;
 	int ret;
 
 	do {
 		memset(&new, 0, sizeof(new));
-		room = READ_ONCE(nr_threads) + SPARE_TASKS;
-		room += room / 8;
+		/* So that it ends even if they come faster than we make room. */
+		room += room / 4;
 		new.t = kvcalloc(room, sizeof(*new.t), GFP_KERNEL);
 		if (!new.t)
 			return -ENOMEM;
@@ -150,6 +152,7 @@ int kpatch_tasks_update(struct kpatch_tasks *tasks)
 		if (ret)
 			kpatch_tasks_put(&new);
 	} while (ret);
+	atomic_set(&new.scanned, atomic_read(&tasks->scanned));
 	kpatch_tasks_put(tasks);
 	*tasks = new;
 	return 0;
@@ -165,21 +168,34 @@ struct prescan {
 	const struct kpatch_scan *scan;
 };
 
+/* Look at a task that is off its CPU and stays off meanwhile. */
+static void scan_known(struct kpatch_task *t, const struct kpatch_scan *scan)
+{
+	unsigned long switches = count_switches(t->task);
+
+	t->inside = kpatch_scan_task(scan, t->task);
+	t->stuck = t->inside && t->parked && kpatch_park_holds(t->parked);
+	t->slow = t->inside && t->slow && switches == t->switches;
+	t->switches = switches;
+}
+
 /* The task can neither get on a CPU nor leave one: its locks are held. */
 static int prescan_task(struct task_struct *task, void *data)
 {
 	struct prescan *prescan = data;
 	struct kpatch_task *t = prescan->t;
 
+	if (!task_curr(task)) {
+		scan_known(t, prescan->scan);
+		t->clean = !t->inside;
+		return 1;
+	}
 	/* One that runs is looked at once the machine is stopped. */
 	t->clean = false;
 	t->inside = false;
-	if (task_curr(task))
-		return 0;
-	t->switches = count_switches(task);
-	t->inside = kpatch_scan_task(prescan->scan, task);
-	t->clean = !t->inside;
-	return 1;
+	t->stuck = false;
+	t->slow = false;
+	return 0;
 }
 
 /**
@@ -198,7 +214,7 @@ void kpatch_tasks_prescan(struct kpatch_tasks *tasks,
 	struct prescan prescan = { .scan = scan };
 	unsigned int i;
 
-	for (i = 0; i < tasks->nr; i++) {
+	for (i = 0; i < tasks->nr && !fatal_signal_pending(current); i++) {
 		prescan.t = &tasks->t[i];
 		if (!is_settled(prescan.t))
 			atomic_add(task_call_func(prescan.t->task, prescan_task,
@@ -223,7 +239,9 @@ static void scan_stopped(struct kpatch_tasks *tasks, struct kpatch_task *t,
 	/* On a CPU now is only who stops it, and looks at itself. */
 	if (task_curr(t->task) || is_settled(t))
 		return;
-	t->inside = kpatch_scan_task(scan, t->task);
+	scan_known(t, scan);
+	/* What is found out in a stop spares no other stop, only prescans do. */
+	t->clean = false;
 	atomic_inc(&tasks->scanned);
 }
 
@@ -254,26 +272,35 @@ bool kpatch_tasks_scan_some(struct kpatch_tasks *tasks,
  * kpatch_tasks_scan_new() - look at tasks that have come since
  * @tasks: the tasks that were there before
  * @scan: what to look for, and takes the report
+ * @end: when to give up, as ktime_get_mono_fast_ns() tells the time
  *
  * No lock is needed to walk the task list: nobody is there to change it.
  *
  * Context: machine stopped, one CPU.
+ *
+ * Return: false if it took too long, and some were not looked at.
  */
-void kpatch_tasks_scan_new(struct kpatch_tasks *tasks,
-			   const struct kpatch_scan *scan)
+bool kpatch_tasks_scan_new(struct kpatch_tasks *tasks,
+			   const struct kpatch_scan *scan, u64 end)
 {
 	struct cursor cursor = { .tasks = tasks };
 	struct task_struct *group, *task;
+	unsigned int i = 0;
 
 	if (total_forks == tasks->forks)
-		return;
+		return true;
 	for_each_process_thread(group, task) {
-		touch_nmi_watchdog();
+		if (!(++i % CHUNK)) {
+			touch_nmi_watchdog();
+			if (ktime_get_mono_fast_ns() > end)
+				return false;
+		}
 		if (find_known(&cursor, task) || task_curr(task))
 			continue;
 		kpatch_scan_task(scan, task);
 		atomic_inc(&tasks->scanned);
 	}
+	return true;
 }
 
 /**

@@ -19,14 +19,20 @@ struct task_struct;
  * @switches: how often it had left its CPU when it was scanned
  * @clean: it was off its CPU then, and not inside
  * @inside: the last scan found it inside
+ * @stuck: and in the park at the same time
+ * @slow: it kept others waiting in the park, and has not run since
  * @parked: how it is being led out, %NULL if it is not
+ * @since: since when, in jiffies
  */
 struct kpatch_task {
 	struct task_struct *task;
 	unsigned long switches;
 	bool clean;
 	bool inside;
+	bool stuck;
+	bool slow;
 	struct kpatch_parked *parked;
+	unsigned long since;
 };
 
 /**
@@ -52,8 +58,8 @@ void kpatch_tasks_prescan(struct kpatch_tasks *tasks,
 void kpatch_tasks_rewind(struct kpatch_tasks *tasks);
 bool kpatch_tasks_scan_some(struct kpatch_tasks *tasks,
 			    const struct kpatch_scan *scan);
-void kpatch_tasks_scan_new(struct kpatch_tasks *tasks,
-			   const struct kpatch_scan *scan);
+bool kpatch_tasks_scan_new(struct kpatch_tasks *tasks,
+			   const struct kpatch_scan *scan, u64 end);
 bool kpatch_tasks_all_scanned(const struct kpatch_tasks *tasks);
 
 #endif /* _KPATCH_TASKS_H */
