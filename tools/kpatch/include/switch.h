@@ -11,6 +11,7 @@ struct names;
 struct options;
 
 int switch_enable(const char *name, unsigned int timeout, bool verbose);
+int switch_check(const char *name);
 int switch_withdraw(const struct names *names, const struct options *opts,
 		    bool remove);
 

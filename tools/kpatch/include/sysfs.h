@@ -12,11 +12,14 @@ struct names;
 /* Room for all of a file. */
 #define SYSFS_TEXT_LEN	4097
 
-/* What the stops of the machine cost so far. */
+/* What switches cost so far. */
 struct sysfs_stats {
 	char attempts[24];
+	char stops[24];
 	char stop_ns[24];
 	char max_stop_ns[24];
+	char scanned[24];
+	char scanned_stopped[24];
 };
 
 bool sysfs_available(void);
@@ -25,6 +28,7 @@ bool sysfs_has(const char *patch);
 bool sysfs_find(const char *patch);
 int sysfs_is_enabled(const char *patch);
 int sysfs_set_enabled(const char *patch, bool on);
+int sysfs_check(const char *patch, bool on);
 int sysfs_functions(const char *patch, struct names *names);
 int sysfs_is_live(const char *patch, const char *function);
 bool sysfs_is_covered(const char *patch);

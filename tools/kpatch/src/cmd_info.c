@@ -16,10 +16,11 @@
 static const char usage[] =
 	"Usage: kpatch info NAME...\n"
 	"\n"
-	"Show a patch: whether it is enabled; how often the machine was stopped\n"
-	"to switch it, and how long the last and the longest stop took; its\n"
-	"functions, and whether they are live, that is, called; and who stood in\n"
-	"the way of the last attempt to switch it. NAME is a module or its file.\n"
+	"Show a patch: whether it is enabled; how often a switch was tried and the\n"
+	"machine was stopped for that; how long the last and the longest stop took;\n"
+	"how many tasks were looked at the last time; its functions, and whether\n"
+	"they are live, that is, called; and who stood in the way of the last\n"
+	"attempt to switch it. NAME is a module or its file.\n"
 	"\n"
 	"  -h, --help  show this help\n";
 
@@ -71,8 +72,11 @@ static void print_info(const char *patch, struct info *info)
 	printf("name:        %s\n", patch);
 	printf("enabled:     %s\n", info->enabled ? "yes" : "no");
 	printf("attempts:    %s\n", info->stats.attempts);
+	printf("stops:       %s\n", info->stats.stops);
 	printf("stop_ns:     %s\n", info->stats.stop_ns);
 	printf("max_stop_ns: %s\n", info->stats.max_stop_ns);
+	printf("scanned:     %s, and %s in the last stop\n",
+	       info->stats.scanned, info->stats.scanned_stopped);
 	printf("functions:   %u\n", info->functions.nr);
 	show_functions(patch, &info->functions);
 	print_blockers(info->blockers);

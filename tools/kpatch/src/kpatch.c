@@ -25,6 +25,7 @@ static const struct command commands[] = {
 	{ "unload", cmd_unload, "disable patches and remove their modules" },
 	{ "enable", cmd_enable, "enable patches that are loaded" },
 	{ "disable", cmd_disable, "disable patches, leave them loaded" },
+	{ "check", cmd_check, "see if patches could be switched now" },
 	{ "list", cmd_list, "list the loaded patches" },
 	{ "info", cmd_info, "show all about a patch" },
 };

@@ -69,6 +69,29 @@ int switch_enable(const char *name, unsigned int timeout, bool verbose)
 	return ret;
 }
 
+/**
+ * switch_check() - could a patch be switched now?
+ * @name: the patch
+ *
+ * Return: 0 if so, or an errno; in both cases the user has been told.
+ */
+int switch_check(const char *name)
+{
+	int on = sysfs_is_enabled(name), ret = on;
+
+	if (on >= 0)
+		ret = sysfs_check(name, !on);
+	if (!ret)
+		printf("'%s' could be %s now\n", name,
+		       on ? "disabled" : "enabled");
+	else
+		explain_error(on == 1 ? ACTION_DISABLE : ACTION_ENABLE, name,
+			      ret);
+	if (is_transient(ret))
+		print_blockers(name);
+	return ret;
+}
+
 /* Once, without waiting. */
 static int try_job(struct job *job, bool remove)
 {

@@ -2,9 +2,9 @@
 /*
  * The only file that knows what /sys/kernel/kpatch looks like:
  *
- *   <patch>/enabled
+ *   <patch>/enabled, check
  *   <patch>/blockers
- *   <patch>/attempts, stop_ns, max_stop_ns
+ *   <patch>/attempts, stops, stop_ns, max_stop_ns, scanned, scanned_stopped
  *   <patch>/<object>/<function>,<sympos>/live
  *
  * A patch may go away at any moment; all calls then return -ENOENT or -ENODEV.
@@ -160,13 +160,12 @@ int sysfs_is_enabled(const char *patch)
 	return read_bool(patch, "enabled");
 }
 
-/* What this returns is the kernel's verdict: 0, or an errno and no change. */
-int sysfs_set_enabled(const char *patch, bool on)
+static int write_bool(const char *patch, const char *file, bool on)
 {
 	char path[PATH_MAX];
 	int fd, ret;
 
-	ret = make_path(path, patch, "enabled");
+	ret = make_path(path, patch, file);
 	if (ret)
 		return ret;
 	fd = open(path, O_WRONLY | O_CLOEXEC);
@@ -176,6 +175,18 @@ int sysfs_set_enabled(const char *patch, bool on)
 		ret = -errno;
 	close(fd);
 	return ret;
+}
+
+/* What this returns is the kernel's verdict: 0, or an errno and no change. */
+int sysfs_set_enabled(const char *patch, bool on)
+{
+	return write_bool(patch, "enabled", on);
+}
+
+/* The same verdict, and no change in any case. */
+int sysfs_check(const char *patch, bool on)
+{
+	return write_bool(patch, "check", on);
 }
 
 /*
@@ -247,15 +258,22 @@ int sysfs_blockers(const char *patch, char *text)
 
 int sysfs_stats(const char *patch, struct sysfs_stats *stats)
 {
-	int ret;
+	const struct {
+		const char *file;
+		char *text;
+	} all[] = {
+		{ "attempts", stats->attempts },
+		{ "stops", stats->stops },
+		{ "stop_ns", stats->stop_ns },
+		{ "max_stop_ns", stats->max_stop_ns },
+		{ "scanned", stats->scanned },
+		{ "scanned_stopped", stats->scanned_stopped },
+	};
+	int ret = 0;
+	size_t i;
 
-	ret = read_file(patch, "attempts", stats->attempts,
-			sizeof(stats->attempts));
-	if (ret >= 0)
-		ret = read_file(patch, "stop_ns", stats->stop_ns,
-				sizeof(stats->stop_ns));
-	if (ret >= 0)
-		ret = read_file(patch, "max_stop_ns", stats->max_stop_ns,
-				sizeof(stats->max_stop_ns));
+	for (i = 0; ret >= 0 && i < ARRAY_SIZE(all); i++)
+		ret = read_file(patch, all[i].file, all[i].text,
+				sizeof(stats->attempts));
 	return ret < 0 ? ret : 0;
 }

@@ -11,8 +11,10 @@ err_is "" "quiet patch"
 out_is "name:        good
 enabled:     yes
 attempts:    3
+stops:       2
 stop_ns:     1200
 max_stop_ns: 45000
+scanned:     90, and 7 in the last stop
 functions:   2
   vmlinux/tty_open,2  live
   vmlinux/vfs_read,1  live
@@ -26,8 +28,10 @@ exits 0 "blocked patch"
 out_is "name:        busy
 enabled:     no
 attempts:    3
+stops:       2
 stop_ns:     1200
 max_stop_ns: 45000
+scanned:     90, and 7 in the last stop
 functions:   1
   vmlinux/vfs_read,1  not live
 blockers:

@@ -22,7 +22,11 @@ fake() {
 	shift 2
 	mkdir -p "$fake_dir/vmlinux"
 	echo "$fake_on" > "$fake_dir/enabled"
+	: > "$fake_dir/check"
 	echo 3 > "$fake_dir/attempts"
+	echo 2 > "$fake_dir/stops"
+	echo 90 > "$fake_dir/scanned"
+	echo 7 > "$fake_dir/scanned_stopped"
 	echo 1200 > "$fake_dir/stop_ns"
 	echo 45000 > "$fake_dir/max_stop_ns"
 	: > "$fake_dir/blockers"

@@ -20,7 +20,7 @@ ok "--version: one line" grep -Eqx 'kpatch [0-9]+(\.[0-9]+)+' "$tmp/out"
 
 try --help
 exits 0 "--help"
-for cmd in load unload enable disable list info help; do
+for cmd in load unload enable disable check list info help; do
 	out_has "^  $cmd " "--help"
 done
 cp "$tmp/out" "$tmp/help"
@@ -30,7 +30,7 @@ ok "help is --help" cmp -s "$tmp/help" "$tmp/out"
 try -h
 ok "-h is --help" cmp -s "$tmp/help" "$tmp/out"
 
-for cmd in load unload enable disable list info; do
+for cmd in load unload enable disable check list info; do
 	try help $cmd
 	exits 0 "help $cmd"
 	out_has "^Usage: kpatch $cmd" "help $cmd"
@@ -51,7 +51,7 @@ wrong "no such command: 'nonsense'; see 'kpatch --help'" help nonsense
 wrong "no such command: '--nonsense'; see 'kpatch --help'" --nonsense
 wrong "too much: 'me'; see 'kpatch --help'" help list me
 
-for cmd in load unload enable disable info; do
+for cmd in load unload enable disable check info; do
 	wrong "a name is missing; see 'kpatch help $cmd'" $cmd
 done
 wrong "too much: 'me'; see 'kpatch help list'" list me
