@@ -14,8 +14,11 @@ mods=$dir/test_modules
 user=$dir/kpatch_user
 kpatch_sysfs=/sys/kernel/kpatch
 tracing=/sys/kernel/tracing
+parameters=/sys/module/kpatch/parameters
+debug=/sys/kernel/debug/kpatch
 failures=0
 children=()
+declare -A knobs
 
 fail()
 {
@@ -156,6 +159,41 @@ parameter()
 	cat "/sys/module/$1/parameters/$2"
 }
 
+# What every test finds, and leaves: how the core was told to work.
+save_knobs()
+{
+	local file value
+
+	for file in "$parameters"/* "$debug"/*; do
+		if { read -r value < "$file"; } 2>/dev/null; then
+			knobs[$file]=$value
+		fi
+	done
+}
+
+restore_knobs()
+{
+	local file
+
+	for file in "${!knobs[@]}"; do
+		{ echo "${knobs[$file]}" > "$file"; } 2>/dev/null
+	done
+}
+
+# knob NAME VALUE: set it until the end of the test; fails if there is no such knob
+knob()
+{
+	local file
+
+	for file in "$parameters/$1" "$debug/$1"; do
+		if [ -e "$file" ]; then
+			{ echo "$2" > "$file"; } 2>/dev/null
+			return
+		fi
+	done
+	return 1
+}
+
 # wait_for SECONDS COMMAND...: until it succeeds
 wait_for()
 {
@@ -186,6 +224,9 @@ cleanup()
 		wait "$pid" 2>/dev/null
 	done
 	children=()
+	# These may keep a thread of their own inside of a patch.
+	rmmod test_kpatch_nmi test_kpatch_caller 2>/dev/null
+	restore_knobs
 	if [ "$(cat "$tracing/current_tracer")" != nop ]; then
 		echo nop > "$tracing/current_tracer"
 		echo > "$tracing/set_ftrace_filter"
@@ -202,7 +243,8 @@ cleanup()
 			rmmod "$(basename "$(dirname "$module")")" 2>/dev/null
 		done
 	done
-	rmmod test_kpatch_pair_check test_kpatch_probe test_kpatch_nested 2>/dev/null
+	rmmod test_kpatch_pair_check test_kpatch_probe test_kpatch_nested \
+		test_kpatch_kthread test_kpatch_writer 2>/dev/null
 	return 0
 }
 
@@ -252,6 +294,7 @@ run_tests()
 	require_root
 	mapfile -t tests < <(sed -n 's/^\(test_[a-z0-9_]*\)()$/\1/p' "$0")
 	ktap_set_plan "${#tests[@]}"
+	save_knobs
 	trap cleanup EXIT
 	cleanup
 	for t in "${tests[@]}"; do

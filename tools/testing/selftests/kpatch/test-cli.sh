@@ -37,8 +37,26 @@ test_load_of_a_disabled_patch_enables_it()
 	check_is "enabled" 1 "$(is_enabled $patch)"
 }
 
+test_check_tells_and_changes_nothing()
+{
+	local error
+
+	error=$(mktemp)
+	check "leave it alone" knob park N
+	check "load" "$kpatch" load "$mods/$pause.ko"
+	check_is "check" "'$pause' could be disabled now" \
+		"$("$kpatch" check $pause)"
+	background "$user" pause sleeper >/dev/null
+	check "the sleeper sleeps" wait_for 10 sleeps "$child"
+	! "$kpatch" check $pause 2> "$error" || fail "check succeeded"
+	check "the sleeper is named" grep -q "$child sleeper new_pause asleep" \
+		"$error"
+	check_is "enabled" 1 "$(is_enabled $pause)"
+}
+
 test_unload_waits_for_who_is_inside()
 {
+	check "leave it alone" knob park N
 	check "load" "$kpatch" load "$mods/$pause.ko"
 	background "$user" pause sleeper >/dev/null
 	check "the sleeper sleeps" wait_for 10 sleeps "$child"
@@ -51,6 +69,7 @@ test_unload_gives_up_and_says_who_is_inside()
 {
 	local error
 
+	check "leave it alone" knob park N
 	check "load" "$kpatch" load "$mods/$pause.ko"
 	background "$user" pause sleeper >/dev/null
 	check "the sleeper sleeps" wait_for 10 sleeps "$child"

@@ -24,7 +24,7 @@ test_livepatch_has_the_function()
 	check "insmod" load test_kpatch_livepatch
 	check_is "/proc/cmdline" "livepatch: new cmdline" "$(cmdline)"
 	check_refused "resource busy" \
-		"'$patch': function 'cmdline_proc_show' is taken by a live patch or a probe" \
+		"'$patch': function 'cmdline_proc_show' is taken by a live patch, a probe" \
 		$patch
 	check_is "/proc/cmdline" "livepatch: new cmdline" "$(cmdline)"
 	check "the live patch goes" unload_livepatch
@@ -62,11 +62,53 @@ test_the_one_function_that_is_taken_is_named()
 		test_kpatch_cmdline2
 }
 
+# direct_calls: one more for each time that it is asked
+direct_calls()
+{
+	parameter test_kpatch_direct calls
+}
+
+# BPF can share its function, with some effort; others that call directly do not.
+test_a_direct_caller_has_the_function()
+{
+	[ -e "$mods/test_kpatch_direct.ko" ] || { skip "not for $(uname -m)"; return; }
+	check "insmod" load test_kpatch_direct
+	check_refused "resource busy" "'test_kpatch_pair': function 'gcd' is taken" \
+		test_kpatch_pair
+	check_is "direct calls" 1 "$(direct_calls)"
+	check_is "direct calls" 2 "$(direct_calls)"
+	check "rmmod" rmmod test_kpatch_direct
+	check "insmod" load test_kpatch_pair
+}
+
+test_a_direct_caller_wants_the_function()
+{
+	[ -e "$mods/test_kpatch_direct.ko" ] || { skip "not for $(uname -m)"; return; }
+	check "insmod" load test_kpatch_pair
+	! load test_kpatch_direct || fail "the direct caller was registered"
+	check_is "enabled" 1 "$(is_enabled test_kpatch_pair)"
+	check "disable" enabled test_kpatch_pair 0
+	check "insmod" load test_kpatch_direct
+	check_is "direct calls" 1 "$(direct_calls)"
+	check "rmmod" rmmod test_kpatch_direct
+}
+
+test_a_direct_caller_of_another_function_goes_on()
+{
+	[ -e "$mods/test_kpatch_direct.ko" ] || { skip "not for $(uname -m)"; return; }
+	check "insmod" load test_kpatch_direct
+	check "insmod" load $patch
+	check_is "direct calls" 1 "$(direct_calls)"
+	check "disable" enabled $patch 0
+	check_is "direct calls" 2 "$(direct_calls)"
+	check "rmmod" rmmod test_kpatch_direct
+}
+
 test_a_kprobe_with_a_post_handler_has_the_function()
 {
 	check "insmod" load test_kpatch_probe
 	check_refused "resource busy" \
-		"'$patch': function 'cmdline_proc_show' is taken by a live patch or a probe" \
+		"'$patch': function 'cmdline_proc_show' is taken by a live patch, a probe" \
 		$patch
 	check "rmmod" rmmod test_kpatch_probe
 	check "insmod" load $patch

@@ -1,0 +1,432 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Every way in which a task can be inside of a function without being seen at
+# first sight, and some in which it only looks as if it were.
+
+# shellcheck source=functions.sh
+. "$(dirname "$0")/functions.sh"
+
+unloads=${KPATCH_TEST_UNLOADS:-100}
+active=$dir/kpatch_active
+
+# Do not wait long for those who do not leave anyway.
+hurry()
+{
+	knob deadline_ms 500
+}
+
+# Nobody is led out of where he is: what is tested is that he is seen.
+no_parking()
+{
+	knob park N
+}
+
+preemption=/sys/kernel/debug/sched/preempt
+
+# Can a task lose its CPU in the middle of the kernel?
+is_preemptible()
+{
+	if [ -e $preemption ]; then
+		grep -q -e '(full)' -e '(lazy)' $preemption
+	elif uname -v | grep -qw PREEMPT_DYNAMIC; then
+		dmesg | grep 'Dynamic Preempt: ' | tail -n 1 | grep -qw -e full -e lazy
+	else
+		uname -v | grep -qw -e PREEMPT -e PREEMPT_RT -e PREEMPT_LAZY
+	fi
+}
+
+# If it can be changed it is, until the end of the test.
+need_preemption()
+{
+	if ! is_preemptible && [ -w $preemption ]; then
+		knobs[$preemption]=$(sed 's/.*(\(.*\)).*/\1/' $preemption)
+		echo full > $preemption
+	fi
+	is_preemptible || skip "the kernel does not preempt itself"
+	[ -z "$skipped" ]
+}
+
+# blocked MODULE REGEX: somebody like this is listed
+blocked()
+{
+	grep -q -- "$2" "$kpatch_sysfs/$1/blockers"
+}
+
+# check_busy MODULE 0|1 REGEX: the switch is refused because of this task; if that
+# is one that just passes by, EAGAIN will do
+check_busy()
+{
+	local before
+
+	before=$(is_enabled "$1")
+	! enabled "$1" "$2" || fail "switching $1 to $2 succeeded"
+	case $switch_error in
+	*"resource busy"* | *"temporarily unavailable"*) ;;
+	*) fail "expected EBUSY, got '$switch_error'" ;;
+	esac
+	check_is "enabled" "$before" "$(is_enabled "$1")"
+	blocked "$1" "$3" ||
+		fail "not in blockers: '$3'; but: $(cat "$kpatch_sysfs/$1/blockers")"
+}
+
+# What is under way may get in the way, but not for ever.
+check_switch()
+{
+	local i
+
+	for ((i = 0; i < 20; i++)); do
+		enabled "$1" "$2" && return
+		case $switch_error in
+		*"resource busy"* | *"temporarily unavailable"*) ;;
+		*) break ;;
+		esac
+	done
+	fail "switching $1 to $2: $switch_error; $(cat "$kpatch_sysfs/$1/blockers")"
+}
+
+check_no_splat()
+{
+	! log_since_mark | grep -E 'BUG:|WARNING:|Oops|general protection|Call Trace' ||
+		fail "the kernel complains"
+}
+
+# The pid of the thread of test_kpatch_caller
+caller_pid()
+{
+	pgrep -x kpatch_caller
+}
+
+# The thread of test_kpatch_caller is inside: it does not call any more.
+stays()
+{
+	local calls
+
+	calls=$(parameter test_kpatch_caller calls)
+	sleep 0.3
+	[ "$calls" = "$(parameter test_kpatch_caller calls)" ]
+}
+
+# start_staying MODULE [PARAMETER...]: a kernel thread stays in this patch
+start_staying()
+{
+	check "insmod" load "$@"
+	check "insmod" load test_kpatch_caller
+	check "a thread stays in the function" wait_for 10 stays
+}
+
+# leave MODULE: the thread comes out, and then there is nothing in the way
+check_leaving()
+{
+	echo 1 > "/sys/module/$1/parameters/leave"
+	check "the thread calls again" wait_for 10 eval '! stays'
+	check_switch "$1" 0
+	check "rmmod" unload "$1"
+}
+
+in_cold_part()
+{
+	grep -q 'new_lcm_cold\.cold' "/proc/$(caller_pid)/stack"
+}
+
+test_a_task_below_the_cold_part_of_a_function_is_found()
+{
+	if ! grep -qw new_lcm_cold.cold /proc/kallsyms; then
+		check "insmod" load test_kpatch_stay
+		if ! grep -qw new_lcm_cold.cold /proc/kallsyms; then
+			skip "the compiler does not split functions"
+			return
+		fi
+		check "disable" enabled test_kpatch_stay 0
+		check "rmmod" unload test_kpatch_stay
+	fi
+	hurry
+	start_staying test_kpatch_stay
+	check "the return address is in the cold part" in_cold_part
+	check_busy test_kpatch_stay 0 \
+		"^$(caller_pid) kpatch_caller .* asleep"
+	check_refused "resource busy" \
+		"$(caller_pid) kpatch_caller new_lcm_cold.cold asleep" test_kpatch_pair
+	check_leaving test_kpatch_stay
+	check "insmod" load test_kpatch_pair
+}
+
+test_a_task_that_was_preempted_in_a_function_is_found()
+{
+	need_preemption || return
+	hurry
+	background "$user" spin 4
+	start_staying test_kpatch_stay spin=1
+	check_busy test_kpatch_stay 0 \
+		"^$(caller_pid) kpatch_caller new_lcm_spin preempted"
+	check_refused "resource busy" \
+		"$(caller_pid) kpatch_caller new_lcm_spin preempted" test_kpatch_pair
+	check_leaving test_kpatch_stay
+}
+
+# The handler has chosen the new function, which is not called yet: the address is
+# among saved registers that no unwinder looks at.
+test_a_task_between_handler_and_function_is_found()
+{
+	local seen=0 i
+
+	need_preemption || return
+	if ! knob handler_delay_us 10000; then
+		skip "needs CONFIG_KPATCH_DEBUG"
+		return
+	fi
+	hurry
+	no_parking
+	mark_log
+	check "insmod" load test_kpatch_getpid
+	background "$user" spin 4
+	for ((i = 0; i < 20 && !seen; i++)); do
+		if enabled test_kpatch_getpid 0; then
+			# Whoever is on his way finds no function there.
+			check "rmmod" unload test_kpatch_getpid
+			sleep 0.2
+			check "insmod" wait_for 30 load test_kpatch_getpid
+		elif blocked test_kpatch_getpid 'getpid trampoline'; then
+			seen=1
+		fi
+	done
+	check_is "a task in the trampoline was seen" 1 "$seen"
+	knob handler_delay_us 0
+	check_switch test_kpatch_getpid 0
+	check "rmmod" unload test_kpatch_getpid
+	check_no_splat
+}
+
+is_optimized()
+{
+	grep -q 'new_lcm+.*\[OPTIMIZED\]' /sys/kernel/debug/kprobes/list
+}
+
+test_a_task_in_the_slot_of_an_optimised_kprobe_is_found()
+{
+	need_preemption || return
+	if [ ! -e "$mods/test_kpatch_optprobe.ko" ]; then
+		skip "not for $(uname -m)"
+		return
+	fi
+	hurry
+	mark_log
+	check "insmod" load test_kpatch_optprobe leave=1
+	if ! wait_for 10 is_optimized; then
+		skip "the kernel does not optimise kprobes"
+		return
+	fi
+	check "insmod" load test_kpatch_caller
+	echo 0 > /sys/module/test_kpatch_optprobe/parameters/leave
+	check "a thread stays in the function" wait_for 10 stays
+	for _ in 1 2 3; do
+		check_busy test_kpatch_optprobe 0 "^$(caller_pid) kpatch_caller"
+	done
+	check_leaving test_kpatch_optprobe
+	check_no_splat
+}
+
+cmdline_on()
+{
+	taskset -c "$1" cat /proc/cmdline
+}
+
+can_offline()
+{
+	[ -w /sys/devices/system/cpu/cpu1/online ] || skip "no CPU can be taken off"
+	[ -z "$skipped" ]
+}
+
+cpu1()
+{
+	check "CPU 1 to $1" eval "echo $1 > /sys/devices/system/cpu/cpu1/online"
+}
+
+test_an_offline_cpu_is_switched_with_the_others()
+{
+	local new="test_kpatch_cmdline: new cmdline"
+
+	can_offline || return
+	check "insmod" load test_kpatch_cmdline
+	check_switch test_kpatch_cmdline 0
+	cpu1 0
+	check_switch test_kpatch_cmdline 1
+	check_is "on CPU 0" "$new" "$(cmdline_on 0)"
+	cpu1 1
+	check_is "on CPU 1" "$new" "$(cmdline_on 1)"
+	cpu1 0
+	check_switch test_kpatch_cmdline 0
+	cpu1 1
+	[ "$(cmdline_on 1)" != "$new" ] || fail "CPU 1 runs the old function"
+}
+
+# Its idle task never returns, but the stack is still there, and in use.
+test_the_idle_task_of_an_offline_cpu_is_checked()
+{
+	can_offline || return
+	if [ ! -e "$mods/test_kpatch_offline.ko" ]; then
+		skip "not for $(uname -m)"
+		return
+	fi
+	hurry
+	check "insmod" load test_kpatch_offline
+	cpu1 0
+	check_busy test_kpatch_offline 0 "^0 swapper/1 .* offline CPU"
+	! unload test_kpatch_offline || fail "rmmod succeeded"
+	cpu1 1
+	check_switch test_kpatch_offline 0
+	check "rmmod" unload test_kpatch_offline
+}
+
+somebody_exits()
+{
+	[ "$(parameter test_kpatch_exit sleepers)" -gt 0 ]
+}
+
+nobody_exits()
+{
+	[ "$(parameter test_kpatch_exit sleepers)" -eq 0 ]
+}
+
+# Such a task has nothing left but its stack: not even an entry in the task list.
+test_a_task_that_sleeps_when_it_is_almost_gone_is_found()
+{
+	hurry
+	mark_log
+	check "insmod" load test_kpatch_exit sleep_ms=8000
+	"$active" exit
+	check "one sleeps while it exits" wait_for 5 somebody_exits
+	check_busy test_kpatch_exit 0 "exiting"
+	check "it is gone" wait_for 30 nobody_exits
+	check_switch test_kpatch_exit 0
+	check "rmmod" unload test_kpatch_exit
+	check_no_splat
+}
+
+test_tasks_that_come_and_go_do_not_get_in_the_way_for_ever()
+{
+	local i
+
+	mark_log
+	check "insmod" load test_kpatch_exit sleep_ms=1
+	background "$active" exits
+	for ((i = 0; i < 50 && !failures; i++)); do
+		check_switch test_kpatch_exit $((i % 2))
+	done
+	check_switch test_kpatch_exit 0
+	check "rmmod" unload test_kpatch_exit
+	check_no_splat
+}
+
+is_stopped()
+{
+	grep -q '^State:.T' "/proc/$1/status"
+}
+
+# What is left of the system call is a pointer to a function to go on with.
+test_a_system_call_that_is_to_be_restarted_is_found()
+{
+	local answer
+
+	hurry
+	check "insmod" load test_kpatch_restart
+	answer=$(mktemp)
+	background "$user" pause sleeper > "$answer"
+	check "it sleeps" wait_for 10 sleeps "$child"
+	kill -STOP "$child"
+	check "it is stopped" wait_for 10 is_stopped "$child"
+	check_busy test_kpatch_restart 0 \
+		"^$child sleeper go_on system call restart"
+	kill -CONT "$child"
+	wait "$child"
+	check_is "pause() went on in the module" 2 "$(cat "$answer")"
+	check_switch test_kpatch_restart 0
+
+	check_switch test_kpatch_restart 1
+	background "$user" pause sleeper > "$answer"
+	check "it sleeps" wait_for 10 sleeps "$child"
+	kill -STOP "$child"
+	check "it is stopped" wait_for 10 is_stopped "$child"
+	check_busy test_kpatch_restart 0 "system call restart"
+	kill -KILL "$child"
+	wait "$child" 2>/dev/null
+	check_switch test_kpatch_restart 0
+	check "rmmod" unload test_kpatch_restart
+}
+
+test_a_pointer_to_a_function_is_not_in_the_way()
+{
+	check "insmod" load test_kpatch_caller hold=1
+	check "the thread sleeps" wait_for 10 stays
+	check "insmod" load test_kpatch_pair
+	check "disable" enabled test_kpatch_pair 0
+	check "enable" enabled test_kpatch_pair 1
+}
+
+# inside NAME...: an address in the middle of each of these functions
+inside()
+{
+	local name
+
+	for name; do
+		printf '0x%x\n' $(($(address_of "$name") + 16))
+	done
+}
+
+test_what_user_space_leaves_on_a_stack_is_not_in_the_way()
+{
+	local addresses
+
+	no_parking
+	check "insmod" load test_kpatch_pair
+	mapfile -t addresses < <(inside gcd new_gcd lcm new_lcm)
+	background "$active" select sleeper "${addresses[@]}"
+	check "it sleeps" wait_for 10 grep -q select "/proc/$child/stack"
+	check "disable" enabled test_kpatch_pair 0
+	check "enable" enabled test_kpatch_pair 1
+	check "it still sleeps" grep -q select "/proc/$child/stack"
+}
+
+test_a_function_that_insmod_itself_is_in_is_refused()
+{
+	check_refused "deadlock" "a switch needs this function itself" \
+		test_kpatch_any name=do_init_module
+}
+
+check_own_write_refused()
+{
+	local register=/sys/module/test_kpatch_writer/parameters/register error
+
+	mark_log
+	check "insmod" load test_kpatch_writer name="$1"
+	error=$( { echo 1 > $register; } 2>&1) && fail "patching $1 succeeded"
+	case $error in
+	*"deadlock"*) ;;
+	*) fail "$1: expected EDEADLK, got '$error'" ;;
+	esac
+	check_log "a switch needs this function itself"
+	check "rmmod" unload test_kpatch_writer
+}
+
+test_functions_that_the_write_itself_is_in_are_refused()
+{
+	check_own_write_refused vfs_write
+	check_own_write_refused kernfs_fop_write_iter
+}
+
+test_a_patch_of_a_busy_function_can_be_unloaded_over_and_over()
+{
+	local i
+
+	mark_log
+	background "$user" spin 2
+	for ((i = 0; i < unloads && !failures; i++)); do
+		check "insmod" wait_for 30 load test_kpatch_getpid
+		check_switch test_kpatch_getpid 0
+		check "rmmod" unload test_kpatch_getpid
+	done
+	check_is "rounds" "$unloads" "$i"
+	check_no_splat
+}
+
+run_tests

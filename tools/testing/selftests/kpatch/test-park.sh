@@ -1,0 +1,359 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Tasks of user space that are in the way are led out of the kernel, wait for the
+# verdict, and make their system call again. They notice nothing of it.
+
+# shellcheck source=sleepers.sh
+. "$(dirname "$0")/sleepers.sh"
+
+# What a task that waits for a child of vfork() is in: no signal gets it out.
+stuck=$(symbol_of __x64_sys_vfork)
+
+# start_stuck: a task that cannot be led out; its tid is $stuck_tid
+start_stuck()
+{
+	start_sleepers vfork 1
+	stuck_tid=$tid
+}
+
+# Switch it while 1000 tasks sleep in there, and look what they say afterwards.
+# Nothing may go through a pipe while the patch is on: others than our threads get
+# no further then.
+test_1000_readers_of_a_pipe_get_the_answer_of_the_new_function()
+{
+	local status=0
+
+	load_disabled "$(first_of anon_pipe_read pipe_read)"
+	start_sleepers pipe 1000
+	knob deadline_ms 10000
+	knob stop_budget_us 5000000
+	try_switch enabled 1 || status=1
+	echo "# $switch_ms ms"
+	wait_for 60 test -s "$out"
+	wait_for 60 grep -q ^took "$out"
+	check "disable" try_switch enabled 0
+	check_is "enable" "0 " "$status $switch_error"
+	check_answers "1000 $new_answer"
+}
+
+test_1000_readers_of_a_pipe_read_on_after_a_dry_run()
+{
+	local function
+
+	function=$(first_of anon_pipe_read pipe_read)
+	load_disabled "$function"
+	start_sleepers pipe 1000
+	knob deadline_ms 10000
+	knob stop_budget_us 5000000
+	check "check" try_switch check 1
+	echo "# $switch_ms ms"
+	check "all sleep again" wait_for 60 all_in "$sleeper" 1000 "$function"
+	wake_sleepers
+	check_answers "1000 1"
+}
+
+test_without_parking_sleepers_keep_a_patch_out()
+{
+	local stops
+
+	load_disabled eventfd_read
+	start_sleepers eventfd 1000
+	stops=$(statistic stops)
+	knob park N
+	knob prescan Y
+	knob deadline_ms 1000
+	check_busy enabled 1
+	check_is "stops" "$stops" "$(statistic stops)"
+	check_is "blockers" 32 "$(grep -c ' sleeper eventfd_read asleep$' $files/blockers)"
+	check_log "1000 task"
+	check "all sleep still" all_in "$sleeper" 1000 eventfd_read
+	wake_sleepers
+	check_answers "1000 8"
+}
+
+# check_kind KIND FUNCTION ANSWER: sleepers of this kind go on after a dry run as
+# if nothing had been, and get the new function's answer once there is one
+check_kind()
+{
+	load_disabled "$2"
+	start_sleepers "$1" 10
+	check "all sleep in $2" wait_for 10 all_in "$sleeper" 10 "$2"
+	check "check" try_switch check 1
+	check "all sleep again" wait_for 10 all_in "$sleeper" 10 "$2"
+	wake_sleepers
+	check_answers "10 $3"
+	start_sleepers "$1" 10
+	check "enable" try_switch enabled 1
+	check_answers "10 $new_answer"
+	check_is "blockers" "" "$(cat $files/blockers)"
+	check "disable" try_switch enabled 0
+	check "rmmod" unload $patch
+}
+
+test_readers_are_led_out()
+{
+	check_kind eventfd eventfd_read 8
+}
+
+test_waiters_for_a_futex_are_led_out()
+{
+	check_kind futex futex_wait 0
+}
+
+test_tasks_in_poll_are_led_out()
+{
+	check_kind poll do_sys_poll 1
+}
+
+test_tasks_in_accept_are_led_out()
+{
+	check_kind accept unix_accept 0
+}
+
+# Each dry run makes the call start again: with the time that is left.
+test_tasks_in_nanosleep_sleep_as_long_as_they_wanted()
+{
+	local min max
+
+	load_disabled do_nanosleep
+	start_sleepers nanosleep 10
+	for _ in 1 2 3; do
+		sleep 0.7
+		check "check" try_switch check 1
+	done
+	check_answers "10 0"
+	read -r min max < <(sed -n 's/^took //p' "$out")
+	between 4000 6000 "$min" || fail "the shortest took $min ms of 4000"
+	between 4000 6000 "$max" || fail "the longest took $max ms of 4000"
+}
+
+test_a_tracer_sees_nothing()
+{
+	load_disabled eventfd_read
+	start_program traced eventfd sleeper
+	check "it sleeps" wait_for 10 is_in "$tid" eventfd_read
+	for _ in 1 2 3; do
+		check "check" try_switch check 1
+	done
+	check "it sleeps again" wait_for 10 is_in "$tid" eventfd_read
+	wake_sleepers
+	check "it ends" wait_for 10 grep -q gone "$out"
+	check_is "what it and the tracer say" "asleep $tid answer 1 8 gone" \
+		"$(paste -sd ' ' "$out")"
+	start_program traced eventfd sleeper
+	check "enable" try_switch enabled 1
+	check "it ends" wait_for 10 grep -q gone "$out"
+	check_is "what it and the tracer say" \
+		"asleep $tid answer 1 $new_answer gone" "$(paste -sd ' ' "$out")"
+}
+
+is_stopped()
+{
+	! grep -q -v '^State:.T' <(grep -h ^State "/proc/$1"/task/*/status)
+}
+
+# It left the function for that, and makes its call again when it goes on.
+test_a_stopped_task_is_not_in_the_way_and_stays_stopped()
+{
+	load_disabled eventfd_read
+	start_sleepers eventfd 3
+	kill -STOP "$sleeper"
+	check "it stops" wait_for 10 is_stopped "$sleeper"
+	check "enable" try_switch enabled 1
+	check "it stays stopped" is_stopped "$sleeper"
+	check_is "what it says" "asleep $tid" "$(cat "$out")"
+	kill -CONT "$sleeper"
+	check_answers "3 $new_answer"
+}
+
+test_a_task_that_waits_for_vfork_elsewhere_is_not_in_the_way()
+{
+	load_disabled eventfd_read
+	start_stuck
+	check "enable" try_switch enabled 1
+	check "disable" try_switch enabled 0
+	check "it waits" is_in "$stuck_tid" "$stuck"
+	wake_sleepers
+	check_answers "1 0"
+}
+
+test_a_task_that_no_signal_wakes_is_named()
+{
+	local stops
+
+	load_disabled "$stuck"
+	start_stuck
+	stops=$(statistic stops)
+	knob prescan Y
+	knob deadline_ms 500
+	check_busy enabled 1
+	check_is "blockers" "$stuck_tid sleeper $stuck asleep" "$(cat $files/blockers)"
+	check_log "$stuck_tid sleeper $stuck asleep"
+	check_is "stops" "$stops" "$(statistic stops)"
+	wake_sleepers
+	check_answers "1 0"
+	check "enable" try_switch enabled 1
+}
+
+test_kernel_threads_are_named()
+{
+	local function=wait_for_completion_interruptible
+
+	knob deadline_ms 500
+	load_disabled $function
+	check "insmod" load test_kpatch_kthread
+	check "the thread sleeps" wait_for 10 sleeps "$(pgrep kpatch_kthread)"
+	check_busy enabled 1
+	check_is "blockers" \
+		"$(pgrep kpatch_kthread) kpatch_kthread $function asleep, kernel thread" \
+		"$(cat $files/blockers)"
+	check "rmmod" rmmod test_kpatch_kthread
+	check "enable" try_switch enabled 1
+}
+
+# start_attempt FILE VALUE: in the background, on behalf of sleepers in
+# eventfd_read() and a task that cannot be led out; returns once the former are
+start_attempt()
+{
+	load_disabled "eventfd_read,$stuck"
+	start_stuck
+	start_sleepers eventfd 20
+	background bash -c "echo $2 2>/dev/null > $files/$1"
+	attempt=$child
+	check "they are led out" wait_for 20 all_in "$sleeper" 0 eventfd_read
+}
+
+is_gone() { [ ! -e "/proc/$1" ]; }
+
+test_a_task_that_was_led_out_can_be_killed()
+{
+	knob deadline_ms 10000
+	start_attempt enabled 1
+	kill -KILL "$sleeper"
+	# Until its parent, which is us, has got to know.
+	wait "$sleeper" 2>/dev/null
+	check_is "it ends with" 137 $?
+	check "the attempt goes on" kill -0 "$attempt"
+	check "it is gone" is_gone "$sleeper"
+	check_is "enabled" 0 "$(is_enabled $patch)"
+	kill -KILL "$stuck_tid"
+	check "the attempt ends once nobody is inside" wait "$attempt"
+	check_is "enabled" 1 "$(is_enabled $patch)"
+}
+
+# Whoever asks for a switch may be killed, too.
+test_all_are_released_when_the_writer_is_killed()
+{
+	knob deadline_ms 10000
+	start_attempt enabled 1
+	kill -KILL "$attempt"
+	check "the writer dies" wait_for 10 is_gone "$attempt"
+	check "all sleep again" wait_for 10 all_in "$sleeper" 20 eventfd_read
+	check_is "enabled" 0 "$(is_enabled $patch)"
+	wake_sleepers
+	check_answers "20 8"
+}
+
+test_all_are_released_at_the_deadline()
+{
+	check "deadline" knob deadline_ms 300
+	load_disabled "eventfd_read,$stuck"
+	start_stuck
+	start_sleepers eventfd 100
+	check_busy enabled 1
+	between 250 5000 $switch_ms || fail "EBUSY after $switch_ms ms of 300"
+	check "all sleep again" wait_for 5 all_in "$sleeper" 100 eventfd_read
+	check "blockers" grep -q "^$stuck_tid sleeper $stuck asleep" $files/blockers
+	wake_sleepers
+	check_answers "100 8"
+}
+
+# They may be what the one that does not come waits for.
+test_nobody_is_kept_long_for_one_that_does_not_come()
+{
+	check "deadline" knob deadline_ms 10000
+	start_attempt enabled 1
+	check "all sleep again" wait_for 4 all_in "$sleeper" 20 eventfd_read
+	check "the attempt goes on" kill -0 "$attempt"
+	kill -KILL "$stuck_tid"
+	check "the attempt ends once nobody is inside" wait "$attempt"
+	check_is "enabled" 1 "$(is_enabled $patch)"
+	check_answers "20 $new_answer"
+}
+
+# What they are given while they are kept out is not lost.
+test_tasks_that_were_led_out_find_what_came_meanwhile()
+{
+	knob deadline_ms 3000
+	start_attempt check 1
+	wake_sleepers
+	check_is "what they say" "asleep $tid" "$(cat "$out")"
+	check_answers "20 8"
+	! wait "$attempt" || fail "the attempt succeeded"
+}
+
+test_processes_may_exit_and_execute_all_the_time()
+{
+	load_disabled eventfd_read
+	out=$(mktemp)
+	background "$sleeper_program" churn 4 > "$out"
+	sleep 0.5
+	for _ in 1 2 3 4 5 6 7 8 9 10; do
+		check "check" try_switch check 1
+		check "enable" try_switch enabled 1
+		check "disable" try_switch enabled 0
+	done
+	kill -USR1 "$child"
+	check "they end" wait_for 30 grep -q ^churned "$out"
+	echo "# $(cat "$out")"
+	check "all was well" grep -q ', 0 badly' "$out"
+	check_is "none churned" 0 "$(grep -c '^churned 0,' "$out")"
+}
+
+# Where tasks wait that were led out they are in these functions: so they remain
+# in the way, and the switch must give up. A task that is stuck makes sure of it.
+check_way_out()
+{
+	local before start ms
+
+	grep -q "^$1\( \|\$\)" "$tracing/available_filter_functions" || {
+		skip "$1 cannot be patched"
+		return
+	}
+	before=$(hooked)
+	knob deadline_ms 1000
+	start_stuck
+	start_sleepers eventfd 20
+	start=$EPOCHREALTIME
+	! load $patch "name=eventfd_read,$stuck,$1" answer=$new_answer only=sleeper ||
+		fail "insmod succeeded"
+	ms=$(((${EPOCHREALTIME/./} - ${start/./}) / 1000))
+	case $load_error in
+	*"resource busy"*) ;;
+	*) fail "expected EBUSY, got '$load_error'" ;;
+	esac
+	between 500 15000 $ms || fail "EBUSY after $ms ms of 1000"
+	check_gone $patch
+	check_is "hooked functions" "$before" "$(hooked)"
+	check "all sleep again" wait_for 10 all_in "$sleeper" 20 eventfd_read
+	wake_sleepers
+	check_answers "20 8"
+}
+
+test_a_patch_of_get_signal_does_not_lock_up()
+{
+	check_way_out get_signal
+}
+
+test_a_patch_of_task_work_run_does_not_lock_up()
+{
+	check_way_out task_work_run
+}
+
+test_a_patch_of_arch_do_signal_or_restart_does_not_lock_up()
+{
+	check_way_out arch_do_signal_or_restart
+}
+
+run_tests

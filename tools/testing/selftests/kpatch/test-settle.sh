@@ -1,0 +1,349 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Before the machine is stopped it is found out whether that is of use: how long
+# that is tried, how long the stop may be, and what can be had without one.
+
+# shellcheck source=sleepers.sh
+. "$(dirname "$0")/sleepers.sh"
+
+# Where a kernel thread of test_kpatch_kthread sleeps.
+function=wait_for_completion_interruptible
+
+load_hopeless()
+{
+	load_disabled $function
+	check "insmod" load test_kpatch_kthread
+	check "the thread sleeps" wait_for 10 sleeps "$(pgrep kpatch_kthread)"
+}
+
+need_prescan()
+{
+	[ -e "$debug/prescan" ] && return
+	skip "needs CONFIG_KPATCH_DEBUG"
+	return 1
+}
+
+test_a_hopeless_attempt_does_not_stop_the_machine()
+{
+	local stops attempts
+
+	load_hopeless
+	knob prescan Y
+	stops=$(statistic stops)
+	attempts=$(statistic attempts)
+	check_busy enabled 1
+	check_busy check 1
+	check_is "stops" "$stops" "$(statistic stops)"
+	[ "$(statistic attempts)" -gt "$attempts" ] || fail "no more attempts"
+}
+
+test_a_hopeless_attempt_without_a_scan_before_the_stop_does()
+{
+	local stops
+
+	need_prescan || return
+	load_hopeless
+	knob prescan N
+	stops=$(statistic stops)
+	check_busy enabled 1
+	[ "$(statistic stops)" -gt "$stops" ] || fail "no stop"
+	check_is "blockers" 1 "$(grep -c 'asleep, kernel thread$' $files/blockers)"
+}
+
+test_the_deadline_is_kept()
+{
+	load_hopeless
+	knob deadline_ms 300
+	check_busy enabled 1
+	between 250 1500 $switch_ms || fail "EBUSY after $switch_ms ms of 300"
+	knob deadline_ms 2500
+	check_busy enabled 1
+	between 2400 6000 $switch_ms || fail "EBUSY after $switch_ms ms of 2500"
+}
+
+check_expired()
+{
+	local before
+
+	before=$(is_enabled $patch)
+	mark_log
+	! try_switch "$1" "$2" || fail "writing $2 to $1 succeeded"
+	case $switch_error in
+	*"imer expired"*) ;;
+	*) fail "writing $2 to $1: expected ETIME, got '$switch_error'" ;;
+	esac
+	check_is "enabled" "$before" "$(is_enabled $patch)"
+	check_no_log "abled patch module"
+	check_log "(-62)"
+}
+
+test_a_stop_that_takes_too_long_is_given_up()
+{
+	local hooked
+
+	load_disabled eventfd_read
+	hooked=$(hooked)
+	knob deadline_ms 500
+	knob stop_budget_us 1
+	check_expired check 1
+	check_expired enabled 1
+	check_is "hooked functions" "$hooked" "$(hooked)"
+	knob stop_budget_us 1000000
+	check "enable" try_switch enabled 1
+	knob stop_budget_us 1
+	check_expired check 0
+	check_expired enabled 0
+	! unload $patch || fail "rmmod succeeded"
+	knob stop_budget_us 1000000
+	check "disable" try_switch enabled 0
+	check "rmmod" unload $patch
+}
+
+references() { cat "/sys/module/$patch/refcnt"; }
+
+# check_dry_run VALUE: it succeeds and changes nothing
+check_dry_run()
+{
+	local before
+
+	before="$(is_enabled "$patch"), $(references) references, $(hooked) hooked"
+	mark_log
+	check "check $1" try_switch check "$1"
+	check_is "after check $1" "$before" \
+		"$(is_enabled "$patch"), $(references) references, $(hooked) hooked"
+	check_no_log "abled patch module"
+	check_is "blockers" "" "$(cat "$files/blockers")"
+}
+
+test_a_dry_run_that_succeeds_changes_nothing()
+{
+	local patch=test_kpatch_cmdline old
+	local files=$kpatch_sysfs/$patch
+
+	old=$(cat /proc/cmdline)
+	check "insmod" load $patch
+	for _ in 1 2 3; do
+		check_dry_run 0
+		check_dry_run 1
+	done
+	check_is "/proc/cmdline" "test_kpatch_cmdline: new cmdline" "$(cat /proc/cmdline)"
+	check "disable" try_switch enabled 0
+	for _ in 1 2 3; do
+		check_dry_run 1
+		check_dry_run 0
+	done
+	check_is "/proc/cmdline" "$old" "$(cat /proc/cmdline)"
+	check "rmmod" unload $patch
+}
+
+test_a_dry_run_fails_as_the_switch_would()
+{
+	local before
+
+	knob deadline_ms 500
+	load_hopeless
+	before="$(references) references, $(hooked) hooked"
+	check_busy check 1
+	check_is "blockers" 1 "$(grep -c " $function asleep, kernel thread\$" $files/blockers)"
+	check_busy enabled 1
+	check_is "blockers" 1 "$(grep -c " $function asleep, kernel thread\$" $files/blockers)"
+	check_is "after that" "$before" "$(references) references, $(hooked) hooked"
+	check "rmmod" rmmod test_kpatch_kthread
+	check_dry_run 1
+	check "enable" try_switch enabled 1
+}
+
+# A task sleeps in the new function, which cannot be disabled then.
+test_a_dry_run_of_disabling_fails_as_the_switch_would()
+{
+	local patch=test_kpatch_pause
+	local files=$kpatch_sysfs/$patch
+
+	knob deadline_ms 500
+	knob park N
+	check "insmod" load $patch
+	background "$user" pause sleeper
+	check "the sleeper sleeps" wait_for 10 sleeps "$child"
+	check_busy check 0
+	check_is "blockers" "$child sleeper new_pause asleep" "$(cat $files/blockers)"
+	check_busy enabled 0
+	check_is "blockers" "$child sleeper new_pause asleep" "$(cat $files/blockers)"
+}
+
+test_a_dry_run_says_that_a_newer_patch_is_in_the_way()
+{
+	local patch=test_kpatch_cmdline
+	local files=$kpatch_sysfs/$patch
+
+	check "insmod" load $patch
+	check "insmod" load test_kpatch_cmdline2
+	check_busy check 0
+	check_log "test_kpatch_cmdline2"
+	check "disable" enabled test_kpatch_cmdline2 0
+	check_dry_run 0
+}
+
+check_check_refused()
+{
+	local error
+
+	error=$(printf %s "$2" 2>&1 > "$files/check") && fail "writing $1 succeeded"
+	case $error in
+	*"Invalid argument"*) ;;
+	*) fail "writing $1: expected EINVAL, got '$error'" ;;
+	esac
+}
+
+test_check_takes_nothing_but_0_and_1()
+{
+	load_disabled eventfd_read
+	check_check_refused "a newline" $'\n'
+	check_check_refused "2" 2
+	check_check_refused "-1" -1
+	check_check_refused "a word" yes
+	check_check_refused "1x" 1x
+	check_check_refused "a huge number" 18446744073709551617
+	check_is "mode" 200 "$(stat -c %a $files/check)"
+	check_is "enabled" 0 "$(is_enabled $patch)"
+}
+
+test_only_root_may_check()
+{
+	local error attempts
+
+	load_disabled eventfd_read
+	attempts=$(statistic attempts)
+	error=$(setpriv --reuid=65534 --regid=65534 --clear-groups \
+		bash -c "echo 1 > $files/check" 2>&1) && fail "write succeeded"
+	case $error in *"Permission denied"*) ;; *) fail "expected EACCES, got '$error'" ;; esac
+	error=$(setpriv --reuid=65534 --regid=65534 --clear-groups \
+		bash -c 'echo 1 >&5' 5> $files/check 2>&1) && fail "write succeeded"
+	case $error in *"not permitted"*) ;; *) fail "expected EPERM, got '$error'" ;; esac
+	check_is "attempts" "$attempts" "$(statistic attempts)"
+}
+
+test_attempts_and_stops_are_counted()
+{
+	local attempts stops i
+
+	load_disabled eventfd_read
+	for i in 1 0 1 0; do
+		attempts=$(statistic attempts)
+		stops=$(statistic stops)
+		check "switch to $i" try_switch enabled $i
+		[ "$(statistic attempts)" -gt "$attempts" ] || fail "no more attempts"
+		[ "$(statistic stops)" -gt "$stops" ] || fail "no more stops"
+		[ "$(statistic stop_ns)" -le "$(statistic max_stop_ns)" ] ||
+			fail "the last stop is longer than the longest"
+	done
+}
+
+test_tasks_that_sleep_are_not_scanned_while_the_machine_is_stopped()
+{
+	load_disabled eventfd_read
+	start_sleepers futex 500
+	knob prescan Y
+	check "enable" try_switch enabled 1
+	echo "# scanned $(statistic scanned), $(statistic scanned_stopped) stopped"
+	[ "$(statistic scanned)" -ge 500 ] || fail "too few tasks were scanned before"
+	[ "$(statistic scanned_stopped)" -lt 100 ] ||
+		fail "too many tasks were scanned while the machine stood still"
+}
+
+test_without_a_scan_before_all_tasks_are_scanned_in_the_stop()
+{
+	need_prescan || return
+	load_disabled eventfd_read
+	start_sleepers futex 500
+	knob prescan N
+	knob stop_budget_us 5000000
+	check "enable" try_switch enabled 1
+	check_is "scanned" 0 "$(statistic scanned)"
+	[ "$(statistic scanned_stopped)" -ge 500 ] || fail "too few tasks were scanned"
+}
+
+# Tasks come, and enter the function, after the scan and before the stop. Nobody
+# wakes them until the new function is there, so none may get the old answer.
+test_nobody_who_comes_late_is_missed()
+{
+	load_disabled eventfd_read
+	check "nobody is left behind" "$sleeper_program" herd $files/enabled 10
+}
+
+test_a_patch_is_switched_while_tasks_come_and_go()
+{
+	local i
+
+	load_disabled eventfd_read
+	out=$(mktemp)
+	background "$sleeper_program" churn 3 > "$out"
+	for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15; do
+		check "enable, $i" try_switch enabled 1
+		check "disable, $i" try_switch enabled 0
+	done
+	kill -USR1 "$child"
+	check "they end" wait_for 30 grep -q ^churned "$out"
+	echo "# $(cat "$out")"
+	check "all was well" grep -q ', 0 badly' "$out"
+}
+
+# None of them gives up the CPU but where it loses it, and that is in there. To be
+# led out each one has to get its turn, which takes a while on a slow machine.
+test_100_busy_processes_do_not_keep_a_patch_out()
+{
+	check "insmod" load test_kpatch_getpid
+	check "disable" enabled test_kpatch_getpid 0
+	background "$sleeper_program" spin 100
+	sleep 1
+	for _ in 1 2 3; do
+		check "enable" enabled test_kpatch_getpid 1
+		check "disable" enabled test_kpatch_getpid 0
+	done
+	echo "# $(cat $kpatch_sysfs/test_kpatch_getpid/attempts) attempts," \
+		"$(cat $kpatch_sysfs/test_kpatch_getpid/stops) stops"
+}
+
+# check_knob_refused NAME VALUE
+check_knob_refused()
+{
+	local file=$parameters/$1 before
+
+	before=$(cat "$file")
+	! { echo "$2" > "$file"; } 2>/dev/null || fail "$1 takes '$2'"
+	check_is "$1" "$before" "$(cat "$file")"
+}
+
+test_parameters_take_no_nonsense()
+{
+	check_knob_refused deadline_ms x
+	check_knob_refused deadline_ms -1
+	check_knob_refused deadline_ms 15001
+	check_knob_refused deadline_ms 99999999999
+	check_knob_refused stop_budget_us x
+	check_knob_refused stop_budget_us 0
+	check_knob_refused stop_budget_us -1
+	check_knob_refused stop_budget_us 10000001
+	check_knob_refused stop_budget_us 99999999999
+	check_knob_refused park 2
+	check_knob_refused park maybe
+	load_disabled eventfd_read
+	check "enable" try_switch enabled 1
+}
+
+# An answer in time, whichever.
+test_the_extremes_of_the_parameters_do_no_harm()
+{
+	load_disabled eventfd_read
+	knob deadline_ms 0
+	try_switch enabled 1
+	between 0 5000 $switch_ms || fail "$switch_ms ms, no time at all"
+	try_switch enabled 0
+	knob deadline_ms 15000
+	knob stop_budget_us 10000000
+	check "enable" try_switch enabled 1
+	between 0 5000 $switch_ms || fail "$switch_ms ms, all the time there is"
+	check "disable" try_switch enabled 0
+}
+
+run_tests

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A kernel thread that calls lcm() over and over, or that only keeps pointers to
+ * it on its stack.
+ */
+#include <linux/delay.h>
+#include <linux/kernel.h>
+#include <linux/kthread.h>
+#include <linux/lcm.h>
+#include <linux/module.h>
+#include <linux/rcupdate.h>
+#include <linux/sched.h>
+
+#include "stay.h"
+
+static bool hold;
+module_param(hold, bool, 0444);
+MODULE_PARM_DESC(hold, "do not call, sleep with pointers to the function");
+
+static int calls;
+module_param(calls, int, 0444);
+MODULE_PARM_DESC(calls, "how often lcm() was called and has returned");
+
+static struct task_struct *thread;
+
+typedef unsigned long (*lcm_t)(unsigned long a, unsigned long b);
+
+static lcm_t callee = lcm;
+
+static void call(void)
+{
+	READ_ONCE(callee)(STAY_MAGIC, STAY_MAGIC);
+	WRITE_ONCE(calls, calls + 1);
+}
+
+/* Pointers in memory that is on the stack for sure, and is used afterwards. */
+static noinline void sleep_with_pointers(void)
+{
+	lcm_t pointers[8];
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(pointers); i++)
+		pointers[i] = READ_ONCE(callee);
+	barrier_data(pointers);
+	while (!kthread_should_stop())
+		schedule_timeout_idle(HZ / 10);
+	for (i = 0; i < ARRAY_SIZE(pointers); i++)
+		pointers[i](STAY_MAGIC, STAY_MAGIC);
+}
+
+static int call_or_hold(void *unused)
+{
+	if (hold)
+		sleep_with_pointers();
+	while (!kthread_should_stop()) {
+		call();
+		cond_resched_tasks_rcu_qs();
+		usleep_range(1000, 2000);
+	}
+	return 0;
+}
+
+static int __init caller_init(void)
+{
+	thread = kthread_run(call_or_hold, NULL, "kpatch_caller");
+	return PTR_ERR_OR_ZERO(thread);
+}
+module_init(caller_init);
+
+static void __exit caller_exit(void)
+{
+	kthread_stop(thread);
+}
+module_exit(caller_exit);
+
+MODULE_DESCRIPTION("kpatch test: a thread that calls a function");
+MODULE_LICENSE("GPL");

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Has gcd() call a trampoline of its own, directly and not by way of the handlers
+ * of ftrace: what BPF does, too. The trampoline counts and goes on. To read the
+ * parameter "calls" is to call gcd() once and to tell the count.
+ */
+#include <linux/ftrace.h>
+#include <linux/gcd.h>
+#include <linux/module.h>
+
+#include <asm/asm-offsets.h>
+#include <asm/ibt.h>
+#include <asm/nospec-branch.h>
+
+#include "direct.h"
+
+static unsigned int calls;
+
+static int call_and_tell(char *buf, const struct kernel_param *kp)
+{
+	if (gcd(12, 18) != 6)
+		return -EIO;
+	return param_get_uint(buf, kp);
+}
+
+static const struct kernel_param_ops calls_ops = {
+	.get = call_and_tell,
+};
+
+module_param_cb(calls, &calls_ops, &calls, 0444);
+MODULE_PARM_DESC(calls, "how often the trampoline has run");
+
+void direct_count(void)
+{
+	calls++;
+}
+
+/* Called in the place of ftrace, before gcd() has done anything. */
+asm(".pushsection .text, \"ax\", @progbits\n"
+	".type direct_trampoline, @function\n"
+	".globl direct_trampoline\n"
+	"direct_trampoline:\n"
+	ASM_ENDBR
+	"push %rbp\n"
+	"mov %rsp, %rbp\n"
+	CALL_DEPTH_ACCOUNT
+	"push %rdi\n"
+	"push %rsi\n"
+	"call direct_count\n"
+	"pop %rsi\n"
+	"pop %rdi\n"
+	"pop %rbp\n"
+	ASM_RET
+	".size direct_trampoline, .-direct_trampoline\n"
+	".popsection\n");
+
+static struct ftrace_ops direct;
+
+static int __init direct_init(void)
+{
+	int ret;
+
+	ret = ftrace_set_filter_ip(&direct, (unsigned long)gcd, 0, 0);
+	if (ret)
+		return ret;
+	ret = register_ftrace_direct(&direct, (unsigned long)direct_trampoline);
+	if (ret)
+		ftrace_free_filter(&direct);
+	return ret;
+}
+module_init(direct_init);
+
+static void __exit direct_exit(void)
+{
+	unregister_ftrace_direct(&direct, (unsigned long)direct_trampoline,
+				 true);
+}
+module_exit(direct_exit);
+
+MODULE_DESCRIPTION("kpatch test: a function with a trampoline of somebody else's");
+MODULE_LICENSE("GPL");

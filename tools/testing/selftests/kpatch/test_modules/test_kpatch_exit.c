@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Patches a function that a task whose parent does not care calls when it is
+ * almost gone, after it was taken off the task list; the new one sleeps there.
+ * The old one only drops what is cached of the task's files in /proc, which are
+ * checked again before use.
+ */
+#include <linux/delay.h>
+#include <linux/kpatch.h>
+#include <linux/proc_fs.h>
+#include <linux/sched.h>
+
+static unsigned int sleep_ms;
+module_param(sleep_ms, uint, 0644);
+MODULE_PARM_DESC(sleep_ms, "how long a task sleeps");
+
+static atomic_t sleepers = ATOMIC_INIT(0);
+module_param_named(sleepers, sleepers.counter, int, 0444);
+MODULE_PARM_DESC(sleepers, "tasks that sleep");
+
+static void new_proc_flush_pid(struct pid *pid)
+{
+	unsigned int ms = READ_ONCE(sleep_ms);
+
+	/* Others get here when they wait for a child. */
+	if (!ms || !(current->flags & PF_EXITING))
+		return;
+	atomic_inc(&sleepers);
+	msleep(ms);
+	atomic_dec(&sleepers);
+}
+
+static struct kpatch_func funcs[] = {
+	KPATCH_FUNC(proc_flush_pid, new_proc_flush_pid),
+};
+module_kpatch(funcs);
+
+MODULE_DESCRIPTION("kpatch test: a function that tasks sleep in when they exit");
+MODULE_LICENSE("GPL");

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A kernel thread that sleeps in a function of the kernel until this is unloaded:
+ * in one that hardly anybody else uses.
+ */
+#include <linux/completion.h>
+#include <linux/err.h>
+#include <linux/kthread.h>
+#include <linux/module.h>
+
+static DECLARE_COMPLETION(leave);
+static struct task_struct *sleeper;
+
+static int sleep_inside(void *data)
+{
+	wait_for_completion_interruptible(&leave);
+	while (!kthread_should_stop()) {
+		set_current_state(TASK_INTERRUPTIBLE);
+		if (!kthread_should_stop())
+			schedule();
+		__set_current_state(TASK_RUNNING);
+	}
+	return 0;
+}
+
+static int __init sleeper_init(void)
+{
+	sleeper = kthread_run(sleep_inside, NULL, "kpatch_kthread");
+	return PTR_ERR_OR_ZERO(sleeper);
+}
+module_init(sleeper_init);
+
+static void __exit sleeper_exit(void)
+{
+	complete(&leave);
+	kthread_stop(sleeper);
+}
+module_exit(sleeper_exit);
+
+MODULE_DESCRIPTION("kpatch test: a kernel thread that sleeps in a function");
+MODULE_LICENSE("GPL");

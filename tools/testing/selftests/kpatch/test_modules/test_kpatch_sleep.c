@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Patches functions that tasks sleep in, any by name. A call of one of them does
+ * nothing and returns what the test wants; or, where a test would do harm to
+ * tasks that are none of its own, it sends the task back to the start of its
+ * system call, again and again, until the patch is off.
+ */
+#include <linux/kpatch.h>
+#include <linux/sched.h>
+#include <linux/string.h>
+
+#define MAX_FUNCS 4
+
+static char *name[MAX_FUNCS];
+static int num_names;
+module_param_array(name, charp, &num_names, 0444);
+MODULE_PARM_DESC(name, "names of the functions to patch");
+
+static bool enable;
+module_param(enable, bool, 0444);
+MODULE_PARM_DESC(enable, "stay enabled once loaded");
+
+static int answer;
+module_param(answer, int, 0644);
+MODULE_PARM_DESC(answer, "what a call returns; 0: back to the start");
+
+static char *only;
+module_param(only, charp, 0444);
+MODULE_PARM_DESC(only, "name of the tasks that get the answer");
+
+static long replacement(void)
+{
+	if (answer && (!only || !strcmp(current->comm, only)))
+		return answer;
+	/* Nobody sees this errno, but only on the way of a signal. */
+	if (!(current->flags & PF_KTHREAD))
+		set_thread_flag(TIF_NOTIFY_SIGNAL);
+	return -ERESTARTNOINTR;
+}
+
+static struct kpatch_func funcs[MAX_FUNCS];
+
+static struct kpatch_module patch = {
+	.mod = THIS_MODULE,
+	.funcs = funcs,
+};
+
+static int __init sleep_init(void)
+{
+	int i, ret;
+
+	for (i = 0; i < num_names; i++) {
+		funcs[i].old_name = name[i];
+		funcs[i].new_addr = replacement;
+	}
+	patch.num_funcs = num_names;
+	ret = kpatch_register(&patch);
+	/* The tests look whether this has worked. */
+	if (!ret && !enable)
+		kpatch_disable(&patch);
+	return ret;
+}
+module_init(sleep_init);
+
+static void __exit sleep_exit(void)
+{
+	kpatch_unregister(&patch);
+}
+module_exit(sleep_exit);
+
+MODULE_DESCRIPTION("kpatch test: functions that tasks sleep in");
+MODULE_LICENSE("GPL");

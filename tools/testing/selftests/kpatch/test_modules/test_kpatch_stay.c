@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Patches lcm() with something that the thread of test_kpatch_caller does not
+ * leave before it is told to: asleep below the part of the function that the
+ * compiler has split off as unlikely, or busy.
+ */
+#include <linux/jiffies.h>
+#include <linux/kpatch.h>
+#include <linux/kthread.h>
+#include <linux/lcm.h>
+#include <linux/processor.h>
+#include <linux/wait.h>
+
+#include "stay.h"
+
+static bool spin;
+module_param(spin, bool, 0444);
+MODULE_PARM_DESC(spin, "stay busy, do not sleep");
+
+static bool leave;
+static DECLARE_WAIT_QUEUE_HEAD(leaving);
+
+static int set_leave(const char *val, const struct kernel_param *kp)
+{
+	int ret = param_set_bool(val, kp);
+
+	wake_up_all(&leaving);
+	return ret;
+}
+
+static const struct kernel_param_ops leave_ops = {
+	.set = set_leave,
+	.get = param_get_bool,
+};
+
+module_param_cb(leave, &leave_ops, &leave, 0644);
+MODULE_PARM_DESC(leave, "do not stay any longer");
+
+static bool may_leave(void)
+{
+	return READ_ONCE(leave) || kthread_should_stop();
+}
+
+/* __cold does nothing where compilers align cold functions badly. */
+static noinline REALLY_COLD void sleep_here(void)
+{
+	wait_event_idle(leaving, may_leave());
+}
+
+/* What leads to a cold function is cold as well: that is new_lcm_cold.cold. */
+static unsigned long new_lcm_cold(unsigned long a, unsigned long b)
+{
+	if (a == STAY_MAGIC && b == STAY_MAGIC) {
+		sleep_here();
+		return 1;
+	}
+	return max(a, b);
+}
+
+/* Not forever: where nobody is preempted this stops the machine. */
+static unsigned long new_lcm_spin(unsigned long a, unsigned long b)
+{
+	unsigned long end = jiffies + 20 * HZ;
+
+	if (a != STAY_MAGIC || b != STAY_MAGIC)
+		return max(a, b);
+	while (!may_leave() && time_before(jiffies, end))
+		cpu_relax();
+	return 1;
+}
+
+static struct kpatch_func funcs[] = {
+	KPATCH_FUNC(lcm, new_lcm_cold),
+};
+
+static struct kpatch_module patch = {
+	.mod = THIS_MODULE,
+	.funcs = funcs,
+	.num_funcs = ARRAY_SIZE(funcs),
+};
+
+static int __init stay_init(void)
+{
+	if (spin)
+		funcs[0].new_addr = new_lcm_spin;
+	return kpatch_register(&patch);
+}
+module_init(stay_init);
+
+static void __exit stay_exit(void)
+{
+	kpatch_unregister(&patch);
+}
+module_exit(stay_exit);
+
+MODULE_DESCRIPTION("kpatch test: a function that a kernel thread stays in");
+MODULE_LICENSE("GPL");
