@@ -13,6 +13,7 @@ alive=0
 # The objects of a mutant must not be taken for those of the real files.
 restore() {
 	cp "$top"/kernel/kpatch/*.[ch] "$src/kernel/kpatch/"
+	rm -f "$obj"/kernel/kpatch/*.o
 }
 
 # A mutant may well kill the guest: that is noticed, too.

@@ -106,6 +106,17 @@ no_bug() {
 	! grep -nE '\bBUG(_ON)?\(' -r "$top/kernel/kpatch" "$top/include/linux/kpatch.h"
 }
 
+# A mutant that does not apply breaks nothing, and nobody would notice.
+mutants_apply() (
+	scratch=$(mktemp -d)
+	trap 'rm -rf "$scratch"' EXIT
+	cd "$top"
+	payload | grep -E '^(arch|include|kernel)/' | cpio -pdm --quiet "$scratch"
+	for m in harness/mutants/*.patch; do
+		patch -d "$scratch" -p1 -s --dry-run < "$m" || { echo "$m"; exit 1; }
+	done
+)
+
 scripts() {
 	cd "$top"
 	shellcheck harness/*.sh .ci/run tools/testing/selftests/kpatch/*.sh \
@@ -128,6 +139,7 @@ try "kernel-doc is silent" kernel_doc
 if [ "$BASE" = 6.12 ] && [ -z "$KSRC" ]; then
 	try "sparse is silent" sparse_works
 	try "no BUG()" no_bug
+	try "all mutants apply" mutants_apply
 	try "no version of Linux is asked for" no_versions
 	try "shellcheck is silent" scripts
 	try "the kpatch command passes its own tests" tool
