@@ -7,10 +7,12 @@
 #   ACCEL=tcg|kvm   what QEMU runs on
 #   CPUS=N          virtual CPUs of the guest
 #   TESTS="..."     for selftests: only these, e.g. test-busy.sh
+#   MODE=full       for selftests: under full preemption, and all tasks looked at
+#                   with the machine stopped
 
-export BASE KSRC ACCEL CPUS JOBS
+export BASE KSRC ACCEL CPUS JOBS MODE
 
-.PHONY: help setup demo test build shell selftests series check-series static mutants clean
+.PHONY: help setup demo test build shell selftests torture series check-series static mutants clean
 
 help:
 	@echo 'make demo          set up, build, boot, and show a patch at work'
@@ -18,6 +20,7 @@ help:
 	@echo 'make build         build the kernel and the modules'
 	@echo 'make shell         a shell in the guest; "exit" ends it'
 	@echo 'make selftests     the kselftests in the guest, or TESTS="..."'
+	@echo 'make torture       the same tests, each for a thousand rounds'
 	@echo 'make static        checkpatch, sparse, kernel-doc, layers, ...'
 	@echo 'make mutants       break the core on purpose: do the tests notice?'
 	@echo 'make series        write series/ anew'
@@ -41,6 +44,10 @@ selftests: build
 
 test: setup
 	@harness/test.sh
+
+torture: build
+	@KPATCH_TEST_UNLOADS=1000 KPATCH_TEST_NMI_ROUNDS=500 KPATCH_TEST_ROUNDS=50 \
+		TIMEOUT=14400 MODE=full harness/selftests.sh $(TESTS)
 
 static: build
 	@harness/static.sh

@@ -4,10 +4,26 @@
 # selftests.sh [TEST...]: build and install the kselftests of kpatch the way the
 # kernel does it, run them in the guest with run_kselftest.sh, all of them or
 # those named (test-basic.sh ...), and print each result by name.
+#
+# MODE=full: with full preemption, and all tasks looked at with the machine
+# stopped: what is done before that must not be needed.
 
 . "$(dirname "$0")/lib.sh"
 
 inst=$work/kselftest
+label=$(basename "$work")
+guest=selftests
+before=:
+case ${MODE:-} in
+'') ;;
+full)
+	label+=" $MODE"
+	guest+=-$MODE
+	export APPEND="preempt=full ${APPEND:-}"
+	before='echo N > /sys/kernel/debug/kpatch/prescan'
+	;;
+*) die "no such mode: '$MODE'; there is full" ;;
+esac
 
 say "kselftests for $(make -s -C "$src" O="$obj" kernelrelease)"
 make -s -C "$src/tools/kpatch" > "$work/tool.log" 2>&1 ||
@@ -26,12 +42,15 @@ for t in "$@"; do
 done
 
 status=0
-KPATCH_TEST_ROUNDS=${KPATCH_TEST_ROUNDS:-5}
+settings="KPATCH=$src/tools/kpatch/kpatch"
+settings+=" KPATCH_TEST_ROUNDS=${KPATCH_TEST_ROUNDS:-5}"
+settings+=" KPATCH_TEST_UNLOADS=${KPATCH_TEST_UNLOADS:-20}"
+settings+=" KPATCH_TEST_NMI_ROUNDS=${KPATCH_TEST_NMI_ROUNDS:-10}"
 # To a pipe: the runner opens its output again for each script, and a file would
 # be written from its start each time.
-TIMEOUT=${TIMEOUT:-2400} "$top/harness/boot.sh" selftests \
-	"export KPATCH=$src/tools/kpatch/kpatch KPATCH_TEST_ROUNDS=$KPATCH_TEST_ROUNDS; ${run[*]} 2>&1 | tr -d '\\r' > /run/out/ktap" ||
+TIMEOUT=${TIMEOUT:-2400} "$top/harness/boot.sh" "$guest" \
+	"$before; export $settings; ${run[*]} 2>&1 | tr -d '\\r' > /run/out/ktap" ||
 	status=$?
-out=$work/out/selftests
-"$top/harness/results.sh" "$out/ktap" "$(basename "$work")" || status=1
+out=$work/out/$guest
+"$top/harness/results.sh" "$out/ktap" "$label" || status=1
 exit "$status"

@@ -68,8 +68,17 @@ check_series() {
 
 declare -A guest=()
 
+# Both modes, one after the other.
+run_guests() {
+	local ret=0
+
+	with_base "$1" "$h/selftests.sh" || ret=1
+	MODE=full with_base "$1" "$h/selftests.sh" || ret=1
+	return "$ret"
+}
+
 start_guest() {
-	with_base "$1" "$h/selftests.sh" > "$logs/selftests-$1" 2>&1 &
+	run_guests "$1" > "$logs/selftests-$1" 2>&1 &
 	guest[$1]=$!
 }
 
