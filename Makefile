@@ -47,7 +47,7 @@ test: setup
 
 torture: build
 	@KPATCH_TEST_UNLOADS=1000 KPATCH_TEST_NMI_ROUNDS=500 KPATCH_TEST_ROUNDS=50 \
-		TIMEOUT=14400 MODE=full harness/selftests.sh $(TESTS)
+		SCRIPT_TIMEOUT=7200 TIMEOUT=14400 MODE=full harness/selftests.sh $(TESTS)
 
 static: build
 	@harness/static.sh

@@ -37,6 +37,8 @@ if grep -E 'warning:|error:' "$work/selftests.log"; then
 fi
 
 run=("$inst/run_kselftest.sh")
+# How long one script may take, if not as long as its settings say, in seconds.
+[ -z "${SCRIPT_TIMEOUT:-}" ] || run+=(-o "$SCRIPT_TIMEOUT")
 for t in "$@"; do
 	run+=(-t "kpatch:$t")
 done
