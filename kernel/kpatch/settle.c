@@ -180,42 +180,37 @@ static void open_park(struct settle *s)
 	s->park = kpatch_park_open(s->deadline + HZ);
 }
 
+static bool any_task(const struct settle *s,
+		     bool (*test)(const struct settle *s,
+				  const struct kpatch_task *t))
+{
+	unsigned int i;
+
+	for (i = 0; i < s->tasks.nr; i++) {
+		if (test(s, &s->tasks.t[i]))
+			return true;
+	}
+	return false;
+}
+
 /*
  * Some of what tasks pass on their way to user space, or wait in while they are
  * parked, is going to be switched: so to park is to block for ever.
  */
-static bool somebody_is_stuck(const struct settle *s)
+static bool is_stuck(const struct settle *s, const struct kpatch_task *t)
 {
-	unsigned int i;
-
-	for (i = 0; i < s->tasks.nr; i++) {
-		if (s->tasks.t[i].stuck)
-			return true;
-	}
-	return false;
+	return t->stuck;
 }
 
 /* As long as such a task does not move it is no use to bother anybody else. */
-static bool somebody_is_slow(const struct settle *s)
+static bool is_slow(const struct settle *s, const struct kpatch_task *t)
 {
-	unsigned int i;
-
-	for (i = 0; i < s->tasks.nr; i++) {
-		if (s->tasks.t[i].slow)
-			return true;
-	}
-	return false;
+	return t->slow;
 }
 
-static bool somebody_is_inside(const struct settle *s)
+static bool is_inside(const struct settle *s, const struct kpatch_task *t)
 {
-	unsigned int i;
-
-	for (i = 0; i < s->tasks.nr; i++) {
-		if (s->tasks.t[i].inside)
-			return true;
-	}
-	return false;
+	return t->inside;
 }
 
 /* A CPU that was set apart for one task belongs to that. */
@@ -244,7 +239,7 @@ static bool lead_out(struct settle *s)
 	bool sent = false;
 	unsigned int i;
 
-	if (somebody_is_slow(s) || !somebody_is_inside(s))
+	if (any_task(s, is_slow) || !any_task(s, is_inside))
 		return false;
 	for (i = 0; i < s->tasks.nr; i++) {
 		t = &s->tasks.t[i];
@@ -274,17 +269,6 @@ static bool keeps_others_waiting(const struct settle *s,
 	       time_after(jiffies, s->since + s->patience);
 }
 
-static bool is_patience_over(const struct settle *s)
-{
-	unsigned int i;
-
-	for (i = 0; i < s->tasks.nr; i++) {
-		if (keeps_others_waiting(s, &s->tasks.t[i]))
-			return true;
-	}
-	return false;
-}
-
 /*
  * Those who are parked may be what the others wait for that do not come. So let
  * all go after a while, do not try again before these have run, and then try it
@@ -310,11 +294,11 @@ static bool make_them_leave(struct settle *s)
 {
 	if (!s->park)
 		return false;
-	if (somebody_is_stuck(s)) {
+	if (any_task(s, is_stuck)) {
 		close_park(s);
 		return false;
 	}
-	if (is_patience_over(s)) {
+	if (any_task(s, keeps_others_waiting)) {
 		let_go(s);
 		return false;
 	}

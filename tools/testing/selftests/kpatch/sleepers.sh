@@ -79,20 +79,26 @@ try_switch()
 	return $status
 }
 
-# check_busy FILE 0|1: EBUSY, and nothing has changed
-check_busy()
+# check_fails ERROR FILE 0|1: it fails with this, and nothing has changed
+check_fails()
 {
 	local before
 
 	before=$(is_enabled $patch)
 	mark_log
-	! try_switch "$1" "$2" || fail "writing $2 to $1 succeeded"
+	! try_switch "$2" "$3" || fail "writing $3 to $2 succeeded"
 	case $switch_error in
-	*"resource busy"*) ;;
-	*) fail "writing $2 to $1: expected EBUSY, got '$switch_error'" ;;
+	*"$1"*) ;;
+	*) fail "writing $3 to $2: expected '$1', got '$switch_error'" ;;
 	esac
 	check_is "enabled" "$before" "$(is_enabled $patch)"
 	check_no_log "abled patch module"
+}
+
+# check_busy FILE 0|1
+check_busy()
+{
+	check_fails "resource busy" "$@"
 }
 
 statistic()
