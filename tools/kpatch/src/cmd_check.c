@@ -5,8 +5,8 @@
 #include <stdlib.h>
 
 #include "cmd.h"
-#include "module.h"
 #include "options.h"
+#include "patches.h"
 #include "switch.h"
 #include "sysfs.h"
 #include "utils.h"
@@ -27,11 +27,13 @@ static const struct syntax syntax = {
 	.max_args = -1,
 };
 
-static int check_all(const struct names *names)
+static int check_all(const struct names *names,
+		     const struct options *opts)
 {
 	int status = EXIT_SUCCESS;
 	unsigned int i;
 
+	(void)opts;
 	for (i = 0; i < names->nr; i++) {
 		if (!sysfs_find(names->name[i]) ||
 		    switch_check(names->name[i]))
@@ -42,15 +44,5 @@ static int check_all(const struct names *names)
 
 int cmd_check(int argc, char **argv)
 {
-	struct names names = { 0 };
-	int status = EXIT_FAILURE;
-	struct options opts;
-
-	if (!options_parse(argc, argv, &syntax, &opts))
-		return opts.status;
-	if (sysfs_available() &&
-	    module_names(opts.args, opts.nr_args, &names))
-		status = check_all(&names);
-	names_free(&names);
-	return status;
+	return run_on_patches(argc, argv, &syntax, check_all);
 }

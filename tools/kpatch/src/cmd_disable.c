@@ -2,14 +2,10 @@
 /*
  * kpatch disable: disable patches, leave their modules loaded.
  */
-#include <stdlib.h>
-
 #include "cmd.h"
-#include "module.h"
 #include "options.h"
+#include "patches.h"
 #include "switch.h"
-#include "sysfs.h"
-#include "utils.h"
 
 static const char usage[] =
 	"Usage: kpatch disable [-v] [-t SECONDS] NAME...\n"
@@ -29,17 +25,12 @@ static const struct syntax syntax = {
 	.max_args = -1,
 };
 
+static int disable_all(const struct names *names, const struct options *opts)
+{
+	return switch_withdraw(names, opts, false);
+}
+
 int cmd_disable(int argc, char **argv)
 {
-	struct names names = { 0 };
-	int status = EXIT_FAILURE;
-	struct options opts;
-
-	if (!options_parse(argc, argv, &syntax, &opts))
-		return opts.status;
-	if (sysfs_available() &&
-	    module_names(opts.args, opts.nr_args, &names))
-		status = switch_withdraw(&names, &opts, false);
-	names_free(&names);
-	return status;
+	return run_on_patches(argc, argv, &syntax, disable_all);
 }

@@ -5,8 +5,8 @@
 #include <stdlib.h>
 
 #include "cmd.h"
-#include "module.h"
 #include "options.h"
+#include "patches.h"
 #include "switch.h"
 #include "sysfs.h"
 #include "utils.h"
@@ -44,15 +44,5 @@ static int enable_all(const struct names *names, const struct options *opts)
 
 int cmd_enable(int argc, char **argv)
 {
-	struct names names = { 0 };
-	int status = EXIT_FAILURE;
-	struct options opts;
-
-	if (!options_parse(argc, argv, &syntax, &opts))
-		return opts.status;
-	if (sysfs_available() &&
-	    module_names(opts.args, opts.nr_args, &names))
-		status = enable_all(&names, &opts);
-	names_free(&names);
-	return status;
+	return run_on_patches(argc, argv, &syntax, enable_all);
 }

@@ -7,8 +7,8 @@
 #include <string.h>
 
 #include "cmd.h"
-#include "module.h"
 #include "options.h"
+#include "patches.h"
 #include "show.h"
 #include "sysfs.h"
 #include "utils.h"
@@ -98,11 +98,13 @@ static int show(const char *patch)
 	return ret ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
-static int show_all(const struct names *names)
+static int show_all(const struct names *names,
+		    const struct options *opts)
 {
 	int status = EXIT_SUCCESS;
 	unsigned int i;
 
+	(void)opts;
 	for (i = 0; i < names->nr; i++) {
 		if (i)
 			putchar('\n');
@@ -114,15 +116,5 @@ static int show_all(const struct names *names)
 
 int cmd_info(int argc, char **argv)
 {
-	struct names names = { 0 };
-	int status = EXIT_FAILURE;
-	struct options opts;
-
-	if (!options_parse(argc, argv, &syntax, &opts))
-		return opts.status;
-	if (sysfs_available() &&
-	    module_names(opts.args, opts.nr_args, &names))
-		status = show_all(&names);
-	names_free(&names);
-	return status;
+	return run_on_patches(argc, argv, &syntax, show_all);
 }
