@@ -7,6 +7,7 @@
 #define _LINUX_KPATCH_H
 
 #include <linux/build_bug.h>
+#include <linux/cache.h>
 #include <linux/compiler.h>
 #include <linux/device/driver.h>
 #include <linux/errno.h>
@@ -64,11 +65,13 @@ struct kpatch_stats {
  *	is all that can be patched at present
  *
  * The patch module fills in the members above. Those below belong to the core,
- * which sets them in kpatch_register() whatever they held before.
+ * which sets them in kpatch_register() whatever they held before. What each call
+ * of the function reads, from @new_addr to the first half of @node, is in one
+ * cache line.
  *
  * @ip: where ftrace calls us from in the old function, the key of the table
- * @node: link in the table of patched functions, while the patch is enabled
  * @kpmod: the patch that this function belongs to
+ * @node: link in the table of patched functions, while the patch is enabled
  * @addr: start of the old function
  * @old_size: its size in bytes, up to the next symbol
  * @new_size: size of the replacement in bytes, up to the next symbol
@@ -83,13 +86,13 @@ struct kpatch_func {
 
 	/* Owned by the core: */
 	unsigned long ip;
-	struct hlist_node node;
 	struct kpatch_module *kpmod;
+	struct hlist_node node;
 	unsigned long addr;
 	unsigned long old_size;
 	unsigned long new_size;
 	struct module *mod;
-};
+} ____cacheline_aligned;
 
 /**
  * struct kpatch_module - a patch: functions that are replaced together

@@ -7,7 +7,6 @@
 
 #include <linux/cpumask.h>
 #include <linux/nmi.h>
-#include <linux/rcupdate.h>
 #include <linux/stop_machine.h>
 #include <linux/timekeeping.h>
 
@@ -37,16 +36,21 @@
  *     d. The leader tries to change the word from OPEN to COMMITTED. This is the
  *        instant. If an NMI was faster: leave, -EAGAIN. To try again without
  *        leaving would be wrong: the NMI may be about to run more old code.
- *     e. All CPUs go on.
+ *     e. The leader puts the patch in state ON or OFF, which says the same as
+ *        the state before together with the word.
+ *     f. All CPUs go on, each one having seen that.
  *
- *  3. kpatch_apply_fold(): fold the verdict into the state of the patch while the
- *     word still tells it to those who read the state before.
- *  4. kpatch_apply_finish(): wait for all handlers, then set the word to IDLE.
+ *     Then the word is set to IDLE. Nobody needs it any more: no handler lives
+ *     through a stop, since those outside of NMIs have preemption off, and an
+ *     NMI returns before its CPU goes on. So whoever looks at the patch from
+ *     here on reads the new state; after a failed attempt, the old one, together
+ *     with a word that says "not committed" as it did before.
  *
- * A failed attempt changes nothing: the word is IDLE still, or ABORTED, which
- * reads the same. It may go from there to OPEN in the next attempt, since no
- * handler lives through a stop: those outside of NMIs have preemption off, and
- * an NMI returns before its CPU takes part.
+ *  3. kpatch_apply_finish(): if nothing was committed, go back to the state from
+ *     before. A patch that is OFF has nothing in the table.
+ *
+ * So there is nothing to wait for after a commit. Handlers that still look at the
+ * functions of a patch that is OFF are waited for where the hooks are removed.
  *
  * While the CPUs are stopped nothing may sleep, allocate, take a lock or print;
  * culprits are noted and reported later.
@@ -55,11 +59,12 @@
 enum phase {
 	PHASE_SCAN,	/* stacks are being checked */
 	PHASE_OPEN,	/* nobody is inside, acknowledge */
-	PHASE_QUIT,	/* somebody is inside, leave */
+	PHASE_DONE,	/* leave */
 };
 
 /**
  * struct apply - one attempt
+ * @kpmod: the patch
  * @attempt: what is wanted
  * @arrived: CPUs that entered; the first one leads
  * @scanned: CPUs other than the leader that have done their share of the scan
@@ -68,6 +73,7 @@ enum phase {
  * @stop_ns: how long the leader was in here
  */
 struct apply {
+	struct kpatch_module *kpmod;
 	const struct kpatch_attempt *attempt;
 	atomic_t arrived;
 	atomic_t scanned;
@@ -113,41 +119,69 @@ static int finish_scan(struct apply *apply, u64 end)
 	return 0;
 }
 
-static int lead(struct apply *apply, u64 end)
+static void set_state(struct kpatch_module *kpmod, enum kpatch_state state)
 {
-	int ret;
+	/*
+	 * Pairs with READ_ONCE() in func_is_live() and smp_rmb() in
+	 * txn_committed(): the word was set to IDLE before.
+	 */
+	smp_store_release(&kpmod->state, state);
+}
 
-	ret = finish_scan(apply, end);
-	if (ret || apply->attempt->dry_run) {
-		/* Pairs with follow(). */
-		smp_store_release(&apply->phase, PHASE_QUIT);
-		return ret;
-	}
+/* Nobody is inside: switch, unless an NMI comes in between. */
+static int commit(struct apply *apply)
+{
+	struct kpatch_module *kpmod = apply->kpmod;
+
 	kpatch_txn_open();
 	/* Pairs with follow(): who sees the phase sees the word OPEN. */
 	smp_store_release(&apply->phase, PHASE_OPEN);
 	wait_for_others(&apply->acked);
 	kpatch_debug_commit_delay();
 	/* ---- the instant ---- */
-	return kpatch_txn_commit() ? 0 : -EAGAIN;
+	if (!kpatch_txn_commit())
+		return -EAGAIN;
+	set_state(kpmod, kpmod->state == KPATCH_ADDING ? KPATCH_ON :
+							 KPATCH_OFF);
+	return 0;
+}
+
+static int lead(struct apply *apply, u64 end)
+{
+	int ret;
+
+	ret = finish_scan(apply, end);
+	if (!ret && !apply->attempt->dry_run)
+		ret = commit(apply);
+	/* Pairs with follow(): who leaves has seen the state. */
+	smp_store_release(&apply->phase, PHASE_DONE);
+	return ret;
+}
+
+/* Keep the lockup detector quiet here, too. */
+static enum phase wait_while(const struct apply *apply, enum phase phase)
+{
+	enum phase now;
+
+	/* Pairs with lead() and commit(). */
+	while ((now = smp_load_acquire(&apply->phase)) == phase) {
+		touch_nmi_watchdog();
+		cpu_relax();
+	}
+	return now;
 }
 
 static int follow(struct apply *apply)
 {
-	enum phase phase;
-
 	atomic_inc_return_release(&apply->scanned);
-	/* Pairs with lead(). */
-	while ((phase = smp_load_acquire(&apply->phase)) == PHASE_SCAN) {
-		touch_nmi_watchdog();
-		cpu_relax();
-	}
+	if (wait_while(apply, PHASE_SCAN) != PHASE_OPEN)
+		return 0;
 	/*
 	 * Fully ordered: the loads of an NMI that comes after the leader has
 	 * seen this cannot be older than our load of the phase.
 	 */
-	if (phase == PHASE_OPEN)
-		atomic_inc_return(&apply->acked);
+	atomic_inc_return(&apply->acked);
+	wait_while(apply, PHASE_OPEN);
 	return 0;
 }
 
@@ -166,26 +200,6 @@ static int apply_stopped(void *data)
 	ret = lead(apply, end);
 	apply->stop_ns = ktime_get_mono_fast_ns() - start;
 	return ret;
-}
-
-/*
- * Handlers run with preemption off, so synchronize_rcu() waits for them, those
- * in NMIs too, wherever RCU watches; the rude flavour makes every CPU schedule,
- * which covers the rest.
- */
-static void wait_for_handlers(void)
-{
-	synchronize_rcu();
-	synchronize_rcu_tasks_rude();
-}
-
-static void set_state(struct kpatch_module *kpmod, enum kpatch_state state)
-{
-	/*
-	 * Pairs with READ_ONCE() in func_is_live() and smp_rmb() in
-	 * txn_committed(): the word was set to IDLE before.
-	 */
-	smp_store_release(&kpmod->state, state);
 }
 
 static void add_funcs(struct kpatch_module *kpmod)
@@ -218,7 +232,7 @@ static void account(struct kpatch_stats *stats, const struct apply *apply)
  *	enable or ON to disable it
  * @enable: which of the two
  *
- * To be followed by kpatch_apply_fold() and kpatch_apply_finish().
+ * To be followed by kpatch_apply_finish().
  *
  * Context: process context, under kpatch_mutex.
  */
@@ -245,40 +259,32 @@ void kpatch_apply_begin(struct kpatch_module *kpmod, bool enable)
 int kpatch_apply_try(struct kpatch_module *kpmod,
 		     const struct kpatch_attempt *attempt)
 {
-	struct apply apply = { .attempt = attempt };
+	struct apply apply = { .kpmod = kpmod, .attempt = attempt };
 	int ret;
 
 	lockdep_assert_held(&kpatch_mutex);
 	kpatch_tasks_rewind(attempt->tasks);
 	ret = stop_machine(apply_stopped, &apply, cpu_online_mask);
+	kpatch_txn_reset();
 	account(&kpmod->stats, &apply);
 	return ret;
 }
 
 /**
- * kpatch_apply_fold() - make the verdict the state of the patch
- * @kpmod: the patch
- * @live: its functions are to be live from here on; that is what they are since
- *	the commit, or have been all the time
+ * kpatch_apply_finish() - done with attempts
+ * @kpmod: the patch; ON or OFF when this returns
+ *
+ * If it is OFF handlers may be looking at its functions still, and so these must
+ * stay as they are until kpatch_unhook() has returned.
+ *
+ * Context: process context, under kpatch_mutex.
  */
-void kpatch_apply_fold(struct kpatch_module *kpmod, bool live)
+void kpatch_apply_finish(struct kpatch_module *kpmod)
 {
-	set_state(kpmod, live ? KPATCH_ON : KPATCH_OFF);
-	if (!live)
+	if (kpmod->state == KPATCH_ADDING)
+		set_state(kpmod, KPATCH_OFF);
+	else if (kpmod->state == KPATCH_REMOVING)
+		set_state(kpmod, KPATCH_ON);
+	if (kpmod->state == KPATCH_OFF)
 		del_funcs(kpmod);
-}
-
-/**
- * kpatch_apply_finish() - get ready for the next patch
- *
- * After kpatch_apply_fold(). When a disable has succeeded nothing leads to the
- * text of the module any more once this returns: no task has an address in it,
- * no handler hands out another.
- *
- * Context: process context, sleeps, under kpatch_mutex.
- */
-void kpatch_apply_finish(void)
-{
-	wait_for_handlers();
-	kpatch_txn_finish();
 }

@@ -29,7 +29,6 @@ struct kpatch_attempt {
 void kpatch_apply_begin(struct kpatch_module *kpmod, bool enable);
 int kpatch_apply_try(struct kpatch_module *kpmod,
 		     const struct kpatch_attempt *attempt);
-void kpatch_apply_fold(struct kpatch_module *kpmod, bool live);
-void kpatch_apply_finish(void);
+void kpatch_apply_finish(struct kpatch_module *kpmod);
 
 #endif /* _KPATCH_APPLY_H */

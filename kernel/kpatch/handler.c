@@ -33,9 +33,7 @@ DEFINE_MUTEX(kpatch_mutex);
  *  - Writers: kpatch_table_add() and _del(), under kpatch_mutex. What is live
  *    does not change with membership but with the state of the patch.
  *  - Readers: the handler, with preemption off. An entry that was deleted must
- *    stay as it is until synchronize_rcu() and synchronize_rcu_tasks_rude()
- *    have returned; the second waits for handlers entered where RCU does not
- *    watch.
+ *    stay as it is until kpatch_unhook() has waited for all handlers.
  */
 static DEFINE_HASHTABLE(kpatch_table, KPATCH_HASH_BITS);
 
@@ -43,21 +41,18 @@ static DEFINE_HASHTABLE(kpatch_table, KPATCH_HASH_BITS);
  * The transaction word: the one location that a commit changes, however many
  * functions and patches take part.
  *
- *  KPATCH_TXN_IDLE,
- *  KPATCH_TXN_ABORTED   -> KPATCH_TXN_OPEN       kpatch_txn_open(), machine
+ *  KPATCH_TXN_IDLE      -> KPATCH_TXN_OPEN       kpatch_txn_open(), machine
  *                                                stopped, scan passed
  *  KPATCH_TXN_OPEN      -> KPATCH_TXN_COMMITTED  kpatch_txn_commit(), machine
  *                                                still stopped
  *  KPATCH_TXN_OPEN      -> KPATCH_TXN_ABORTED    an NMI that met a function
  *                                                of the transaction
  *  KPATCH_TXN_COMMITTED,
- *  KPATCH_TXN_ABORTED   -> KPATCH_TXN_IDLE       kpatch_txn_finish(), after
- *                                                states were folded and all
- *                                                handlers waited for
+ *  KPATCH_TXN_ABORTED   -> KPATCH_TXN_IDLE       kpatch_txn_reset(), machine
+ *                                                running again
  *
  * The handler reads it only for a patch in state ADDING or REMOVING. Outside of
- * NMIs no handler runs while the word is OPEN, and a CPU that leaves
- * stop_machine() has executed a full barrier since. An NMI that arrives while
+ * NMIs no handler runs while the word is not IDLE. An NMI that arrives while
  * the word is OPEN decides it for everybody: the old code that it is about to
  * run counts, so the transaction must not commit.
  */
@@ -88,16 +83,37 @@ static __always_inline bool txn_committed(void)
 
 static __always_inline bool func_is_live(const struct kpatch_func *func)
 {
-	switch (READ_ONCE(func->kpmod->state)) {
-	case KPATCH_ON:
+	enum kpatch_state state = READ_ONCE(func->kpmod->state);
+
+	/* What nearly all calls meet, so it comes first. */
+	if (likely(state == KPATCH_ON))
 		return true;
-	case KPATCH_ADDING:
+	if (state == KPATCH_ADDING)
 		return txn_committed();
-	case KPATCH_REMOVING:
-		return !txn_committed();
-	default:
-		return false;
+	return state == KPATCH_REMOVING && !txn_committed();
+}
+
+/*
+ * Preemption is off from the look at the state until the new address is in
+ * @fregs: a task that is switched out between the two would carry a decision
+ * that no scan of its stack can see. There is no way out of here that skips
+ * a live function, and so no recursion guard.
+ */
+static __always_inline void redirect(unsigned long ip,
+				     struct ftrace_regs *fregs)
+{
+	struct kpatch_func *func;
+
+	preempt_disable_notrace();
+	hash_for_each_possible_rcu_notrace(kpatch_table, func, node, ip) {
+		if (likely(func->ip == ip) && func_is_live(func)) {
+			ftrace_regs_set_instruction_pointer(fregs,
+							    (unsigned long)func->new_addr);
+			kpatch_debug_handler_delay();
+			break;
+		}
 	}
+	preempt_enable_notrace();
 }
 
 /**
@@ -109,27 +125,11 @@ static __always_inline bool func_is_live(const struct kpatch_func *func)
  * Also called by ftrace itself, for any function, where it drops a call because
  * tracers have recursed too deep: it may drop a trace but not a fix.
  *
- * Preemption is off from the look at the state until the new address is in
- * @fregs: a task that is switched out between the two would carry a decision
- * that no scan of its stack can see. There is no way out of here that skips
- * a live function, and so no recursion guard.
- *
  * Context: any, NMI included.
  */
 void notrace kpatch_redirect(unsigned long ip, struct ftrace_regs *fregs)
 {
-	struct kpatch_func *func;
-
-	preempt_disable_notrace();
-	hash_for_each_possible_rcu_notrace(kpatch_table, func, node, ip) {
-		if (func->ip == ip && func_is_live(func)) {
-			ftrace_regs_set_instruction_pointer(fregs,
-							    (unsigned long)func->new_addr);
-			kpatch_debug_handler_delay();
-			break;
-		}
-	}
-	preempt_enable_notrace();
+	redirect(ip, fregs);
 }
 
 NOKPROBE_SYMBOL(kpatch_redirect);
@@ -147,7 +147,7 @@ void notrace kpatch_ftrace_handler(unsigned long ip, unsigned long parent_ip,
 				   struct ftrace_ops *ops,
 				   struct ftrace_regs *fregs)
 {
-	kpatch_redirect(ip, fregs);
+	redirect(ip, fregs);
 }
 
 NOKPROBE_SYMBOL(kpatch_ftrace_handler);
@@ -168,8 +168,7 @@ void kpatch_table_add(struct kpatch_func *func)
  * kpatch_table_del() - withdraw a function from the handler
  * @func: the function; its patch is in state OFF
  *
- * @func may be changed, freed or added again only after the waits that the
- * table's comment names.
+ * @func may be changed, freed or added again only after kpatch_unhook().
  */
 void kpatch_table_del(struct kpatch_func *func)
 {
@@ -202,7 +201,7 @@ struct kpatch_func *kpatch_table_top(unsigned long ip)
  * Not under kpatch_mutex, so that nobody who only asks has to wait inside of what
  * may be about to be switched.
  *
- * Context: any, under rcu_read_lock().
+ * Context: any, with preemption off.
  *
  * Return: the entry that calls are sent to, %NULL if they are not redirected.
  */
@@ -243,12 +242,12 @@ bool kpatch_txn_commit(void)
 }
 
 /**
- * kpatch_txn_finish() - get ready for the next transaction
+ * kpatch_txn_reset() - get ready for the next attempt
  *
- * Only after no patch is left in state ADDING or REMOVING and every handler
- * that might have read such a state has returned: it needs the verdict.
+ * After the machine was stopped. No handler is left that has read the state of
+ * the patch before it, and so would need the verdict.
  */
-void kpatch_txn_finish(void)
+void kpatch_txn_reset(void)
 {
 	lockdep_assert_held(&kpatch_mutex);
 	raw_atomic_set(&kpatch_txn, KPATCH_TXN_IDLE);

@@ -19,6 +19,6 @@ struct kpatch_func *kpatch_table_live(unsigned long ip);
 
 void kpatch_txn_open(void);
 bool kpatch_txn_commit(void);
-void kpatch_txn_finish(void);
+void kpatch_txn_reset(void);
 
 #endif /* _KPATCH_HANDLER_H */

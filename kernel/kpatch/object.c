@@ -31,11 +31,20 @@ void func_err(const struct kpatch_func *func, const char *fmt, ...)
 	va_end(args);
 }
 
+/* Text that a compiler has split off the old function. */
+static int add_part(void *data, unsigned long start, unsigned long end)
+{
+	struct kpatch_func *func = data;
+
+	return kpatch_ranges_add(func->kpmod->old_ranges, start, end, func);
+}
+
 static int find_old_by_name(struct kpatch_func *func)
 {
 	int ret;
 
-	ret = kpatch_find_symbol(func->old_name, func->sympos, &func->addr);
+	ret = kpatch_find_function(func->old_name, func->sympos, &func->addr,
+				   add_part, func);
 	switch (ret) {
 	case -ENOENT:
 		func_err(func, " is not in this kernel; build the patch for the kernel that runs (%d)",
@@ -79,16 +88,19 @@ static const char * const always_live[] = {
 	"cpu_stopper_thread", "multi_cpu_stop", "smpboot_thread_fn",
 };
 
-static int check_always_live(const struct kpatch_func *func)
+static int check_name(void *data, const char *name)
 {
-	char name[KSYM_NAME_LEN];
+	struct kpatch_func *func = data;
 
-	kpatch_symbol_name(func->addr, name);
-	if (match_string(always_live, ARRAY_SIZE(always_live), name) < 0)
+	if (match_string(always_live, ARRAY_SIZE(always_live), name) >= 0) {
+		func_err(func, " always has some task in it, so it can never be switched; patch what it calls instead (%d)",
+			 -EDEADLK);
+		return -EDEADLK;
+	}
+	/* Then find_old_by_name() has met its parts. */
+	if (func->old_name && !strcmp(func->old_name, name))
 		return 0;
-	func_err(func, " always has some task in it, so it can never be switched; patch what it calls instead (%d)",
-		 -EDEADLK);
-	return -EDEADLK;
+	return kpatch_on_each_part(name, add_part, func);
 }
 
 static int check_old(struct kpatch_func *func)
@@ -117,10 +129,41 @@ static int check_old(struct kpatch_func *func)
 			 -EOPNOTSUPP);
 		return -EOPNOTSUPP;
 	}
-	return check_always_live(func);
+	return kpatch_on_each_name(addr, check_name, func);
 }
 
-static int check_new(struct kpatch_func *func)
+static int add_symbol(void *data, const char *name, unsigned long addr)
+{
+	return kpatch_ranges_add(data, addr, addr, NULL);
+}
+
+/* All symbols of @mod, data included, each one as long as it can be. */
+static int list_symbols(struct module *mod, struct kpatch_ranges *symbols)
+{
+	int ret;
+
+	ret = kpatch_on_each_module_symbol(mod, add_symbol, symbols);
+	kpatch_ranges_sort(symbols);
+	kpatch_ranges_join(symbols, ULONG_MAX);
+	return ret;
+}
+
+/* How far it is from @addr to the next symbol or the end of the text. */
+static unsigned long new_size(const struct module *mod,
+			      const struct kpatch_ranges *symbols,
+			      unsigned long addr)
+{
+	const struct module_memory *text = &mod->mem[MOD_TEXT];
+	unsigned long end = (unsigned long)text->base + text->size;
+	const struct kpatch_range *symbol = kpatch_ranges_find(symbols, addr);
+
+	if (!symbol || symbol->start != addr)
+		return 0;
+	return min(symbol->end, end) - addr;
+}
+
+static int check_new(struct kpatch_func *func,
+		     const struct kpatch_ranges *symbols)
 {
 	unsigned long addr = (unsigned long)func->new_addr;
 
@@ -129,7 +172,7 @@ static int check_new(struct kpatch_func *func)
 			 func->new_addr, -EINVAL);
 		return -EINVAL;
 	}
-	func->new_size = kpatch_symbol_size(addr);
+	func->new_size = new_size(func->mod, symbols, addr);
 	if (!func->new_size) {
 		func_err(func, ": %pS is not the start of a function; new_addr has to be (%d)",
 			 func->new_addr, -EINVAL);
@@ -138,7 +181,8 @@ static int check_new(struct kpatch_func *func)
 	return 0;
 }
 
-static int resolve_func(struct kpatch_module *kpmod, struct kpatch_func *func)
+static int resolve_func(struct kpatch_module *kpmod, struct kpatch_func *func,
+			const struct kpatch_ranges *symbols)
 {
 	int ret;
 
@@ -154,57 +198,30 @@ static int resolve_func(struct kpatch_module *kpmod, struct kpatch_func *func)
 	if (!ret)
 		ret = check_old(func);
 	if (!ret)
-		ret = check_new(func);
+		ret = check_new(func, symbols);
 	return ret;
 }
 
-/**
- * struct cold_search - split-off parts of the functions of a patch
- * @whole: the functions, from their very start
- * @cold: the parts found
- */
-struct cold_search {
-	const struct kpatch_ranges *whole;
-	struct kpatch_ranges *cold;
-};
-
-static int add_cold(void *data, unsigned long addr, unsigned long start,
-		    unsigned long end)
+static int resolve_funcs(struct kpatch_module *kpmod,
+			 const struct kpatch_ranges *symbols)
 {
-	struct cold_search *search = data;
-	const struct kpatch_range *r;
+	unsigned int i;
+	int ret = 0;
 
-	if (!addr)
-		return kpatch_ranges_add(search->cold, start, end, NULL);
-	r = kpatch_ranges_find(search->whole, addr);
-	if (!r || r->start != addr)
-		return 0;
-	return kpatch_ranges_add(search->cold, start, end, r->func);
-}
-
-/* Add the split-off parts of the functions in @set, from the text of @mod. */
-static int add_cold_ranges(struct kpatch_ranges *set, struct module *mod)
-{
-	struct kpatch_ranges cold = {};
-	struct cold_search search = { .whole = set, .cold = &cold };
-	int ret;
-
-	ret = kpatch_on_each_cold(mod, add_cold, &search);
-	if (!ret)
-		ret = kpatch_ranges_merge(set, &cold);
-	kpatch_ranges_clear(&cold);
-	kpatch_ranges_sort(set);
+	for (i = 0; !ret && i < kpmod->num_funcs; i++)
+		ret = resolve_func(kpmod, &kpmod->funcs[i], symbols);
 	return ret;
 }
 
 static int check_twice(const struct kpatch_ranges *set)
 {
-	unsigned int i;
+	const struct kpatch_range *r;
 
-	for (i = 1; i < set->nr; i++) {
-		if (set->r[i].start != set->r[i - 1].start)
+	for (r = set->r + 1; r < set->r + set->nr; r++) {
+		/* Functions of the same name are taken to share their parts. */
+		if (r->start != r[-1].start || r->start != r->func->ip + 1)
 			continue;
-		func_err(set->r[i].func, " is in the patch twice; list it once (%d)",
+		func_err(r->func, " is in the patch twice; list it once (%d)",
 			 -EINVAL);
 		return -EINVAL;
 	}
@@ -212,9 +229,10 @@ static int check_twice(const struct kpatch_ranges *set)
 }
 
 /*
- * Text of the old functions. A task whose next instruction is the hook, or who
- * holds a pointer to the function, is not inside: it will be redirected. So the
- * range begins behind the hook's address.
+ * Text of the old functions, parts that were split off them included already. A
+ * task whose next instruction is the hook, or who holds a pointer to the function,
+ * is not inside: it will be redirected. So the range begins behind the hook's
+ * address.
  */
 static int build_old_ranges(struct kpatch_module *kpmod)
 {
@@ -225,31 +243,47 @@ static int build_old_ranges(struct kpatch_module *kpmod)
 
 	for (i = 0; i < kpmod->num_funcs; i++) {
 		func = &kpmod->funcs[i];
-		ret = kpatch_ranges_add(set, func->addr,
+		ret = kpatch_ranges_add(set, func->ip + 1,
 					func->addr + func->old_size, func);
 		if (ret)
 			return ret;
 	}
 	kpatch_ranges_sort(set);
-	ret = check_twice(set);
-	if (!ret)
-		ret = add_cold_ranges(set, NULL);
-	if (ret)
-		return ret;
-	for (i = 0; i < set->nr; i++) {
-		if (set->r[i].start == set->r[i].func->addr)
-			set->r[i].start = set->r[i].func->ip + 1;
-	}
-	return 0;
+	return check_twice(set);
+}
+
+/**
+ * struct module_parts - a search for split-off parts of functions of a module
+ * @kpmod: the patch
+ * @symbols: all symbols of its module
+ */
+struct module_parts {
+	struct kpatch_module *kpmod;
+	const struct kpatch_ranges *symbols;
+};
+
+/* It may belong to any function of the module. */
+static int add_module_part(void *data, const char *name, unsigned long addr)
+{
+	const struct module_parts *parts = data;
+	struct kpatch_module *kpmod = parts->kpmod;
+
+	if (!kpatch_is_part(name) ||
+	    !within_module_mem_type(addr, kpmod->mod, MOD_TEXT))
+		return 0;
+	return kpatch_ranges_add(kpmod->new_ranges, addr,
+				 addr + new_size(kpmod->mod, parts->symbols,
+						 addr), NULL);
 }
 
 /*
  * Text of the replacements, from their very start: that is the address that a
  * task on its way into one holds.
  */
-static int build_new_ranges(struct kpatch_module *kpmod)
+static int build_new_ranges(struct kpatch_module *kpmod,
+			    const struct kpatch_ranges *symbols)
 {
-	struct kpatch_ranges *set = kpmod->new_ranges;
+	struct module_parts parts = { .kpmod = kpmod, .symbols = symbols };
 	struct kpatch_func *func;
 	unsigned long start;
 	unsigned int i;
@@ -258,13 +292,14 @@ static int build_new_ranges(struct kpatch_module *kpmod)
 	for (i = 0; i < kpmod->num_funcs; i++) {
 		func = &kpmod->funcs[i];
 		start = (unsigned long)func->new_addr;
-		ret = kpatch_ranges_add(set, start, start + func->new_size,
-					func);
+		ret = kpatch_ranges_add(kpmod->new_ranges, start,
+					start + func->new_size, func);
 		if (ret)
 			return ret;
 	}
-	kpatch_ranges_sort(set);
-	return add_cold_ranges(set, kpmod->mod);
+	ret = kpatch_on_each_module_symbol(kpmod->mod, add_module_part, &parts);
+	kpatch_ranges_sort(kpmod->new_ranges);
+	return ret;
 }
 
 /**
@@ -308,7 +343,7 @@ static int alloc_owned(struct kpatch_module *kpmod)
  */
 int kpatch_resolve(struct kpatch_module *kpmod)
 {
-	unsigned int i;
+	struct kpatch_ranges symbols = {};
 	int ret;
 
 	kpmod->state = KPATCH_OFF;
@@ -316,12 +351,15 @@ int kpatch_resolve(struct kpatch_module *kpmod)
 	kpmod->dir = NULL;
 	memset(&kpmod->stats, 0, sizeof(kpmod->stats));
 	ret = alloc_owned(kpmod);
-	for (i = 0; !ret && i < kpmod->num_funcs; i++)
-		ret = resolve_func(kpmod, &kpmod->funcs[i]);
+	if (!ret)
+		ret = list_symbols(kpmod->mod, &symbols);
+	if (!ret)
+		ret = resolve_funcs(kpmod, &symbols);
 	if (!ret)
 		ret = build_old_ranges(kpmod);
 	if (!ret)
-		ret = build_new_ranges(kpmod);
+		ret = build_new_ranges(kpmod, &symbols);
+	kpatch_ranges_clear(&symbols);
 	if (ret)
 		kpatch_release(kpmod);
 	return ret;

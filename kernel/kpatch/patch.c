@@ -7,7 +7,7 @@
 
 #include <linux/module.h>
 #include <linux/panic.h>
-#include <linux/rcupdate.h>
+#include <linux/preempt.h>
 #include <linux/spinlock.h>
 
 #include "handler.h"
@@ -338,9 +338,9 @@ static struct kpatch_func *find_newer(struct kpatch_module *kpmod)
  * Disable a patch, or find out whether it could be.
  *
  * When this has disabled it no task, interrupt, NMI, trampoline or saved address
- * can reach the text of the module: the scan saw no such task, kpatch_settle()
- * has waited for the handlers, synchronize_rcu_tasks() waits for whoever may have
- * been in a trampoline. So the module may go from here on.
+ * can reach the text of the module: the scan saw no such task, and kpatch_unhook()
+ * has waited for handlers and for whoever was in a trampoline. So the module may go
+ * from here on.
  */
 static int disable_patch(struct kpatch_module *kpmod, bool dry_run)
 {
@@ -360,7 +360,6 @@ static int disable_patch(struct kpatch_module *kpmod, bool dry_run)
 	if (ret || dry_run)
 		return ret;
 	kpatch_unhook(kpmod->funcs, kpmod->num_funcs);
-	synchronize_rcu_tasks();
 	module_put(kpmod->mod);
 	return 0;
 }
@@ -410,7 +409,8 @@ int kpatch_patch_disable(struct kpatch_module *kpmod)
  */
 bool kpatch_patch_live(const struct kpatch_func *func)
 {
-	guard(rcu)();
+	/* As for the handler: who was in here before a stop is not after it. */
+	guard(preempt)();
 	return kpatch_table_live(func->ip) == func;
 }
 

@@ -52,28 +52,6 @@ int kpatch_ranges_add(struct kpatch_ranges *set, unsigned long start,
 	return 0;
 }
 
-/**
- * kpatch_ranges_merge() - add all ranges of one set to another
- * @set: the set to add to, which has to be sorted again before it is searched
- * @from: the set to copy
- *
- * Return: 0, or -ENOMEM with only some of them added.
- */
-int kpatch_ranges_merge(struct kpatch_ranges *set,
-			const struct kpatch_ranges *from)
-{
-	unsigned int i;
-	int ret;
-
-	for (i = 0; i < from->nr; i++) {
-		ret = kpatch_ranges_add(set, from->r[i].start, from->r[i].end,
-					from->r[i].func);
-		if (ret)
-			return ret;
-	}
-	return 0;
-}
-
 static int cmp_start(const void *a, const void *b)
 {
 	const struct kpatch_range *x = a, *y = b;
@@ -97,6 +75,24 @@ void kpatch_ranges_sort(struct kpatch_ranges *set)
 	set->max_end = 0;
 	for (i = 0; i < set->nr; i++)
 		set->max_end = max(set->max_end, set->r[i].end);
+}
+
+/**
+ * kpatch_ranges_join() - let each range end where the next one begins
+ * @set: a sorted set, whose ends do not matter so far
+ * @end: where the last one ends
+ */
+void kpatch_ranges_join(struct kpatch_ranges *set, unsigned long end)
+{
+	unsigned int i = set->nr;
+
+	set->max_end = end;
+	while (i--) {
+		/* Of several that begin at one address none ends there. */
+		if (i + 1 < set->nr && set->r[i + 1].start != set->r[i].start)
+			end = set->r[i + 1].start;
+		set->r[i].end = end;
+	}
 }
 
 /**

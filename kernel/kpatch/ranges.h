@@ -37,9 +37,8 @@ struct kpatch_ranges {
 
 int kpatch_ranges_add(struct kpatch_ranges *set, unsigned long start,
 		      unsigned long end, struct kpatch_func *func);
-int kpatch_ranges_merge(struct kpatch_ranges *set,
-			const struct kpatch_ranges *from);
 void kpatch_ranges_sort(struct kpatch_ranges *set);
+void kpatch_ranges_join(struct kpatch_ranges *set, unsigned long end);
 const struct kpatch_range *kpatch_ranges_find(const struct kpatch_ranges *set,
 					      unsigned long addr);
 void kpatch_ranges_clear(struct kpatch_ranges *set);

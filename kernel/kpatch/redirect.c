@@ -348,11 +348,14 @@ static void drop_batch(struct batch *batch)
  * A batch goes, in one pass of ftrace, when nobody needs any of its hooks; until
  * then one that is not needed stays for whoever needs it next.
  *
- * Context: process context, under kpatch_mutex. Waits for tasks to leave the
- * trampoline of a batch that goes.
+ * Context: process context, under kpatch_mutex. Waits until every handler that
+ * was running has returned, and until tasks have left the trampoline of a batch
+ * that goes.
  */
 void kpatch_unhook(struct kpatch_func *funcs, unsigned int num)
 {
+	unsigned long gp = get_state_synchronize_rcu();
+	bool dropped = false;
 	struct hook *hook;
 	unsigned int i;
 
@@ -361,7 +364,19 @@ void kpatch_unhook(struct kpatch_func *funcs, unsigned int num)
 		find_hook(funcs[i].ip)->users--;
 	for (i = 0; i < num; i++) {
 		hook = find_hook(funcs[i].ip);
-		if (hook && !batch_in_use(hook->batch))
+		if (hook && !batch_in_use(hook->batch)) {
 			drop_batch(hook->batch);
+			dropped = true;
+		}
 	}
+	/*
+	 * Handlers run with preemption off, so RCU waits for them wherever it
+	 * watches. For the rest every CPU has to schedule, which ftrace has seen
+	 * to if it has removed an ops; so has it waited for tasks in trampolines.
+	 */
+	if (!dropped) {
+		synchronize_rcu_tasks_rude();
+		synchronize_rcu_tasks();
+	}
+	cond_synchronize_rcu(gp);
 }

@@ -382,10 +382,8 @@ int kpatch_settle(struct kpatch_module *kpmod, bool enable, bool dry_run)
 
 	kpatch_apply_begin(kpmod, enable);
 	ret = try_until_deadline(s);
-	kpatch_apply_fold(kpmod, enable == (!ret && !dry_run));
-	/* The verdict is out; what follows takes longer, and concerns nobody. */
+	kpatch_apply_finish(kpmod);
 	close_park(s);
-	kpatch_apply_finish();
 
 	kpatch_tasks_put(&s->tasks);
 	kpatch_free_scan(&s->scan);

@@ -110,8 +110,8 @@ static bool goes_on_elsewhere(const struct kpatch_scan *scan,
 
 /*
  * The first word in [@sp, @top) that says that its task may be in the text we
- * look for, 0 if there is none. Stacks are read behind the back of their
- * owners: no sanitizer, please.
+ * look for, 0 if there is none. Most words lie below all text. Stacks are read
+ * behind the back of their owners: no sanitizer, please.
  */
 static unsigned long find_word(const struct kpatch_scan *scan,
 			       unsigned long sp, unsigned long top)
@@ -120,6 +120,8 @@ static unsigned long find_word(const struct kpatch_scan *scan,
 
 	for (; sp < top; sp += sizeof(word)) {
 		word = READ_ONCE_NOCHECK(*(unsigned long *)sp);
+		if (likely(word < ARCH_KPATCH_LOWEST_TEXT))
+			continue;
 		if (kpatch_ranges_find(&scan->text, word) ||
 		    goes_on_elsewhere(scan, word))
 			return word;

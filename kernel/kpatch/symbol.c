@@ -5,59 +5,139 @@
  */
 #include "common.h"
 
+#include <linux/module.h>
 #include <linux/string.h>
 
 #include "symbol.h"
 
+#define PART_SUFFIX	".cold"
+
 /**
- * struct match - a search for one of the symbols of a name
- * @addr: address of the one that is wanted, or of the last one
- * @count: how many were met
- * @wanted: which one is wanted, counted from 1; 0 for all
+ * kpatch_is_part() - is this what a compiler calls a part that it split off?
+ * @name: name of a symbol, or the end of one
+ *
+ * Return: true for "foo.cold", and "foo.cold.1" from older compilers.
  */
-struct match {
-	unsigned long addr;
-	unsigned long count;
-	unsigned long wanted;
-};
-
-static int match_symbol(void *data, unsigned long addr)
+bool kpatch_is_part(const char *name)
 {
-	struct match *match = data;
+	const char *suffix = strstr(name, PART_SUFFIX);
 
-	match->addr = addr;
-	match->count++;
-	return match->count == match->wanted;
+	if (!suffix)
+		return false;
+	suffix += strlen(PART_SUFFIX);
+	return !*suffix || *suffix == '.';
 }
 
 /**
- * kpatch_find_symbol() - look up a symbol of the kernel proper
+ * struct search - a search for functions of a name and what was split off them
+ * @len: length of the name
+ * @wanted: which one of the functions is wanted, counted from 1; 0 for the last
+ * @count: how many were met
+ * @addr: address of the one that is wanted
+ * @fn: to be called for each part
+ * @data: its argument
+ */
+struct search {
+	size_t len;
+	unsigned long wanted;
+	unsigned long count;
+	unsigned long addr;
+	kpatch_part_fn fn;
+	void *data;
+};
+
+static int visit_variant(void *data, const char *name, unsigned long addr)
+{
+	struct search *search = data;
+	const char *suffix = name + search->len;
+
+	if (!*suffix) {
+		search->count++;
+		if (!search->wanted || search->count == search->wanted)
+			search->addr = addr;
+		return 0;
+	}
+	if (!strstarts(suffix, PART_SUFFIX) || !kpatch_is_part(suffix))
+		return 0;
+	return search->fn(search->data, addr, addr + kpatch_symbol_size(addr));
+}
+
+/**
+ * kpatch_find_function() - look up a function of the kernel proper
  * @name: its name
  * @sympos: which one of several, counted from 1; 0 if there must be just one
  * @addr: set to its address on success
+ * @fn: called for each part that may have been split off it, as by
+ *	kpatch_on_each_part(), which comes at no cost
+ * @data: passed to @fn
  *
  * Return: 0, -ENOENT if there is no such symbol, -ENOTUNIQ if there are several
- * and @sympos is 0, -EINVAL if there are fewer than @sympos.
+ * and @sympos is 0, -EINVAL if there are fewer than @sympos, or what @fn
+ * returned to stop.
  */
-int kpatch_find_symbol(const char *name, unsigned long sympos,
-		       unsigned long *addr)
+int kpatch_find_function(const char *name, unsigned long sympos,
+			 unsigned long *addr, kpatch_part_fn fn, void *data)
 {
-	struct match match = { .wanted = sympos };
+	struct search search = {
+		.len = strlen(name),
+		.wanted = sympos,
+		.fn = fn,
+		.data = data,
+	};
+	int ret;
 
-	kallsyms_on_each_match_symbol(match_symbol, name, &match);
-	if (!match.count)
+	ret = kallsyms_on_each_variant(visit_variant, name, &search);
+	if (ret)
+		return ret;
+	if (!search.count)
 		return -ENOENT;
-	if (!sympos && match.count > 1)
+	if (!sympos && search.count > 1)
 		return -ENOTUNIQ;
-	if (match.count < sympos)
+	if (search.count < sympos)
 		return -EINVAL;
-	*addr = match.addr;
+	*addr = search.addr;
 	return 0;
 }
 
 /**
+ * kpatch_on_each_part() - visit the parts that a compiler split off a function
+ * @name: a name of the function, which is one of the kernel proper
+ * @fn: called for each part
+ * @data: passed to @fn
+ *
+ * The part "foo.cold" holds blocks of "foo". It is named after the function's own
+ * name even where foo is known by an alias, so all names of a function have to be
+ * tried. Of several static functions foo each one may own it.
+ *
+ * Return: 0, or what @fn returned to stop.
+ */
+int kpatch_on_each_part(const char *name, kpatch_part_fn fn, void *data)
+{
+	struct search search = {
+		.len = strlen(name),
+		.fn = fn,
+		.data = data,
+	};
+
+	return kallsyms_on_each_variant(visit_variant, name, &search);
+}
+
+/**
+ * kpatch_on_each_name() - visit all names of a function
+ * @addr: start of the function, which is one of the kernel proper
+ * @fn: called for each name
+ * @data: passed to @fn
+ *
+ * Return: 0, or what @fn returned to stop.
+ */
+int kpatch_on_each_name(unsigned long addr, kpatch_name_fn fn, void *data)
+{
+	return kallsyms_on_each_alias(fn, addr, data);
+}
+
+/**
  * kpatch_symbol_size() - how far it is to the next symbol
- * @addr: start of a symbol of the kernel or of a module
+ * @addr: start of a symbol of the kernel
  *
  * Return: the size in bytes with padding, 0 if no symbol starts at @addr.
  */
@@ -87,10 +167,10 @@ void kpatch_symbol_name(unsigned long addr, char name[KSYM_NAME_LEN])
 
 static int match_address(void *data, unsigned long addr)
 {
-	struct match *match = data;
+	struct search *search = data;
 
-	match->count++;
-	return addr == match->addr;
+	search->count++;
+	return addr == search->addr;
 }
 
 /**
@@ -98,84 +178,28 @@ static int match_address(void *data, unsigned long addr)
  * @name: the name
  * @addr: the address of one of them
  *
- * Return: its position as kpatch_find_symbol() counts.
+ * Return: its position as kpatch_find_function() counts.
  */
 unsigned long kpatch_symbol_pos(const char *name, unsigned long addr)
 {
-	struct match match = { .addr = addr };
+	struct search search = { .addr = addr };
 
-	kallsyms_on_each_match_symbol(match_address, name, &match);
-	return match.count;
+	kallsyms_on_each_match_symbol(match_address, name, &search);
+	return search.count;
 }
 
 /**
- * struct cold_walk - a walk over the symbols of the kernel or of a module
- * @fn: to be called for each split-off part
- * @data: its argument
- * @in_module: the walk is over a module
- * @start: of the part that is being looked at
- * @end: of the part that is being looked at
- */
-struct cold_walk {
-	kpatch_cold_fn fn;
-	void *data;
-	bool in_module;
-	unsigned long start;
-	unsigned long end;
-};
-
-static int visit_parent(void *data, unsigned long addr)
-{
-	struct cold_walk *walk = data;
-
-	return walk->fn(walk->data, addr, walk->start, walk->end);
-}
-
-/*
- * The part "foo.cold", or "foo.cold.1" from older compilers, holds blocks of
- * "foo". It is named after the function's own name even where foo is known
- * by an alias, so go from the part to the address of its function and not the
- * other way round. Of several static functions foo each one may own it.
- */
-static int visit_symbol(void *data, const char *name, unsigned long addr)
-{
-	struct cold_walk *walk = data;
-	char parent[KSYM_NAME_LEN];
-	const char *suffix;
-
-	suffix = strstr(name, ".cold");
-	if (!suffix || (suffix[5] && suffix[5] != '.'))
-		return 0;
-	walk->start = addr;
-	walk->end = addr + kpatch_symbol_size(addr);
-	if (walk->in_module)
-		return visit_parent(walk, 0);
-	if (suffix - name >= sizeof(parent))
-		return -ENAMETOOLONG;
-	memcpy(parent, name, suffix - name);
-	parent[suffix - name] = '\0';
-	return kallsyms_on_each_match_symbol(visit_parent, parent, walk);
-}
-
-/**
- * kpatch_on_each_cold() - visit the parts that a compiler split off functions
- * @mod: the module to look at, %NULL for the kernel proper
- * @fn: called for each part and each function that it may belong to; in a
- *	module that may be any function
+ * kpatch_on_each_module_symbol() - visit all symbols of a module
+ * @mod: the module
+ * @fn: called for each symbol, text or not
  * @data: passed to @fn
  *
- * Return: 0, or what @fn returned to stop the walk.
+ * To look up one address in a module takes as long as this does.
+ *
+ * Return: 0, or what @fn returned to stop.
  */
-int kpatch_on_each_cold(struct module *mod, kpatch_cold_fn fn, void *data)
+int kpatch_on_each_module_symbol(struct module *mod, kpatch_symbol_fn fn,
+				 void *data)
 {
-	struct cold_walk walk = {
-		.fn = fn,
-		.data = data,
-		.in_module = mod,
-	};
-
-	if (mod)
-		return module_kallsyms_on_each_symbol(mod->name, visit_symbol,
-						      &walk);
-	return kallsyms_on_each_symbol(visit_symbol, &walk);
+	return module_kallsyms_on_each_symbol(mod->name, fn, data);
 }

@@ -235,19 +235,23 @@ static int add_func(struct kpatch_dir *dir, struct kpatch_func *func)
 {
 	char name[KSYM_NAME_LEN];
 	struct func_dir *entry;
+	unsigned long pos;
 	int ret;
 
-	if (func->old_name)
+	if (func->old_name) {
 		strscpy(name, func->old_name, sizeof(name));
-	else
+		/* 0 has been found to mean that there is just one. */
+		pos = max(func->sympos, 1UL);
+	} else {
 		kpatch_symbol_name(func->addr, name);
+		pos = kpatch_symbol_pos(name, func->addr);
+	}
 	entry = kzalloc_obj(*entry, GFP_KERNEL);
 	if (!entry)
 		return -ENOMEM;
 	entry->func = func;
 	ret = kobject_init_and_add(&entry->kobj, &func_ktype, dir->object,
-				   "%s,%lu", name,
-				   kpatch_symbol_pos(name, func->addr));
+				   "%s,%lu", name, pos);
 	if (ret) {
 		kobject_put(&entry->kobj);
 		return ret;

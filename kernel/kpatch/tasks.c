@@ -35,17 +35,20 @@
 #define SPARE_TASKS	64
 
 /* How many tasks a CPU takes at a time: few enough to share the work evenly. */
-#define CHUNK		32U
+#define CHUNK		128U
 
 static unsigned long count_switches(const struct task_struct *task)
 {
 	return READ_ONCE(task->nvcsw) + READ_ONCE(task->nivcsw);
 }
 
-/* Not run since it was scanned, unless it is on a CPU now. */
+/*
+ * Not run since it was found clean, unless it is on a CPU now. This is all that
+ * is asked about most tasks in a stop, so it is kept short.
+ */
 static bool is_settled(const struct kpatch_task *t)
 {
-	return t->clean && count_switches(t->task) == t->switches;
+	return count_switches(t->task) == t->clean;
 }
 
 /**
@@ -104,9 +107,12 @@ static int list_tasks(struct kpatch_tasks *new, struct kpatch_tasks *old,
 		if (new->nr == room)
 			return -EAGAIN;
 		known = find_known(&cursor, task);
-		if (known)
-			new->t[new->nr] = *known;
-		new->t[new->nr++].task = get_task_struct(task);
+		new->t[new->nr] = known ? *known : (struct kpatch_task) {
+			.task = task,
+			.clean = KPATCH_NOT_CLEAN,
+		};
+		get_task_struct(task);
+		new->nr++;
 	}
 	return 0;
 }
@@ -141,11 +147,14 @@ int kpatch_tasks_update(struct kpatch_tasks *tasks)
 	struct kpatch_tasks new;
 	int ret;
 
+	/* Nobody has come since. Who has gone does no harm. */
+	if (tasks->t && READ_ONCE(total_forks) == tasks->forks)
+		return 0;
 	do {
 		memset(&new, 0, sizeof(new));
 		/* So that it ends even if they come faster than we make room. */
 		room += room / 4;
-		new.t = kvcalloc(room, sizeof(*new.t), GFP_KERNEL);
+		new.t = kvmalloc_array(room, sizeof(*new.t), GFP_KERNEL);
 		if (!new.t)
 			return -ENOMEM;
 		ret = list_tasks(&new, tasks, room);
@@ -187,11 +196,11 @@ static int prescan_task(struct task_struct *task, void *data)
 
 	if (!task_curr(task)) {
 		scan_known(t, prescan->scan);
-		t->clean = !t->inside;
+		t->clean = t->inside ? KPATCH_NOT_CLEAN : t->switches;
 		return 1;
 	}
 	/* One that runs is looked at once the machine is stopped. */
-	t->clean = false;
+	t->clean = KPATCH_NOT_CLEAN;
 	t->inside = false;
 	t->stuck = false;
 	t->slow = false;
@@ -237,11 +246,11 @@ static void scan_stopped(struct kpatch_tasks *tasks, struct kpatch_task *t,
 			 const struct kpatch_scan *scan)
 {
 	/* On a CPU now is only who stops it, and looks at itself. */
-	if (task_curr(t->task) || is_settled(t))
+	if (is_settled(t) || task_curr(t->task))
 		return;
 	scan_known(t, scan);
 	/* What is found out in a stop spares no other stop, only prescans do. */
-	t->clean = false;
+	t->clean = KPATCH_NOT_CLEAN;
 	atomic_inc(&tasks->scanned);
 }
 
@@ -258,13 +267,14 @@ bool kpatch_tasks_scan_some(struct kpatch_tasks *tasks,
 			    const struct kpatch_scan *scan)
 {
 	unsigned int i = atomic_fetch_add(CHUNK, &tasks->next);
-	unsigned int end = min(i + CHUNK, tasks->nr);
+	struct kpatch_task *t, *end;
 
-	if (i >= end)
+	if (i >= tasks->nr)
 		return false;
 	touch_nmi_watchdog();
-	for (; i < end; i++)
-		scan_stopped(tasks, &tasks->t[i], scan);
+	end = tasks->t + min(i + CHUNK, tasks->nr);
+	for (t = tasks->t + i; t < end; t++)
+		scan_stopped(tasks, t, scan);
 	return true;
 }
 

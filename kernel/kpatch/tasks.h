@@ -6,18 +6,23 @@
 #define _KPATCH_TASKS_H
 
 #include <linux/atomic.h>
+#include <linux/limits.h>
 #include <linux/types.h>
 
 struct kpatch_parked;
 struct kpatch_scan;
 struct task_struct;
 
+/* More often than any task can leave its CPU. */
+#define KPATCH_NOT_CLEAN	ULONG_MAX
+
 /**
  * struct kpatch_task - a task, and what is known of it
  * @task: the task, with a reference: while we hold that, nobody else can be
  *	what @task points to
+ * @clean: how often it had left its CPU when it was off it and not inside,
+ *	%KPATCH_NOT_CLEAN if the last look at it did not find that
  * @switches: how often it had left its CPU when it was scanned
- * @clean: it was off its CPU then, and not inside
  * @inside: the last scan found it inside
  * @stuck: and in the park at the same time
  * @slow: it kept others waiting in the park, and has not run since
@@ -26,8 +31,8 @@ struct task_struct;
  */
 struct kpatch_task {
 	struct task_struct *task;
+	unsigned long clean;
 	unsigned long switches;
-	bool clean;
 	bool inside;
 	bool stuck;
 	bool slow;

@@ -9,6 +9,8 @@
 #include <linux/processor.h>
 #include <linux/sched.h>
 
+#include <asm/page_types.h>
+
 /*
  * All registers that may hold a text address are on the stack by the time a
  * task is switched out: those that a call preserves in the switch frame, the
@@ -27,6 +29,9 @@ static inline unsigned long arch_kpatch_stack_top(struct task_struct *task)
 {
 	return (unsigned long)task_pt_regs(task);
 }
+
+/* No text of the kernel or of modules, generated or not, lies below. */
+#define ARCH_KPATCH_LOWEST_TEXT	__START_KERNEL_map
 
 /* May code be here that was generated at run time: probes, BPF? */
 static inline bool arch_kpatch_generated(unsigned long addr)
