@@ -12,7 +12,8 @@
 
 export BASE KSRC ACCEL CPUS JOBS MODE
 
-.PHONY: help setup demo test build shell selftests torture series check-series static mutants clean
+.PHONY: help setup demo test build shell selftests torture series check-series static mutants \
+	bench bench-check bench-record clean
 
 help:
 	@echo 'make demo          set up, build, boot, and show a patch at work'
@@ -23,6 +24,9 @@ help:
 	@echo 'make torture       the same tests, each for a thousand rounds'
 	@echo 'make static        checkpatch, sparse, kernel-doc, layers, ...'
 	@echo 'make mutants       break the core on purpose: do the tests notice?'
+	@echo 'make bench         measure kpatch beside livepatch: table, JSON, plots'
+	@echo 'make bench-check   count instructions again: are they what they were?'
+	@echo 'make bench-record  take what make bench found for the numbers of record'
 	@echo 'make series        write series/ anew'
 	@echo 'make check-series  verify series/: git am, checkpatch, each prefix builds'
 	@echo 'make clean         remove build/'
@@ -55,10 +59,28 @@ static: build
 mutants: build
 	@harness/mutants.sh $(MUTANTS)
 
+bench: setup
+	@harness/bench/bench.sh
+
+bench-check: setup
+	@harness/bench/bench.sh build check
+
+bench-record:
+	@harness/bench/bench.sh record
+
 series: setup
 	@harness/series.sh
 
-check-series: setup
+check-bench: setup
+	@harness/bench/bench.sh
+
+bench-check: setup
+	@harness/bench/bench.sh build check
+
+bench-record:
+	@harness/bench/bench.sh record
+
+series: setup
 	@harness/check-series.sh
 
 clean:

@@ -6,6 +6,9 @@
 # build/<base>/out/NAME/console.log, files that the guest writes to /run/out end
 # up beside it. Fails if the command fails, the guest dies or hangs, or the
 # kernel complains.
+#
+# ICOUNT=1: the guest's clock counts instructions, one for each nanosecond, and
+# does not wait: where nobody has anything to do it goes on to the next timer.
 
 . "$(dirname "$0")/lib.sh"
 
@@ -28,10 +31,16 @@ append+=" init=$top/harness/guest-init.sh ${APPEND:-}"
 # A busy host spoils the calibration of the TSC, and a guest without it has no
 # clock that could measure a stop. The guest's TSC is the host's.
 khz=$(awk '/^cpu MHz/ { printf "%d", $4 * 1000; exit }' /proc/cpuinfo)
+clock=()
+if [ -n "${ICOUNT:-}" ]; then
+	accel=tcg
+	clock=(-icount "shift=0,sleep=off")
+	khz=1000000
+fi
 append+=" tsc=reliable clocksource=tsc ${khz:+tsc_early_khz=$khz}"
 
 qemu=(qemu-system-x86_64 -M "microvm,rtc=on,pit=on,pic=on,acpi=off,isa-serial=on"
-	-accel "$accel" -cpu max -smp "$CPUS" -m "${MEM:-1024}"
+	-accel "$accel" "${clock[@]}" -cpu max -smp "$CPUS" -m "${MEM:-1024}"
 	-nodefaults -no-user-config -nographic -serial stdio -no-reboot
 	-kernel "$obj/arch/x86/boot/bzImage" -append "$append"
 	-fsdev "local,id=root,path=/,security_model=none,readonly=on,multidevs=remap"

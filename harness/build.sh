@@ -1,18 +1,15 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# build.sh: get the kernel tree, put the payload in, configure and build it. Does
-# no more than what has changed since the last time.
+# build.sh [TARGET...]: get the kernel tree, put the payload in, configure and
+# build it, with all modules unless told otherwise. Does no more than what has
+# changed since the last time.
 
 . "$(dirname "$0")/lib.sh"
 
 "$top/harness/tree.sh"
 "$top/harness/overlay.sh" "$src"
 mkdir -p "$obj"
-
-fragments=("$top/harness/guest.config")
-[ -n "$KSRC" ] || fragments+=("$top/harness/guest-$BASE.config")
-fragments+=("$top/Kconfig.fragment")
 
 # A fragment that changed, or a Kconfig that did, needs a new configuration.
 stamp=$work/config.stamp
@@ -29,7 +26,8 @@ fi
 
 say "building $(basename "$work"), the log is $work/build.log"
 start=$SECONDS
-make -C "$src" O="$obj" -j"$JOBS" bzImage modules > "$work/build.log" 2>&1 ||
+[ $# -gt 0 ] || set -- bzImage modules
+make -C "$src" O="$obj" -j"$JOBS" "$@" > "$work/build.log" 2>&1 ||
 	{ grep -E -A5 'error|Error' "$work/build.log" | tail -n 40; die "the kernel does not build"; }
 if grep -E 'kpatch.*warning:|warning:.*kpatch' "$work/build.log"; then
 	die "our files do not build cleanly"

@@ -158,14 +158,13 @@ checkpatch() {
 
 # Configure OBJ for the tests' guest, as build.sh does, with kpatch or without.
 configure() {
-	local obj=$1 with=$2 fragments=("$top/harness/guest.config")
+	local obj=$1 with=$2
 
-	[ -n "$KSRC" ] || fragments+=("$top/harness/guest-$BASE.config")
 	echo "# CONFIG_KPATCH is not set" > "$scratch/n.config"
 	echo "CONFIG_KPATCH=y" > "$scratch/y.config"
-	fragments+=("$top/Kconfig.fragment" "$scratch/$with.config")
 	mkdir -p "$obj"
-	(cd "$tree" && scripts/kconfig/merge_config.sh -n -O "$obj" "${fragments[@]}") \
+	(cd "$tree" && scripts/kconfig/merge_config.sh -n -O "$obj" \
+		"${fragments[@]}" "$scratch/$with.config") \
 		> "$scratch/config.log" 2>&1 || { cat "$scratch/config.log"; return 1; }
 }
 

@@ -10,14 +10,28 @@ BASE=${BASE:-6.12}
 KSRC=${KSRC:-}
 JOBS=${JOBS:-$(($(nproc) + 1))}
 
-# A tree of the user's own gets a directory of its own.
+# Which configuration: "test", or one of harness/bench/*.config.
+FLAVOR=${FLAVOR:-test}
+
+# A tree of the user's own gets a directory of its own, and so does each flavor.
 if [ -n "$KSRC" ]; then
 	work=$top/build/ksrc-$(printf '%s' "$KSRC" | cksum | cut -d' ' -f1)
 else
 	work=$top/build/$BASE
 fi
 src=$work/linux
+[ "$FLAVOR" = test ] || work+=-$FLAVOR
 obj=$work/obj
+
+# The fragments of the kernel's configuration, in order: a later one wins.
+fragments=("$top/harness/guest.config")
+[ -n "$KSRC" ] || fragments+=("$top/harness/guest-$BASE.config")
+fragments+=("$top/Kconfig.fragment")
+if [ "$FLAVOR" = test ]; then
+	fragments+=("$top/harness/guest-test.config")
+else
+	fragments+=("$top/harness/bench/$FLAVOR.config")
+fi
 
 # Names of files below the repository, so that ccache hits in another clone.
 if command -v ccache >/dev/null; then

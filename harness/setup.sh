@@ -6,7 +6,7 @@
 
 . "$(dirname "$0")/lib.sh"
 
-packages=(bc binutils bison busybox-static ccache cpio flex gcc git kmod
+packages=(bc binutils bison busybox-static ccache cpio flex gcc git gnuplot-nox kmod
 	libc6-dev libelf-dev libkmod-dev libssl-dev make patch perl pkg-config
 	procps python3 qemu-system-x86 rsync shellcheck sparse util-linux
 	xz-utils)

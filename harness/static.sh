@@ -119,7 +119,7 @@ mutants_apply() (
 
 scripts() {
 	cd "$top"
-	shellcheck harness/*.sh .ci/run tools/testing/selftests/kpatch/*.sh \
+	shellcheck harness/*.sh harness/bench/*.sh .ci/run tools/testing/selftests/kpatch/*.sh \
 		tools/kpatch/tests/*.t tools/kpatch/tests/*.sh
 }
 

@@ -1,0 +1,145 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-only
+"""Write the patch modules of the benchmark.
+
+usage: generate.py SITES STACKS SYMBOLS SOURCES OUT
+
+SITES    available_filter_functions_addrs of the kernel that is going to be measured
+STACKS   the stacks of its tasks, as /proc/PID/stack has them
+SYMBOLS  its System.map
+SOURCES  directory of the sources that are not generated
+OUT      directory to write to; emptied
+
+A patch of so many functions takes them from all over the kernel. Its replacements
+jump to where the old function goes on behind its site for ftrace, so that whoever
+calls one of them notices nothing. The addresses are those of this very kernel,
+which is not relocated when it boots.
+"""
+
+import pathlib
+import random
+import re
+import shutil
+import sys
+
+SIZES = (1, 10, 100, 1000)
+STACKED = 8
+
+# With a replacement that calls the old function, and so can be slept in.
+WRAPPED = ("pipe_read", "ksys_read", "futex_wait", "read_zero")
+
+# What a switch itself runs, or tasks are asleep in some time or other.
+AVOID = re.compile(r"sched|sleep|wait|thread|worker|idle|stop|poll|select|futex"
+                   r"|pipe|read|write|ftrace|trace|klp|kpatch|patch|poke|module|rcu"
+                   r"|kallsyms|sysfs|kernfs|mutex|rwsem|timer|probe|hook"
+                   r"|kswapd|compact|signal|exit|init|[.]")
+
+SYSTEMS = {"kpatch": "", "livepatch": "#define BENCH_LIVEPATCH\n"}
+
+
+def read_symbols(path):
+    """Addresses of each name in System.map, text or not."""
+    symbols = {}
+    for line in path.read_text().splitlines():
+        addr, _, name = line.split()
+        symbols.setdefault(name, []).append(int(addr, 16))
+    return symbols
+
+
+def choose(sites, stacks, symbols, count):
+    """Functions with a name of their own and the site at their start."""
+    asleep = set(re.findall(r"\] (\S+?)\+0x", stacks))
+    names = []
+    for line in sites.splitlines():
+        addr, name = line.split()[:2]
+        if "[" not in line and symbols.get(name) == [int(addr, 16)] \
+                and name not in asleep and not AVOID.search(name):
+            names.append(name)
+    random.Random(1).shuffle(names)
+    if len(names) < count:
+        sys.exit(f"FAIL: only {len(names)} functions to choose from")
+    return names[:count]
+
+
+class Modules:
+    """The directory that is written, and its Makefile."""
+
+    def __init__(self, out, sources):
+        self.out = out
+        shutil.rmtree(out, ignore_errors=True)
+        out.mkdir(parents=True)
+        self.makefile = []
+        for source in sources.glob("*.c"):
+            shutil.copy(source, out)
+            self.makefile.append(f"obj-m += {source.stem}.o")
+        shutil.copy(sources / "patch.h", out)
+
+    def add(self, what, entries, declarations, stubs=""):
+        """A patch for each system; entries: pairs of old name and new."""
+        funcs = " ".join(f"F({old}, {new})" for old, new in entries)
+        for system, define in SYSTEMS.items():
+            module = f"bench_{system}_{what}"
+            (self.out / f"{module}_main.c").write_text(
+                f"{define}{declarations}#define FUNCS {funcs}\n"
+                '#include "patch.h"\n')
+            objects = [f"{module}_main.o"]
+            if stubs:
+                (self.out / f"{module}_stubs.S").write_text(stubs)
+                objects.append(f"{module}_stubs.o")
+                # Nothing in there for objtool to know.
+                self.makefile.append(
+                    f"OBJECT_FILES_NON_STANDARD_{module}_stubs.o := y")
+            self.makefile += [f"obj-m += {module}.o",
+                              f"{module}-y := " + " ".join(objects)]
+
+    def add_jumps(self, names, symbols):
+        """A patch of many functions that jump to what they replace."""
+        declarations = "".join(f"void new_{n}(void);\n" for n in names)
+        stubs = ".text\n" + "".join(
+            f".globl new_{n}\n.type new_{n}, @function\n.balign 16\n"
+            f"new_{n}:\n\tjmp {symbols[n][0] + 5:#x}\n"
+            f".size new_{n}, . - new_{n}\n" for n in names)
+        self.add(str(len(names)), [(n, f"new_{n}") for n in names],
+                 declarations, stubs)
+
+    def add_stacked(self, number):
+        """One of several patches of the function whose calls are counted."""
+        self.add(f"stack{number}", [("noop_fsync", "new_noop_fsync")],
+                 "#include <linux/fs.h>\n"
+                 "static noinline int new_noop_fsync(struct file *file, "
+                 "loff_t start,\n\tloff_t end, int datasync)\n"
+                 "{\n\tbarrier();\n\treturn 0;\n}\n")
+
+    def add_wrapper(self, name, addr):
+        """A patch whose replacement is on the stack of who sleeps below it."""
+        self.add(name, [(name, f"new_{name}")],
+                 "#include <linux/compiler.h>\n"
+                 "typedef long (*fn)(long, long, long, long, long, long);\n"
+                 f"static noinline long new_{name}(long a, long b, long c, "
+                 "long d, long e,\n\tlong f)\n"
+                 "{\n"
+                 f"\tlong ret = ((fn){addr + 5:#x}UL)(a, b, c, d, e, f);\n\n"
+                 "\tbarrier();\n\treturn ret;\n}\n")
+
+    def finish(self):
+        """Write the Makefile."""
+        (self.out / "Makefile").write_text("\n".join(self.makefile) + "\n")
+
+
+def main():
+    """Write all modules."""
+    sites, stacks, system_map, sources, out = map(pathlib.Path, sys.argv[1:])
+    symbols = read_symbols(system_map)
+    names = choose(sites.read_text(), stacks.read_text(), symbols, max(SIZES))
+    modules = Modules(out, sources)
+    for size in SIZES:
+        modules.add_jumps(names[:size], symbols)
+    for number in range(1, STACKED + 1):
+        modules.add_stacked(number)
+    for name in WRAPPED:
+        modules.add_wrapper(name, symbols[name][0])
+    modules.finish()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,317 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# guest.sh DIR SCENARIO...: measure in the guest. DIR has the program "bench" and
+# the modules. Each result becomes a line of /run/out/results: scenario, case,
+# quantity and number. Nobody else uses the machine, and what is timed reads no
+# file that is not in memory.
+
+set -euo pipefail
+trap 'dmesg | tail -n 5' ERR
+
+from=$1
+shift
+dir=/run/bench
+results=/run/out/results
+systems="kpatch livepatch"
+ROUNDS=${ROUNDS:-3}
+
+mkdir -p "$dir"
+cp "$from/bench" "$from"/modules/*.ko "$dir"
+cd "$dir"
+sysctl -q kernel.randomize_va_space=0 kernel.threads-max=60000 kernel.pid_max=65536 vm.max_map_count=131072
+# The log of the kernel is read when it is over; to print takes time.
+echo 1 > /proc/sys/kernel/printk
+
+put() { printf '%s\t%s\t%s\t%s\n' "$@" >> "$results"; }
+
+# record SCENARIO CASE COMMAND...: put down what COMMAND prints
+record() {
+	local scenario=$1 case=$2 name value out
+	shift 2
+	out=$("$@")
+	while read -r name value; do
+		put "$scenario" "$case" "$name" "$value"
+	done <<< "$out"
+}
+
+load() { ./bench load "$1" "$dir" "bench_$1_$2"; }
+# Grace periods of RCU tasks, in the rude flavor, are 100 ms apart: not to measure
+# what the one before has left, wait.
+off() { sleep 0.3; ./bench switch "$1" "bench_$1_$2" 0; }
+on() { ./bench switch "$1" "bench_$1_$2" 1; }
+unload() { ./bench unload "bench_$1_$2"; }
+quietly() { "$@" > /dev/null; }
+take_out() { quietly off "$@"; quietly unload "$@"; }
+
+calls=/sys/module/bench_calls/parameters
+act() { echo "$1" > $calls/run; }
+
+# count CASE [ACTION]: instructions of one call in a loop
+count() {
+	act "${2:-traceable}"
+	put calls "$1" instructions "$(cat $calls/result)"
+}
+
+# with_tracer CASE: the same with the function tracer on this function
+with_tracer() {
+	local tracing=/sys/kernel/tracing
+
+	echo noop_fsync > $tracing/set_ftrace_filter
+	echo function > $tracing/current_tracer
+	count "$1"
+	echo nop > $tracing/current_tracer
+	echo > $tracing/set_ftrace_filter
+}
+
+scenario_limits() {
+	local hook
+
+	count plain plain
+	count jump jump
+	count traceable
+	with_tracer tracer
+	for hook in empty regs direct; do
+		act hook-$hook
+		count $hook
+		act unhook-$hook
+	done
+}
+
+# How much a patched function costs, below so many patches of the same function,
+# beside so many patched functions.
+scenario_calls() {
+	local system i
+
+	for system in $systems; do
+		for i in 1 2 3 4 5 6 7 8; do
+			quietly load "$system" "stack$i"
+			case $i in 1|2|8) count "$system stacked $i" ;; esac
+			[ $i -ne 1 ] || with_tracer "$system with tracer"
+		done
+		for i in 8 7 6 5 4 3 2 1; do
+			take_out "$system" "stack$i"
+		done
+	done
+}
+
+scenario_crowd() {
+	local system n
+
+	for n in ${CROWDS:-1 100 1000}; do
+		for system in $systems; do
+			quietly load "$system" "$n"
+			quietly load "$system" stack1
+			count "$system beside $n"
+			take_out "$system" stack1
+			take_out "$system" "$n"
+		done
+	done
+}
+
+# From nothing to a patch and back.
+scenario_functions() {
+	local system n round
+
+	for n in ${SIZES:-1 10 100 1000}; do
+		for system in $systems; do
+			for ((round = 0; round < ROUNDS; round++)); do
+				# It takes minutes, and the same ones each time.
+				[ "$system$n$round" != livepatch10001 ] || break
+				record functions "$system $n" load "$system" "$n"
+				record functions "$system $n" off "$system" "$n"
+				if [ "$system" = kpatch ]; then
+					record functions "$system $n" on "$system" "$n"
+					record functions "$system $n" off "$system" "$n"
+				fi
+				record functions "$system $n" unload "$system" "$n"
+			done
+		done
+	done
+}
+
+# Names of the phases, and the functions whose time they are.
+phases="resolve:kpatch_resolve hook:kpatch_hook settle:kpatch_settle
+list:kpatch_tasks_update look:kpatch_tasks_prescan try:kpatch_apply_try
+stop:stop_machine wait:kpatch_apply_finish unhook:kpatch_unhook
+rcu:synchronize_rcu rude:synchronize_rcu_tasks_rude
+drain:synchronize_rcu_tasks transition:klp_try_complete_transition ${MORE_PHASES:-}"
+
+watch() {
+	local phase list=
+
+	for phase in $phases; do
+		# A configuration may do without one.
+		! grep -q "[tT] ${phase#*:}\$" /proc/kallsyms ||
+			list+=${list:+,}${phase#*:}
+	done
+	insmod ./bench_probe.ko funcs="$list"
+}
+
+times=/sys/module/bench_probe/parameters/times
+
+# phases SCENARIO CASE COMMAND...: where the time of COMMAND goes
+phases() {
+	local scenario=$1 case=$2 name calls ticks phase
+	shift 2
+	echo > $times
+	quietly "$@"
+	while read -r name calls ticks; do
+		[ "$calls" -ne 0 ] || continue
+		for phase in $phases; do
+			[ "${phase#*:}" != "$name" ] || name=${phase%%:*}
+		done
+		put "$scenario" "$case" "$name" "$ticks"
+	done < $times
+}
+
+# stats SCENARIO CASE PATCH: what kpatch itself says of the last switch
+stats() {
+	local f dir=/sys/kernel/kpatch/bench_kpatch_$3
+
+	for f in stop_ns scanned scanned_stopped stops attempts; do
+		put "$1" "$2" "$f" "$(cat "$dir/$f")"
+	done
+}
+
+# empty_stop SCENARIO CASE: how long a stop takes at least
+empty_stop() {
+	echo > $times
+	act stop
+	put "$1" "$2" stop "$(awk '$1 == "stop_machine" { print $3 }' $times)"
+}
+
+# among SCENARIO CASE PATCH: both systems, among the tasks that are there now
+among() {
+	local scenario=$1 case=$2 patch=$3 round
+
+	for ((round = 0; round < ROUNDS; round++)); do
+		record "$scenario" "kpatch $case" load kpatch "$patch"
+		record "$scenario" "kpatch $case" off kpatch "$patch"
+		record "$scenario" "kpatch $case" on kpatch "$patch"
+		stats "$scenario" "kpatch $case" "$patch"
+		quietly off kpatch "$patch"
+		record "$scenario" "kpatch $case" unload kpatch "$patch"
+		[ -z "${ONLY_KPATCH:-}" ] || continue
+		[ "$round" -lt "${LIVEPATCH_ROUNDS:-$ROUNDS}" ] || continue
+		record "$scenario" "livepatch $case" load livepatch "$patch"
+		record "$scenario" "livepatch $case" off livepatch "$patch"
+		record "$scenario" "livepatch $case" unload livepatch "$patch"
+	done
+}
+
+# among_phases SCENARIO CASE PATCH: the same, where the time goes
+among_phases() {
+	local scenario=$1 case=$2 patch=$3 round
+
+	watch
+	for ((round = 0; round < ROUNDS; round++)); do
+		phases "$scenario" "kpatch load $case" load kpatch "$patch"
+		phases "$scenario" "kpatch off $case" off kpatch "$patch"
+		phases "$scenario" "kpatch on $case" on kpatch "$patch"
+		take_out kpatch "$patch"
+		empty_stop "$scenario" "empty $case"
+		[ -z "${ONLY_KPATCH:-}" ] || continue
+		phases "$scenario" "livepatch load $case" load livepatch "$patch"
+		phases "$scenario" "livepatch off $case" off livepatch "$patch"
+		quietly unload livepatch "$patch"
+	done
+	rmmod bench_probe
+}
+
+# with_tasks COUNT WORK COMMAND...: while so many threads are at that
+with_tasks() {
+	local count=$1 work=$2 pid
+	shift 2
+	if [ "$count" -eq 0 ]; then
+		"$@"
+		return
+	fi
+	pid=$(./bench tasks "$count" "$work")
+	"$@"
+	kill -9 "$pid"
+	while [ -e "/proc/$pid" ]; do sleep 0.1; done
+}
+
+# Asleep elsewhere.
+scenario_tasks() {
+	local t
+
+	for t in ${TASKS:-0 1000 5000 10000}; do
+		with_tasks "$t" pause among tasks "$t asleep" 1
+		with_tasks "$t" pause among_phases phases "$t asleep" 1
+	done
+}
+
+# Many tasks against many functions.
+scenario_check() {
+	local n
+
+	for n in ${SIZES:-1 10 100}; do
+		with_tasks 5000 pause among_phases check "$n" "$n"
+	done
+	# To disable that many takes livepatch minutes, and the same ones each time.
+	ROUNDS=1 with_tasks 5000 pause among_phases check 1000 1000
+}
+
+# With deep stacks.
+scenario_depth() {
+	local depth
+
+	for depth in 1 10 30 100; do
+		insmod ./bench_depth.ko threads=1000 depth=$depth
+		ONLY_KPATCH=1 among_phases depth "$depth" 1
+		rmmod bench_depth
+	done
+}
+
+# Asleep in the very function.
+scenario_inside() {
+	local k
+
+	LIVEPATCH_ROUNDS=1
+	for k in ${SLEEPERS:-1 100 1000}; do
+		with_tasks "$k" pipe among inside "$k pipe_read" pipe_read
+		with_tasks "$k" pipe among inside "$k ksys_read" ksys_read
+		with_tasks "$k" futex among inside "$k futex_wait" futex_wait
+	done
+}
+
+# While others fork, call the system, run in the very function.
+scenario_busy() {
+	local k
+
+	LIVEPATCH_ROUNDS=1
+	with_tasks 0 none among busy "quiet" 1
+	with_tasks 1 fork among busy "fork" 1
+	with_tasks 4 getpid among busy "4 syscalls" 1
+	for k in 1 4; do
+		with_tasks "$k" read among busy "$k in read_zero" read_zero
+	done
+}
+
+# Who has run since needs to be looked at once more.
+scenario_ran() {
+	local k
+
+	for k in 1 10 100; do
+		ONLY_KPATCH=1 with_tasks "$k" tick among ran "$k" 1
+	done
+}
+
+scenario_stop() {
+	local t
+
+	for t in 0 1000; do
+		ONLY_KPATCH=1 with_tasks "$t" pause among_phases \
+			"stop" "$(nproc) CPUs, $t asleep" 1
+	done
+}
+
+scenario_costs() { record costs "$1" ./bench costs; }
+
+# A scenario with an argument is for a kernel that has no modules.
+[[ $1 = *:* ]] || insmod ./bench_calls.ko
+for scenario; do
+	"scenario_${scenario%%:*}" "${scenario#*:}"
+done

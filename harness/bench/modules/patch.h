@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * A patch module, for kpatch or, with BENCH_LIVEPATCH, for livepatch. Whoever
+ * includes this defines FUNCS: F(name, replacement), once for each function.
+ *
+ * The two parameters tell when the module asked for its patch, and when it was
+ * given the answer, as CLOCK_MONOTONIC.
+ */
+#include <linux/kernel.h>
+#include <linux/module.h>
+#include <linux/timekeeping.h>
+
+static unsigned long long asked;
+module_param(asked, ullong, 0444);
+static unsigned long long answered;
+module_param(answered, ullong, 0444);
+
+#ifdef BENCH_LIVEPATCH
+#include <linux/livepatch.h>
+
+#define F(name, new)	{ .old_name = #name, .new_func = (void *)(new) },
+static struct klp_func funcs[] = { FUNCS {} };
+
+static struct klp_object objects[] = { { .funcs = funcs }, {} };
+
+static struct klp_patch patch = {
+	.mod = THIS_MODULE,
+	.objs = objects,
+};
+
+static int ask(void)
+{
+	return klp_enable_patch(&patch);
+}
+
+static void bench_exit(void)
+{
+}
+
+MODULE_INFO(livepatch, "Y");
+#else
+#include <linux/kpatch.h>
+
+#define F(name, new)	KPATCH_FUNC_NAMED(#name, new),
+static struct kpatch_func funcs[] = { FUNCS };
+
+static struct kpatch_module patch = {
+	.mod = THIS_MODULE,
+	.funcs = funcs,
+	.num_funcs = ARRAY_SIZE(funcs),
+};
+
+static int ask(void)
+{
+	return kpatch_register(&patch);
+}
+
+static void bench_exit(void)
+{
+	kpatch_unregister(&patch);
+}
+#endif
+
+static int __init bench_init(void)
+{
+	int ret;
+
+	asked = ktime_get_mono_fast_ns();
+	ret = ask();
+	answered = ktime_get_mono_fast_ns();
+	return ret;
+}
+
+module_init(bench_init);
+module_exit(bench_exit);
+MODULE_DESCRIPTION("kpatch benchmark: a patch");
+MODULE_LICENSE("GPL");

@@ -1,0 +1,279 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-only
+"""Make a report of what the benchmark measured, or compare it.
+
+usage: report.py make RAW OUT RELEASE     bench.json, table.md, *.dat from all files in RAW
+       report.py check RAW BENCH_JSON     fail if counts are worse by more than 5 %
+       report.py readme TABLE README      put the table where the README has the last one
+
+A line of raw results is: scenario, case, quantity, number, separated by tabs. Lines
+may repeat: then they are repetitions of one measurement.
+"""
+
+import json
+import pathlib
+import statistics
+import sys
+
+# What is counted, and not waited for: the same in each run, so worth comparing.
+COUNTED = {"instructions", "resolve", "hook", "list", "look", "stop"}
+TOLERANCE = 1.05
+
+BEGIN = "<!-- bench: make bench-record writes this -->"
+END = "<!-- bench: end -->"
+
+
+def read(paths):
+    """All numbers of each measurement, by 'scenario/case/quantity'."""
+    values = {}
+    for path in paths:
+        for line in path.read_text().splitlines():
+            *name, number = line.split("\t")
+            values.setdefault("/".join(name), []).append(int(number))
+    return values
+
+
+def summarise(values):
+    """Median and spread of each measurement."""
+    return {name: {"median": statistics.median(numbers), "min": min(numbers),
+                   "max": max(numbers), "runs": len(numbers)}
+            for name, numbers in sorted(values.items())}
+
+
+class Results:
+    """Medians by name, and how to write them."""
+
+    def __init__(self, summary):
+        self.summary = summary
+
+    def get(self, name):
+        """The median."""
+        return self.summary[name]["median"]
+
+    def has(self, name):
+        """Was it measured?"""
+        return name in self.summary
+
+    def ms(self, name):
+        """A time, as text; with its spread if that is more than a tenth."""
+        entry = self.summary[name]
+        if entry["max"] > 1.1 * entry["min"]:
+            return (f"{number(entry['median'] / 1e6)} "
+                    f"({number(entry['min'] / 1e6)} to {number(entry['max'] / 1e6)})")
+        return number(entry["median"] / 1e6)
+
+    def million(self, *names):
+        """A sum of counts, in millions, as text."""
+        return number(sum(self.get(n) for n in names) / 1e6) + " M"
+
+
+def number(value):
+    """Three digits are enough."""
+    if value >= 1000:
+        return f"{value:,.0f}"
+    return f"{value:.3g}"
+
+
+def ahead(livepatch, kpatch):
+    """How many times better, as text."""
+    return f"{number(livepatch / kpatch)}x"
+
+
+def rows(res):
+    """The table: what, livepatch, kpatch, ratio."""
+    def call(title, case):
+        lp, kp = (res.get(f"calls/{system} {case}/instructions")
+                  for system in ("livepatch", "kpatch"))
+        yield title, f"{lp:g}", f"{kp:g}", f"{kp / lp:.2f} of it"
+
+    def time(title, lp, kp):
+        yield (title, res.ms(lp) + " ms", res.ms(kp) + " ms",
+               ahead(res.get(lp), res.get(kp)))
+
+    yield from call("a call of a patched function, instructions", "stacked 1")
+    yield from call("the same, 8 patches on the function", "stacked 8")
+    yield from call("the same, 1000 other functions patched", "beside 1000")
+    yield from call("the same, function tracer on it, too", "with tracer")
+    for n in (1, 10, 100, 1000):
+        yield from time(f"load a patch until it is live, functions: {n}",
+                        f"functions/livepatch {n}/insert",
+                        f"functions/kpatch {n}/insert")
+    for n in (1, 10, 100, 1000):
+        yield from time(f"disable it, functions: {n}", f"functions/livepatch {n}/disable",
+                        f"functions/kpatch {n}/disable")
+    for t in (0, 1000, 5000, 10000):
+        yield from time(f"ask for it until it is live, {t} threads asleep elsewhere",
+                        f"tasks/livepatch {t} asleep/enable",
+                        f"tasks/kpatch {t} asleep/enable")
+    for func in ("pipe_read", "ksys_read", "futex_wait"):
+        yield from time(f"the same, 1000 asleep in it, {func}()",
+                        f"inside/livepatch 1000 {func}/enable",
+                        f"inside/kpatch 1000 {func}/enable")
+    for case, title in (("quiet", "2 CPUs, quiet"), ("fork", "2 CPUs, one forks all the time"),
+                        ("4 syscalls", "2 CPUs, 4 threads in system calls"),
+                        ("1 in read_zero", "2 CPUs, 1 thread runs in it all the time"),
+                        ("4 in read_zero", "2 CPUs, 4 threads run in it all the time")):
+        yield from time(f"the same, {title}", f"busy/livepatch {case}/enable",
+                        f"busy/kpatch {case}/enable")
+    for n in (1, 10, 100, 1000):
+        lp = res.get(f"check/livepatch load {n}/transition")
+        names = [f"check/kpatch load {n}/{q}" for q in ("list", "look", "stop")]
+        yield (f"look at 5000 tasks, instructions, functions: {n}",
+               number(lp / 1e6) + " M", res.million(*names),
+               ahead(lp, sum(res.get(name) for name in names)))
+
+
+def stop_rows(res):
+    """The pause: tasks, functions, CPUs, stack depth; ours, empty."""
+    def row(title, ours, empty):
+        ours, empty = res.get(ours), res.get(empty)
+        return title, number(ours / 1e3), number(empty / 1e3), f"{ours / empty:.1f}x"
+
+    for t in (0, 1000, 5000, 10000):
+        yield row(f"{t} threads asleep", f"phases/kpatch on {t} asleep/stop",
+                  f"phases/empty {t} asleep/stop")
+    for n in (1, 10, 100, 1000):
+        yield row(f"5000 threads asleep, functions: {n}", f"check/kpatch on {n}/stop",
+                  f"check/empty {n}/stop")
+    for depth in (1, 10, 30, 100):
+        yield row(f"1000 threads asleep, calls deep: {depth}", f"depth/kpatch on {depth}/stop",
+                  f"depth/empty {depth}/stop")
+    for cpus in (1, 2, 4, 8):
+        for t in (0, 1000):
+            yield row(f"{t} threads asleep, CPUs: {cpus}, taking turns",
+                      f"stop/kpatch on {cpus} CPUs, {t} asleep/stop",
+                      f"stop/empty {cpus} CPUs, {t} asleep/stop")
+
+
+def phase_rows(res):
+    """Where the time of a write goes."""
+    for t in (0, 1000, 10000):
+        case = f"phases/kpatch on {t} asleep"
+        yield [f"enable, {t} threads asleep"] + [
+            number(res.get(f"{case}/{q}") / 1e3) for q in ("hook", "list", "look", "stop")]
+
+
+def cost_rows(res):
+    """What a kernel costs that has one of them built in, and no patch loaded."""
+    titles = {"text": "bytes of text and constants",
+              "data": "bytes of data", "bss": "bytes of zeroed data",
+              "init_task": "bytes of each task",
+              "do_idle": "bytes of the idle loop", "__schedule": "bytes of the scheduler's switch",
+              "copy_process": "bytes of fork", "do_exit": "bytes of exit",
+              "syscall": "instructions of getppid()", "switch": "instructions of a switch between two processes and a pipe",
+              "fork": "instructions of fork, exit and wait"}
+    for key, title in titles.items():
+        base = res.get(f"costs/none/{key}")
+        yield (title, f"{base:,.0f}") + tuple(
+            f"{res.get(f'costs/{system}/{key}') - base:+,.0f}"
+            for system in ("livepatch", "kpatch"))
+
+
+def limit_rows(res):
+    """What any redirection would cost."""
+    for case, title in (("plain", "a function without a site for ftrace"),
+                        ("traceable", "one with a site that is not used"),
+                        ("jump", "a jump to the new function, the limit"),
+                        ("direct", "a direct call of ftrace to a stub that goes on there"),
+                        ("empty", "an empty ftrace callback"),
+                        ("regs", "an empty ftrace callback that is given all registers"),
+                        ("tracer", "the function tracer alone")):
+        yield title, f"{res.get(f'calls/{case}/instructions'):g}"
+
+
+def markdown(header, body):
+    """A table."""
+    lines = ["| " + " | ".join(header) + " |", "|" + "---|" * len(header)]
+    lines += ["| " + " | ".join(row) + " |" for row in body]
+    return "\n".join(lines) + "\n"
+
+
+def write_table(res, release, out):
+    """table.md"""
+    out.write_text(
+        f"Linux {release}, one instruction is one nanosecond (`-icount`), medians; spread where "
+        "it is more than a tenth.\n\n"
+        + markdown(("", "livepatch", "kpatch", "kpatch is ahead"), rows(res))
+        + "\nFor comparison, instructions of a call:\n\n"
+        + markdown(("", "instructions"), limit_rows(res))
+        + "\nWhile the machine stands still, in thousands of instructions:\n\n"
+        + markdown(("", "kpatch", "an empty stop_machine()", ""), stop_rows(res))
+        + "\nWhere a write goes, in thousands of instructions:\n\n"
+        + markdown(("", "hook (ftrace)", "list tasks", "look at them", "stop"), phase_rows(res))
+        + "\nWhat is there without any patch loaded:\n\n"
+        + markdown(("", "neither", "livepatch", "kpatch"), cost_rows(res)))
+
+
+def write_data(res, out):
+    """What the plots are made of: x, livepatch, kpatch."""
+    def table(name, xs, *columns):
+        with (out / f"{name}.dat").open("w") as file:
+            for x in xs:
+                values = [res.get(c.format(x)) if res.has(c.format(x)) else "?"
+                          for c in columns]
+                print(x, *values, file=file)
+
+    table("functions", (1, 10, 100, 1000),
+          "functions/livepatch {}/insert", "functions/kpatch {}/insert",
+          "functions/livepatch {}/disable", "functions/kpatch {}/disable")
+    table("inside", (1, 100, 1000),
+          "inside/livepatch {} pipe_read/enable", "inside/kpatch {} pipe_read/enable")
+    table("tasks", (0, 1000, 5000, 10000),
+          "tasks/livepatch {} asleep/enable", "tasks/kpatch {} asleep/enable")
+    table("stop", (0, 1000, 5000, 10000),
+          "phases/kpatch on {} asleep/stop", "phases/empty {} asleep/stop")
+
+
+def make(raw, out, release):
+    """Write the report."""
+    raw, out = pathlib.Path(raw), pathlib.Path(out)
+    out.mkdir(parents=True, exist_ok=True)
+    summary = summarise(read(sorted(p for p in raw.iterdir() if p.name != "check")))
+    (out / "bench.json").write_text(
+        json.dumps({"kernel": release, "results": summary}, indent=1) + "\n")
+    write_table(Results(summary), release, out / "table.md")
+    write_data(Results(summary), out)
+
+
+def check(raw, committed):
+    """Compare what is counted; the exit status tells."""
+    new = summarise(read([pathlib.Path(raw)]))
+    old = json.loads(pathlib.Path(committed).read_text())["results"]
+    names = [name for name in sorted(set(new) & set(old))
+             if name.rsplit("/", 1)[1] in COUNTED and "livepatch" not in name]
+    worse = 0
+    for name in names:
+        # The least of several runs is one that no timer has interrupted.
+        before, now = old[name]["min"], new[name]["min"]
+        if now > TOLERANCE * before:
+            worse += 1
+            print(f"FAIL bench: {name}: {before:,} instructions before, now {now:,}")
+        elif now < before / TOLERANCE:
+            print(f"     bench: {name}: {before:,} instructions before, now {now:,}; "
+                  "record that")
+    if not names:
+        sys.exit("FAIL bench: nothing to compare")
+    print(f"{'FAIL' if worse else 'PASS'} bench: {len(names)} instruction counts, "
+          f"{worse} worse by more than 5 %")
+    sys.exit(worse != 0)
+
+
+def readme(table, path):
+    """Replace the table in the README by the first one."""
+    path = pathlib.Path(path)
+    before, rest = path.read_text().split(BEGIN)
+    after = rest.split(END)[1]
+    text = pathlib.Path(table).read_text().split("\nFor comparison")[0]
+    path.write_text(before + BEGIN + "\n\n" + text + "\n" + END + after)
+
+
+def main():
+    """Do what the first argument says."""
+    commands = {"make": make, "check": check, "readme": readme}
+    if len(sys.argv) < 2 or sys.argv[1] not in commands:
+        sys.exit(__doc__)
+    commands[sys.argv[1]](*sys.argv[2:])
+
+
+if __name__ == "__main__":
+    main()
