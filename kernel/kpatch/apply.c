@@ -44,7 +44,9 @@
  *     through a stop, since those outside of NMIs have preemption off, and an
  *     NMI returns before its CPU goes on. So whoever looks at the patch from
  *     here on reads the new state; after a failed attempt, the old one, together
- *     with a word that says "not committed" as it did before.
+ *     with a word that says "not committed" as it did before. (The last steps of
+ *     a CPU that is taken down are seen by neither RCU nor the stop. What it
+ *     calls there may be old once more.)
  *
  *  3. kpatch_apply_finish(): if nothing was committed, go back to the state from
  *     before. A patch that is OFF has nothing in the table.

@@ -6,6 +6,7 @@
 #include "common.h"
 
 #include <linux/ftrace.h>
+#include <linux/module_symbol.h>
 #include <linux/slab.h>
 #include <linux/string.h>
 
@@ -134,6 +135,9 @@ static int check_old(struct kpatch_func *func)
 
 static int add_symbol(void *data, const char *name, unsigned long addr)
 {
+	/* Sections and labels are in the middle of a function. */
+	if (!*name || is_mapping_symbol(name))
+		return 0;
 	return kpatch_ranges_add(data, addr, addr, NULL);
 }
 

@@ -124,9 +124,9 @@ static struct batch *alloc_batch(unsigned int num)
 
 /*
  * @batch was kvzalloc()ed, so ftrace takes its ops as dynamic and waits, here,
- * for every task that may be in its trampoline.
+ * for every task that may be in its trampoline. False if it did not.
  */
-static void release_batch(struct batch *batch)
+static bool release_batch(struct batch *batch)
 {
 	int ret = unregister_ftrace_function(&batch->ops);
 
@@ -134,10 +134,11 @@ static void release_batch(struct batch *batch)
 		/* ftrace is dead, its sites still call: leave all in place. */
 		pr_err("cannot unhook functions, ftrace is out of order (%d); reboot when possible\n",
 		       ret);
-		return;
+		return false;
 	}
 	ftrace_free_filter(&batch->ops);
 	kvfree(batch);
+	return true;
 }
 
 /*
@@ -327,7 +328,7 @@ static bool batch_in_use(const struct batch *batch)
 	return false;
 }
 
-static void drop_batch(struct batch *batch)
+static bool drop_batch(struct batch *batch)
 {
 	struct hook *hook;
 	unsigned int i;
@@ -337,7 +338,7 @@ static void drop_batch(struct batch *batch)
 		hash_del(&hook->node);
 		kfree(hook);
 	}
-	release_batch(batch);
+	return release_batch(batch);
 }
 
 /**
@@ -364,10 +365,8 @@ void kpatch_unhook(struct kpatch_func *funcs, unsigned int num)
 		find_hook(funcs[i].ip)->users--;
 	for (i = 0; i < num; i++) {
 		hook = find_hook(funcs[i].ip);
-		if (hook && !batch_in_use(hook->batch)) {
-			drop_batch(hook->batch);
-			dropped = true;
-		}
+		if (hook && !batch_in_use(hook->batch))
+			dropped |= drop_batch(hook->batch);
 	}
 	/*
 	 * Handlers run with preemption off, so RCU waits for them wherever it

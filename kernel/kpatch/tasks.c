@@ -34,7 +34,10 @@
 /* More tasks than there are now, for those that come while we make room. */
 #define SPARE_TASKS	64
 
-/* How many tasks a CPU takes at a time: few enough to share the work evenly. */
+/*
+ * How many tasks a CPU takes at a time: few enough to share the work evenly, and
+ * to look at the clock not too seldom in between.
+ */
 #define CHUNK		128U
 
 static unsigned long count_switches(const struct task_struct *task)
