@@ -25,8 +25,8 @@ guest() {
 	local name=$1 cpus=$2
 	shift 2
 	# Modules of another kernel jump to where something else is now.
-	if [ ! -e "$work/bench" ] || [ -n "$(find "$obj/System.map" "$b" \
-		-newer "$work/bench" -name '*[pych]' ! -name '*.sh')" ]; then
+	if [ ! -e "$work/bench" ] || [ -n "$(find "$obj/System.map" "$b/modules" \
+		"$b/bench.c" "$b/generate.py" -type f -newer "$work/bench")" ]; then
 		step_modules
 	fi
 	CPUS=$cpus "$h/boot.sh" "$name" \

@@ -50,9 +50,9 @@ class Results:
         """The median."""
         return self.summary[name]["median"]
 
-    def has(self, name):
-        """Was it measured?"""
-        return name in self.summary
+    def has(self, *names):
+        """Were they measured? Who asks for single steps gets a part of the report."""
+        return all(name in self.summary for name in names)
 
     def ms(self, name):
         """A time, as text; with its spread if that is more than a tenth."""
@@ -82,13 +82,17 @@ def ahead(livepatch, kpatch):
 def rows(res):
     """The table: what, livepatch, kpatch, ratio."""
     def call(title, case):
-        lp, kp = (res.get(f"calls/{system} {case}/instructions")
-                  for system in ("livepatch", "kpatch"))
+        names = [f"calls/{system} {case}/instructions"
+                 for system in ("livepatch", "kpatch")]
+        if not res.has(*names):
+            return
+        lp, kp = map(res.get, names)
         yield title, f"{lp:g}", f"{kp:g}", f"{kp / lp:.2f} of it"
 
     def time(title, lp, kp):
-        yield (title, res.ms(lp) + " ms", res.ms(kp) + " ms",
-               ahead(res.get(lp), res.get(kp)))
+        if res.has(lp, kp):
+            yield (title, res.ms(lp) + " ms", res.ms(kp) + " ms",
+                   ahead(res.get(lp), res.get(kp)))
 
     yield from call("a call of a patched function, instructions", "stacked 1")
     yield from call("the same, 8 patches on the function", "stacked 8")
@@ -116,8 +120,11 @@ def rows(res):
         yield from time(f"the same, {title}", f"busy/livepatch {case}/enable",
                         f"busy/kpatch {case}/enable")
     for n in (1, 10, 100, 1000):
-        lp = res.get(f"check/livepatch load {n}/transition")
+        lp = f"check/livepatch load {n}/transition"
         names = [f"check/kpatch load {n}/{q}" for q in ("list", "look", "stop")]
+        if not res.has(lp, *names):
+            continue
+        lp = res.get(lp)
         yield (f"look at 5000 tasks, instructions, functions: {n}",
                number(lp / 1e6) + " M", res.million(*names),
                ahead(lp, sum(res.get(name) for name in names)))
@@ -126,21 +133,23 @@ def rows(res):
 def stop_rows(res):
     """The pause: tasks, functions, CPUs, stack depth; ours, empty."""
     def row(title, ours, empty):
+        if not res.has(ours, empty):
+            return
         ours, empty = res.get(ours), res.get(empty)
-        return title, number(ours / 1e3), number(empty / 1e3), f"{ours / empty:.1f}x"
+        yield title, number(ours / 1e3), number(empty / 1e3), f"{ours / empty:.1f}x"
 
     for t in (0, 1000, 5000, 10000):
-        yield row(f"{t} threads asleep", f"phases/kpatch on {t} asleep/stop",
+        yield from row(f"{t} threads asleep", f"phases/kpatch on {t} asleep/stop",
                   f"phases/empty {t} asleep/stop")
     for n in (1, 10, 100, 1000):
-        yield row(f"5000 threads asleep, functions: {n}", f"check/kpatch on {n}/stop",
+        yield from row(f"5000 threads asleep, functions: {n}", f"check/kpatch on {n}/stop",
                   f"check/empty {n}/stop")
     for depth in (1, 10, 30, 100):
-        yield row(f"1000 threads asleep, calls deep: {depth}", f"depth/kpatch on {depth}/stop",
+        yield from row(f"1000 threads asleep, calls deep: {depth}", f"depth/kpatch on {depth}/stop",
                   f"depth/empty {depth}/stop")
     for cpus in (1, 2, 4, 8):
         for t in (0, 1000):
-            yield row(f"{t} threads asleep, CPUs: {cpus}, taking turns",
+            yield from row(f"{t} threads asleep, CPUs: {cpus}, taking turns",
                       f"stop/kpatch on {cpus} CPUs, {t} asleep/stop",
                       f"stop/empty {cpus} CPUs, {t} asleep/stop")
 
@@ -148,9 +157,10 @@ def stop_rows(res):
 def phase_rows(res):
     """Where the time of a write goes."""
     for t in (0, 1000, 10000):
-        case = f"phases/kpatch on {t} asleep"
-        yield [f"enable, {t} threads asleep"] + [
-            number(res.get(f"{case}/{q}") / 1e3) for q in ("hook", "list", "look", "stop")]
+        names = [f"phases/kpatch on {t} asleep/{q}" for q in ("hook", "list", "look", "stop")]
+        if res.has(*names):
+            yield [f"enable, {t} threads asleep"] + [
+                number(res.get(name) / 1e3) for name in names]
 
 
 def cost_rows(res):
@@ -163,6 +173,8 @@ def cost_rows(res):
               "syscall": "instructions of getppid()", "switch": "instructions of a switch between two processes and a pipe",
               "fork": "instructions of fork, exit and wait"}
     for key, title in titles.items():
+        if not res.has(*(f"costs/{system}/{key}" for system in ("none", "livepatch", "kpatch"))):
+            continue
         base = res.get(f"costs/none/{key}")
         yield (title, f"{base:,.0f}") + tuple(
             f"{res.get(f'costs/{system}/{key}') - base:+,.0f}"
@@ -178,7 +190,8 @@ def limit_rows(res):
                         ("empty", "an empty ftrace callback"),
                         ("regs", "an empty ftrace callback that is given all registers"),
                         ("tracer", "the function tracer alone")):
-        yield title, f"{res.get(f'calls/{case}/instructions'):g}"
+        if res.has(f"calls/{case}/instructions"):
+            yield title, f"{res.get(f'calls/{case}/instructions'):g}"
 
 
 def markdown(header, body):
