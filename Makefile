@@ -71,16 +71,7 @@ bench-record:
 series: setup
 	@harness/series.sh
 
-check-bench: setup
-	@harness/bench/bench.sh
-
-bench-check: setup
-	@harness/bench/bench.sh build check
-
-bench-record:
-	@harness/bench/bench.sh record
-
-series: setup
+check-series: setup
 	@harness/check-series.sh
 
 clean:

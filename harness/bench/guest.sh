@@ -133,7 +133,7 @@ scenario_functions() {
 # Names of the phases, and the functions whose time they are.
 phases="resolve:kpatch_resolve hook:kpatch_hook settle:kpatch_settle
 list:kpatch_tasks_update look:kpatch_tasks_prescan try:kpatch_apply_try
-stop:stop_machine wait:kpatch_apply_finish unhook:kpatch_unhook
+stop:stop_machine unhook:kpatch_unhook
 rcu:synchronize_rcu rude:synchronize_rcu_tasks_rude
 drain:synchronize_rcu_tasks transition:klp_try_complete_transition ${MORE_PHASES:-}"
 
