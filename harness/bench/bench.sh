@@ -112,7 +112,7 @@ step_record() {
 
 # Are instruction counts what they were? A few minutes of all that.
 step_check() {
-	SETTINGS='ROUNDS=3 CROWDS=1000 TASKS=1000 SIZES=1' \
+	SETTINGS='ROUNDS=5 CROWDS=1000 TASKS=1000 SIZES=1' \
 		guest check 1 limits calls crowd tasks
 	"$b/report.py" check "$raw/check" "$b/results/bench.json"
 }
