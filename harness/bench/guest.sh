@@ -132,9 +132,9 @@ scenario_functions() {
 
 # Names of the phases, and the functions whose time they are.
 phases="resolve:kpatch_resolve hook:kpatch_hook settle:kpatch_settle
-list:kpatch_tasks_update look:kpatch_tasks_prescan try:kpatch_apply_try
-stop:stop_machine unhook:kpatch_unhook
-rcu:synchronize_rcu rude:synchronize_rcu_tasks_rude
+list:kpatch_tasks_update watch:kpatch_tasks_watch look:kpatch_tasks_prescan try:kpatch_apply_try
+stop:stop_machine_cpuslocked unhook:kpatch_unhook
+detach:kpatch_watch_detach rcu:synchronize_rcu rude:synchronize_rcu_tasks_rude
 drain:synchronize_rcu_tasks transition:klp_try_complete_transition ${MORE_PHASES:-}"
 
 watch() {
@@ -181,7 +181,7 @@ stats() {
 empty_stop() {
 	echo > $times
 	act stop
-	put "$1" "$2" stop "$(awk '$1 == "stop_machine" { print $3 }' $times)"
+	put "$1" "$2" stop "$(awk '$1 == "stop_machine_cpuslocked" { print $3 }' $times)"
 }
 
 # among SCENARIO CASE PATCH: both systems, among the tasks that are there now
@@ -240,7 +240,7 @@ with_tasks() {
 scenario_tasks() {
 	local t
 
-	for t in ${TASKS:-0 1000 5000 10000}; do
+	for t in ${TASKS:-0 100 1000 5000 10000}; do
 		with_tasks "$t" pause among tasks "$t asleep" 1
 		with_tasks "$t" pause among_phases phases "$t asleep" 1
 	done

@@ -16,7 +16,7 @@ import statistics
 import sys
 
 # What is counted, and not waited for: the same in each run, so worth comparing.
-COUNTED = {"instructions", "resolve", "hook", "list", "look", "stop"}
+COUNTED = {"instructions", "resolve", "hook", "list", "look", "watch", "stop"}
 TOLERANCE = 1.05
 
 BEGIN = "<!-- bench: make bench-record writes this -->"
@@ -105,7 +105,10 @@ def rows(res):
     for n in (1, 10, 100, 1000):
         yield from time(f"disable it, functions: {n}", f"functions/livepatch {n}/disable",
                         f"functions/kpatch {n}/disable")
-    for t in (0, 1000, 5000, 10000):
+    for n in (1, 1000):
+        yield from time(f"unload it, functions: {n}", f"functions/livepatch {n}/unload",
+                        f"functions/kpatch {n}/unload")
+    for t in (0, 100, 1000, 5000, 10000):
         yield from time(f"ask for it until it is live, {t} threads asleep elsewhere",
                         f"tasks/livepatch {t} asleep/enable",
                         f"tasks/kpatch {t} asleep/enable")
@@ -121,7 +124,7 @@ def rows(res):
                         f"busy/kpatch {case}/enable")
     for n in (1, 10, 100, 1000):
         lp = f"check/livepatch load {n}/transition"
-        names = [f"check/kpatch load {n}/{q}" for q in ("list", "look", "stop")]
+        names = [f"check/kpatch load {n}/{q}" for q in ("list", "look", "watch", "stop")]
         if not res.has(lp, *names):
             continue
         lp = res.get(lp)
@@ -138,7 +141,7 @@ def stop_rows(res):
         ours, empty = res.get(ours), res.get(empty)
         yield title, number(ours / 1e3), number(empty / 1e3), f"{ours / empty:.1f}x"
 
-    for t in (0, 1000, 5000, 10000):
+    for t in (0, 100, 1000, 5000, 10000):
         yield from row(f"{t} threads asleep", f"phases/kpatch on {t} asleep/stop",
                   f"phases/empty {t} asleep/stop")
     for n in (1, 10, 100, 1000):
@@ -157,7 +160,7 @@ def stop_rows(res):
 def phase_rows(res):
     """Where the time of a write goes."""
     for t in (0, 1000, 10000):
-        names = [f"phases/kpatch on {t} asleep/{q}" for q in ("hook", "list", "look", "stop")]
+        names = [f"phases/kpatch on {t} asleep/{q}" for q in ("hook", "list", "look", "watch", "stop")]
         if res.has(*names):
             yield [f"enable, {t} threads asleep"] + [
                 number(res.get(name) / 1e3) for name in names]
@@ -212,7 +215,7 @@ def write_table(res, release, out):
         + "\nWhile the machine stands still, in thousands of instructions:\n\n"
         + markdown(("", "kpatch", "an empty stop_machine()", ""), stop_rows(res))
         + "\nWhere a write goes, in thousands of instructions:\n\n"
-        + markdown(("", "hook (ftrace)", "list tasks", "look at them", "stop"), phase_rows(res))
+        + markdown(("", "hook (ftrace)", "list tasks", "look at them", "watch them", "stop"), phase_rows(res))
         + "\nWhat is there without any patch loaded:\n\n"
         + markdown(("", "neither", "livepatch", "kpatch"), cost_rows(res)))
 
@@ -231,9 +234,9 @@ def write_data(res, out):
           "functions/livepatch {}/disable", "functions/kpatch {}/disable")
     table("inside", (1, 100, 1000),
           "inside/livepatch {} pipe_read/enable", "inside/kpatch {} pipe_read/enable")
-    table("tasks", (0, 1000, 5000, 10000),
+    table("tasks", (0, 100, 1000, 5000, 10000),
           "tasks/livepatch {} asleep/enable", "tasks/kpatch {} asleep/enable")
-    table("stop", (0, 1000, 5000, 10000),
+    table("stop", (0, 100, 1000, 5000, 10000),
           "phases/kpatch on {} asleep/stop", "phases/empty {} asleep/stop")
 
 

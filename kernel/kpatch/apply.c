@@ -5,6 +5,7 @@
  */
 #include "common.h"
 
+#include <linux/cpu.h>
 #include <linux/cpumask.h>
 #include <linux/nmi.h>
 #include <linux/stop_machine.h>
@@ -72,6 +73,7 @@ enum phase {
  * @scanned: CPUs other than the leader that have done their share of the scan
  * @acked: CPUs other than the leader that saw %PHASE_OPEN
  * @phase: what the leader tells the others
+ * @missed: somebody who ran was not noted
  * @stop_ns: how long the leader was in here
  */
 struct apply {
@@ -81,6 +83,7 @@ struct apply {
 	atomic_t scanned;
 	atomic_t acked;
 	enum phase phase;
+	bool missed;
 	u64 stop_ns;
 };
 
@@ -112,6 +115,7 @@ static int finish_scan(struct apply *apply, u64 end)
 	kpatch_scan_idle_tasks(attempt->scan);
 	kpatch_scan_exiting(attempt->scan);
 	wait_for_others(&apply->scanned);
+	apply->missed = kpatch_tasks_missed(attempt->tasks);
 	if (kpatch_report_total(attempt->scan->report))
 		return -EBUSY;
 	/* Any of us may have run out of time and left tasks to nobody. */
@@ -252,7 +256,8 @@ void kpatch_apply_begin(struct kpatch_module *kpmod, bool enable)
  *	are filled in
  * @attempt: how
  *
- * Context: process context, sleeps, under kpatch_mutex. Stops the machine.
+ * Context: process context, sleeps, under kpatch_mutex and cpus_read_lock(). Stops
+ * the machine.
  *
  * Return: 0 if the patch is switched, everywhere, or could have been if this is
  * a dry run; or, with nothing changed, -EBUSY if @kpmod->report tells who is
@@ -265,9 +270,11 @@ int kpatch_apply_try(struct kpatch_module *kpmod,
 	int ret;
 
 	lockdep_assert_held(&kpatch_mutex);
+	lockdep_assert_cpus_held();
 	kpatch_tasks_rewind(attempt->tasks);
-	ret = stop_machine(apply_stopped, &apply, cpu_online_mask);
+	ret = stop_machine_cpuslocked(apply_stopped, &apply, cpu_online_mask);
 	kpatch_txn_reset();
+	WARN_ON_ONCE(apply.missed);
 	account(&kpmod->stats, &apply);
 	return ret;
 }

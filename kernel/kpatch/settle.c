@@ -6,6 +6,7 @@
  */
 #include "common.h"
 
+#include <linux/cpu.h>
 #include <linux/jiffies.h>
 #include <linux/moduleparam.h>
 #include <linux/sched/signal.h>
@@ -20,6 +21,7 @@
 #include "settle.h"
 #include "stack.h"
 #include "tasks.h"
+#include "watch.h"
 
 /* On the command line and in /sys/module: kpatch.NAME, not settle.NAME. */
 #undef MODULE_PARAM_PREFIX
@@ -104,43 +106,54 @@ struct settle {
  * Look at all tasks while the machine runs. What is seen here spares the stop, or
  * makes it shorter; it decides nothing.
  */
-static int look_before(struct settle *s)
+static int look(struct settle *s)
+{
+	if (kpatch_debug_prescan())
+		kpatch_tasks_prescan(&s->tasks, &s->scan);
+	s->kpmod->stats.scanned = atomic_read(&s->tasks.scanned);
+	if (fatal_signal_pending(current))
+		return -EINTR;
+	if (kpatch_report_total(s->scan.report))
+		return -EBUSY;
+	return 0;
+}
+
+/*
+ * Only those who have come or run since the first look are looked at once more,
+ * and then only those who run from then on, with the machine stopped.
+ */
+static int look_again_and_try(struct settle *s)
 {
 	int ret;
 
 	ret = kpatch_tasks_update(&s->tasks);
-	if (ret || !kpatch_debug_prescan())
-		return ret;
-	kpatch_tasks_prescan(&s->tasks, &s->scan);
-	if (kpatch_report_total(s->scan.report))
-		return 0;
-	/* Once more: only those who have come or run since are left to look at. */
-	ret = kpatch_tasks_update(&s->tasks);
 	if (ret)
 		return ret;
-	kpatch_tasks_prescan(&s->tasks, &s->scan);
-	return 0;
+	if (kpatch_debug_prescan())
+		kpatch_tasks_watch(&s->tasks);
+	scoped_guard(cpus_read_lock) {
+		ret = look(s);
+		if (!ret)
+			ret = kpatch_apply_try(s->kpmod, &s->attempt);
+	}
+	kpatch_tasks_unwatch(&s->tasks);
+	return ret;
 }
 
 static int try_once(struct settle *s)
 {
-	struct kpatch_report *report = s->kpmod->report;
-	struct kpatch_stats *stats = &s->kpmod->stats;
 	int ret;
 
-	stats->attempts++;
-	kpatch_report_clear(report);
+	s->kpmod->stats.attempts++;
+	kpatch_report_clear(s->kpmod->report);
 	kpatch_scan_writer(&s->scan);
 	kpatch_tasks_rewind(&s->tasks);
-	ret = look_before(s);
-	stats->scanned = atomic_read(&s->tasks.scanned);
-	if (ret)
-		return ret;
-	if (fatal_signal_pending(current))
-		return -EINTR;
-	if (kpatch_report_total(report))
-		return -EBUSY;
-	return kpatch_apply_try(s->kpmod, &s->attempt);
+	ret = kpatch_tasks_update(&s->tasks);
+	if (!ret)
+		ret = look(s);
+	if (!ret)
+		ret = look_again_and_try(s);
+	return ret;
 }
 
 static int verdict(const struct settle *s, int ret)
@@ -383,6 +396,7 @@ int kpatch_settle(struct kpatch_module *kpmod, bool enable, bool dry_run)
 	kpatch_apply_begin(kpmod, enable);
 	ret = try_until_deadline(s);
 	kpatch_apply_finish(kpmod);
+	kpatch_watch_detach();
 	close_park(s);
 
 	kpatch_tasks_put(&s->tasks);

@@ -14,6 +14,9 @@
  * Then all that a scan looks at is as it was: nobody but the task itself puts a
  * return address there. What is looked for does not change either, while
  * kpatch_mutex is held.
+ *
+ * Who has left a CPU is written down where it does, see watch.c, from right before
+ * the last look. So the stop need not even ask those that have not.
  */
 #include "common.h"
 
@@ -30,6 +33,7 @@
 #include "park.h"
 #include "stack.h"
 #include "tasks.h"
+#include "watch.h"
 
 /* More tasks than there are now, for those that come while we make room. */
 #define SPARE_TASKS	64
@@ -38,17 +42,14 @@
  * How many tasks a CPU takes at a time: few enough to share the work evenly, and
  * to look at the clock not too seldom in between.
  */
-#define CHUNK		128U
+#define CHUNK		16U
 
 static unsigned long count_switches(const struct task_struct *task)
 {
 	return READ_ONCE(task->nvcsw) + READ_ONCE(task->nivcsw);
 }
 
-/*
- * Not run since it was found clean, unless it is on a CPU now. This is all that
- * is asked about most tasks in a stop, so it is kept short.
- */
+/* Not run since it was found clean, unless it is on a CPU now. */
 static bool is_settled(const struct kpatch_task *t)
 {
 	return count_switches(t->task) == t->clean;
@@ -231,8 +232,49 @@ void kpatch_tasks_prescan(struct kpatch_tasks *tasks,
 		if (!is_settled(prescan.t))
 			atomic_add(task_call_func(prescan.t->task, prescan_task,
 						  &prescan), &tasks->scanned);
+		if (tasks->watch && prescan.t->clean == KPATCH_NOT_CLEAN)
+			kpatch_watch_note(tasks->watch, prescan.t->task);
 		cond_resched();
 	}
+}
+
+/**
+ * kpatch_tasks_watch() - take down who runs from here on
+ * @tasks: the tasks, all there are; to be looked at by kpatch_tasks_prescan()
+ *	next, with CPUs neither coming nor going from then on
+ *
+ * Then only those need to be looked at once the machine is stopped. Without
+ * memory for that all tasks are asked whether they have run, which takes longer.
+ *
+ * Context: process context, may sleep, under kpatch_mutex.
+ */
+void kpatch_tasks_watch(struct kpatch_tasks *tasks)
+{
+	struct kpatch_watch *w = kpatch_watch_alloc(tasks->nr);
+	unsigned int i;
+
+	if (!w)
+		return;
+	for (i = 0; i < tasks->nr; i++)
+		kpatch_watch_add(w, tasks->t[i].task, i);
+	if (kpatch_watch_start(w)) {
+		kpatch_watch_free(w);
+		return;
+	}
+	tasks->watch = w;
+}
+
+/**
+ * kpatch_tasks_unwatch() - forget who ran
+ * @tasks: the tasks, watched or not
+ *
+ * Context: process context, under kpatch_mutex.
+ */
+void kpatch_tasks_unwatch(struct kpatch_tasks *tasks)
+{
+	if (tasks->watch)
+		kpatch_watch_stop(tasks->watch);
+	tasks->watch = NULL;
 }
 
 /**
@@ -257,6 +299,20 @@ static void scan_stopped(struct kpatch_tasks *tasks, struct kpatch_task *t,
 	atomic_inc(&tasks->scanned);
 }
 
+/*
+ * Of tasks that are watched, only those that were noted are left: who has run
+ * since it was found clean is one of them, and so is who never was.
+ */
+static unsigned int nr_left(const struct kpatch_tasks *tasks)
+{
+	return tasks->watch ? atomic_read(&tasks->watch->nr) : tasks->nr;
+}
+
+static struct kpatch_task *get_left(struct kpatch_tasks *tasks, unsigned int i)
+{
+	return &tasks->t[tasks->watch ? tasks->watch->noted[i] : i];
+}
+
 /**
  * kpatch_tasks_scan_some() - look at the next few tasks, machine stopped
  * @tasks: the tasks; @tasks->next says where to go on
@@ -270,14 +326,13 @@ bool kpatch_tasks_scan_some(struct kpatch_tasks *tasks,
 			    const struct kpatch_scan *scan)
 {
 	unsigned int i = atomic_fetch_add(CHUNK, &tasks->next);
-	struct kpatch_task *t, *end;
+	unsigned int nr = nr_left(tasks), end = min(i + CHUNK, nr);
 
-	if (i >= tasks->nr)
+	if (i >= nr)
 		return false;
 	touch_nmi_watchdog();
-	end = tasks->t + min(i + CHUNK, tasks->nr);
-	for (t = tasks->t + i; t < end; t++)
-		scan_stopped(tasks, t, scan);
+	for (; i < end; i++)
+		scan_stopped(tasks, get_left(tasks, i), scan);
 	return true;
 }
 
@@ -317,6 +372,31 @@ bool kpatch_tasks_scan_new(struct kpatch_tasks *tasks,
 }
 
 /**
+ * kpatch_tasks_missed() - has somebody run and was not noted?
+ * @tasks: the tasks
+ *
+ * That would be a bug, in here or in the scheduler. It takes time to find out, so
+ * only kernels that are made for tests do.
+ *
+ * Context: machine stopped, one CPU.
+ *
+ * Return: true if so.
+ */
+bool kpatch_tasks_missed(const struct kpatch_tasks *tasks)
+{
+	const struct kpatch_task *t = tasks->t, *end = t + tasks->nr;
+
+	if (!IS_ENABLED(CONFIG_KPATCH_DEBUG) || !tasks->watch)
+		return false;
+	for (; t < end; t++) {
+		if (!is_settled(t) && !task_curr(t->task) &&
+		    !kpatch_watch_has_noted(tasks->watch, t->task))
+			return true;
+	}
+	return false;
+}
+
+/**
  * kpatch_tasks_all_scanned() - has every task been taken by some CPU?
  * @tasks: the tasks
  *
@@ -326,5 +406,5 @@ bool kpatch_tasks_scan_new(struct kpatch_tasks *tasks,
  */
 bool kpatch_tasks_all_scanned(const struct kpatch_tasks *tasks)
 {
-	return atomic_read(&tasks->next) >= tasks->nr;
+	return atomic_read(&tasks->next) >= nr_left(tasks);
 }

@@ -11,6 +11,7 @@
 
 struct kpatch_parked;
 struct kpatch_scan;
+struct kpatch_watch;
 struct task_struct;
 
 /* More often than any task can leave its CPU. */
@@ -45,13 +46,17 @@ struct kpatch_task {
  * @t: the tasks, in the order of the task list
  * @nr: how many
  * @forks: how many tasks had ever been created when @t was filled
- * @next: the first one in @t that no CPU has taken to scan, machine stopped
+ * @watch: who has left a CPU since @t was checked last, and who could not be
+ *	checked then; %NULL if nobody takes that down
+ * @next: the first one of those, or of @t, that no CPU has taken to scan, machine
+ *	stopped
  * @scanned: how many were scanned, and not skipped
  */
 struct kpatch_tasks {
 	struct kpatch_task *t;
 	unsigned int nr;
 	unsigned long forks;
+	struct kpatch_watch *watch;
 	atomic_t next;
 	atomic_t scanned;
 };
@@ -60,11 +65,14 @@ int kpatch_tasks_update(struct kpatch_tasks *tasks);
 void kpatch_tasks_put(struct kpatch_tasks *tasks);
 void kpatch_tasks_prescan(struct kpatch_tasks *tasks,
 			  const struct kpatch_scan *scan);
+void kpatch_tasks_watch(struct kpatch_tasks *tasks);
+void kpatch_tasks_unwatch(struct kpatch_tasks *tasks);
 void kpatch_tasks_rewind(struct kpatch_tasks *tasks);
 bool kpatch_tasks_scan_some(struct kpatch_tasks *tasks,
 			    const struct kpatch_scan *scan);
 bool kpatch_tasks_scan_new(struct kpatch_tasks *tasks,
 			   const struct kpatch_scan *scan, u64 end);
 bool kpatch_tasks_all_scanned(const struct kpatch_tasks *tasks);
+bool kpatch_tasks_missed(const struct kpatch_tasks *tasks);
 
 #endif /* _KPATCH_TASKS_H */
