@@ -115,14 +115,14 @@ static int finish_scan(struct apply *apply, u64 end)
 	kpatch_scan_idle_tasks(attempt->scan);
 	kpatch_scan_exiting(attempt->scan);
 	wait_for_others(&apply->scanned);
-	apply->missed = kpatch_tasks_missed(attempt->tasks);
 	if (kpatch_report_total(attempt->scan->report))
 		return -EBUSY;
 	/* Any of us may have run out of time and left tasks to nobody. */
 	if (!all || !kpatch_tasks_all_scanned(attempt->tasks) ||
 	    ktime_get_mono_fast_ns() > end)
 		return -ETIME;
-	return 0;
+	apply->missed = kpatch_tasks_missed(attempt->tasks);
+	return apply->missed ? -EAGAIN : 0;
 }
 
 static void set_state(struct kpatch_module *kpmod, enum kpatch_state state)

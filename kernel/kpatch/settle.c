@@ -79,6 +79,7 @@ MODULE_PARM_DESC(park, "lead tasks of user space out of functions that are switc
  * @kpmod: the patch
  * @scan: which text nobody may be in
  * @tasks: all tasks, and what is known of them
+ * @prescan: look at tasks before the machine is stopped, as always but in tests
  * @attempt: how to try
  * @park: where tasks are led to, %NULL if they are left alone
  * @occupied: somebody was sent there
@@ -92,6 +93,7 @@ struct settle {
 	struct kpatch_module *kpmod;
 	struct kpatch_scan scan;
 	struct kpatch_tasks tasks;
+	bool prescan;
 	struct kpatch_attempt attempt;
 	struct kpatch_park *park;
 	bool occupied;
@@ -103,12 +105,12 @@ struct settle {
 };
 
 /*
- * Look at all tasks while the machine runs. What is seen here spares the stop, or
- * makes it shorter; it decides nothing.
+ * Look at all tasks while the machine runs. If this fails, for a signal or because
+ * somebody is inside, there is no stop.
  */
 static int look(struct settle *s)
 {
-	if (kpatch_debug_prescan())
+	if (s->prescan)
 		kpatch_tasks_prescan(&s->tasks, &s->scan);
 	s->kpmod->stats.scanned = atomic_read(&s->tasks.scanned);
 	if (fatal_signal_pending(current))
@@ -120,7 +122,9 @@ static int look(struct settle *s)
 
 /*
  * Only those who have come or run since the first look are looked at once more,
- * and then only those who run from then on, with the machine stopped.
+ * and then only those who run from then on, with the machine stopped. Tasks are
+ * watched from before the second look, so the stop has to rely on that: it finds
+ * those who ran before, and takes down those who cannot be called clean.
  */
 static int look_again_and_try(struct settle *s)
 {
@@ -129,7 +133,7 @@ static int look_again_and_try(struct settle *s)
 	ret = kpatch_tasks_update(&s->tasks);
 	if (ret)
 		return ret;
-	if (kpatch_debug_prescan())
+	if (s->prescan)
 		kpatch_tasks_watch(&s->tasks);
 	scoped_guard(cpus_read_lock) {
 		ret = look(s);
@@ -381,6 +385,7 @@ int kpatch_settle(struct kpatch_module *kpmod, bool enable, bool dry_run)
 	if (ret)
 		goto free;
 	s->kpmod = kpmod;
+	s->prescan = kpatch_debug_prescan();
 	s->attempt.scan = &s->scan;
 	s->attempt.tasks = &s->tasks;
 	s->attempt.budget_ns = READ_ONCE(stop_budget_us) * (u64)NSEC_PER_USEC;
@@ -396,8 +401,8 @@ int kpatch_settle(struct kpatch_module *kpmod, bool enable, bool dry_run)
 	kpatch_apply_begin(kpmod, enable);
 	ret = try_until_deadline(s);
 	kpatch_apply_finish(kpmod);
-	kpatch_watch_detach();
 	close_park(s);
+	kpatch_watch_detach();
 
 	kpatch_tasks_put(&s->tasks);
 	kpatch_free_scan(&s->scan);

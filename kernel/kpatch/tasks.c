@@ -216,8 +216,10 @@ static int prescan_task(struct task_struct *task, void *data)
  * @tasks: the tasks; what is found out about each is noted
  * @scan: what to look for, and takes the report
  *
- * Nothing depends on this for being right: it finds out who need not be looked
- * at again, and that to stop the machine would be in vain.
+ * Finds out who need not be looked at again, and that to stop the machine would be
+ * in vain. If the tasks are watched the stop looks at nobody but who is noted
+ * here, or runs later: then this has to come to its end before. A fatal signal
+ * ends it early.
  *
  * Context: process context, may sleep.
  */

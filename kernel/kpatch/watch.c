@@ -5,9 +5,10 @@
  * stoppers have the CPUs then. CPUs must not come or go while it matters: one that
  * goes down does not tell.
  *
- * The probe runs with the lock of a run queue held, for a few milliseconds at most
- * while a patch is switched, and does little: a look into a table that nobody
- * changes, and a note the first time it meets a task.
+ * The probe runs with the lock of a run queue held, and does little: a look into a
+ * table that nobody changes, and a note the first time it meets a task. There is
+ * a table for a few milliseconds, from the last look at tasks to the stop, and
+ * outside of that nothing to do.
  */
 #include "common.h"
 
@@ -16,6 +17,7 @@
 #include <linux/overflow.h>
 #include <linux/rcupdate.h>
 #include <linux/slab.h>
+#include <linux/smp.h>
 
 #include <trace/events/sched.h>
 
@@ -26,15 +28,19 @@ static struct kpatch_watch __rcu *watch;
 
 static bool attached;
 
-/* Where @task is, or where it would be: there always is an empty slot. */
+/*
+ * Where @task is, or where it would be: there always is an empty slot. The steps
+ * become longer, and meet each slot, since addresses of tasks are a constant
+ * apart, and so may be their hashes.
+ */
 static struct kpatch_watch_slot *find_slot(struct kpatch_watch *w,
 					   const struct task_struct *task)
 {
 	unsigned int mask = (1U << w->bits) - 1;
-	unsigned int i = hash_ptr(task, w->bits);
+	unsigned int i = hash_ptr(task, w->bits), step = 0;
 
 	while (w->slots[i].task && w->slots[i].task != task)
-		i = (i + 1) & mask;
+		i = (i + ++step) & mask;
 	return &w->slots[i];
 }
 
@@ -47,11 +53,12 @@ static struct kpatch_watch_slot *find_slot(struct kpatch_watch *w,
  */
 struct kpatch_watch *kpatch_watch_alloc(unsigned int nr)
 {
-	unsigned int bits = order_base_2(2 * nr + 2);
+	unsigned int bits = order_base_2(nr + nr / 2 + 2);
 	struct kpatch_watch *w;
 
 	w = kvzalloc(size_add(struct_size(w, slots, 1UL << bits),
-			      array_size(nr, sizeof(*w->noted))), GFP_KERNEL);
+			      array_size(nr, sizeof(*w->noted))),
+		     GFP_KERNEL | __GFP_RETRY_MAYFAIL | __GFP_NOWARN);
 	if (!w)
 		return NULL;
 	w->bits = bits;
@@ -118,15 +125,8 @@ bool kpatch_watch_has_noted(struct kpatch_watch *w,
 static void on_switch(void *data, bool preempt, struct task_struct *prev,
 		      struct task_struct *next, unsigned int prev_state)
 {
-	struct kpatch_watch *w;
+	struct kpatch_watch *w = rcu_dereference_sched(watch);
 
-	/*
-	 * The scheduler has just counted that @prev leaves. Pairs with
-	 * kpatch_watch_start(): if there is no watch to be seen here, who reads
-	 * that count after the watch was started sees the new one.
-	 */
-	smp_mb();
-	w = rcu_dereference_sched(watch);
 	if (w)
 		kpatch_watch_note(w, prev);
 }
@@ -140,7 +140,7 @@ static void on_switch(void *data, bool preempt, struct task_struct *prev,
  *
  * Context: process context, may sleep, under kpatch_mutex.
  *
- * Return: 0, or -ENOMEM with nothing started.
+ * Return: 0, or an errno with nothing started.
  */
 int kpatch_watch_start(struct kpatch_watch *w)
 {
@@ -154,8 +154,14 @@ int kpatch_watch_start(struct kpatch_watch *w)
 		attached = true;
 	}
 	rcu_assign_pointer(watch, w);
-	/* Pairs with on_switch(). */
-	smp_mb();
+	/*
+	 * The scheduler counts a switch, then looks for probes, and ours for a
+	 * watch, all with interrupts off. So once each CPU has taken an interrupt
+	 * whoever has found none is through with that, and the count can be seen;
+	 * whoever comes later finds both. That they were attached or published
+	 * is not enough: among other probes no text is rewritten for ours.
+	 */
+	kick_all_cpus_sync();
 	return 0;
 }
 

@@ -28,7 +28,7 @@ struct kpatch_watch_slot {
  * @nr: how many tasks have been noted
  * @noted: their indexes, each one once, in no order
  * @bits: @slots has room for two to the power of this
- * @slots: all tasks, by the hash of their address; more than half of them empty
+ * @slots: all tasks, by the hash of their address; at least a third is empty
  */
 struct kpatch_watch {
 	struct rcu_head rcu;
