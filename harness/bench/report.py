@@ -19,6 +19,10 @@ import sys
 COUNTED = {"instructions", "resolve", "hook", "list", "look", "watch", "stop"}
 TOLERANCE = 1.05
 
+# Who happens to run right before a stop is looked at in there: it is a task or two
+# more or less from run to run, each some 700 instructions.
+TWO_TASKS = 1500
+
 BEGIN = "<!-- bench: make bench-record writes this -->"
 END = "<!-- bench: end -->"
 
@@ -261,10 +265,11 @@ def check(raw, committed):
     for name in names:
         # The least of several runs is one that no timer has interrupted.
         before, now = old[name]["min"], new[name]["min"]
-        if now > TOLERANCE * before:
+        slack = TWO_TASKS if name.endswith("/stop") else 0
+        if now > TOLERANCE * before + slack:
             worse += 1
             print(f"FAIL bench: {name}: {before:,} instructions before, now {now:,}")
-        elif now < before / TOLERANCE:
+        elif now < before / TOLERANCE - slack:
             print(f"     bench: {name}: {before:,} instructions before, now {now:,}; "
                   "record that")
     if not names:
