@@ -4,6 +4,10 @@
 # name begins with test_; run_tests runs each one and prints its result in KTAP,
 # with its name in words. In a test, check and its like say what is wrong and let
 # the test go on; what it left behind is cleaned up after it.
+#
+# The machine may be in use: only modules, patches and probes of the tests are
+# touched, tracers run in an instance of their own, and whatever else is changed is
+# put back, also after a signal.
 # shellcheck shell=bash disable=SC2034
 
 dir=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -16,9 +20,22 @@ kpatch_sysfs=/sys/kernel/kpatch
 tracing=/sys/kernel/tracing
 parameters=/sys/module/kpatch/parameters
 debug=/sys/kernel/debug/kpatch
+# A tracing instance of the tests, and what their probes are called.
+instance=$tracing/instances/kpatch_test
+probe_group=kpatch_test
+# How many times longer than on a quiet machine a test waits before it gives up.
+patience=${KPATCH_TEST_PATIENCE:-6}
 failures=0
 children=()
+endings=()
 declare -A knobs
+
+# All temporary files of a script, until it ends.
+scratch=$(mktemp -d)
+export TMPDIR=$scratch
+trap 'rm -rf "$scratch"' EXIT
+log=$scratch/log
+log_errors=$scratch/log_errors
 
 fail()
 {
@@ -41,16 +58,22 @@ check_is()
 	[ "$2" = "$3" ] || fail "$1: expected '$2', got '$3'"
 }
 
-# A place in the kernel log to look on from.
+# The kernel log from here on is what the checks of the log look at. Each test begins
+# with this. Nothing is written to the log, which may be forbidden: the position of
+# the open file is the mark.
 mark_log()
 {
-	mark="kpatch-test $$ $RANDOM$RANDOM"
-	echo "$mark" > /dev/kmsg
+	: > "$log"
+	"$dir/kpatch_log" mark <&"$kmsg" 2>> "$log_errors"
 }
 
+# If the log cannot be read, or has lost records since the mark, the test fails, so
+# that "it is not in the log" is never said of a log that nobody has seen.
 log_since_mark()
 {
-	dmesg | sed -n "/$mark/,\$p" | sed 1d
+	"$dir/kpatch_log" read <&"$kmsg" >> "$log" 2>> "$log_errors" ||
+		echo "the log is incomplete" >> "$log_errors"
+	cat "$log"
 }
 
 kpatch_log()
@@ -70,6 +93,13 @@ check_no_log()
 	! log_since_mark | grep -qF -- "$1" || fail "in the log: '$1'"
 }
 
+# What was read of the log since the last call of this was all there is.
+check_log_was_complete()
+{
+	[ ! -s "$log_errors" ] || fail "$(sort -u "$log_errors" | paste -sd ';')"
+	: > "$log_errors"
+}
+
 # load MODULE [PARAMETER...]: insmod; what it says goes to $load_error
 load()
 {
@@ -77,6 +107,18 @@ load()
 
 	shift
 	load_error=$(insmod "$mods/$module.ko" "$@" 2>&1)
+}
+
+# briefly COMMAND...: with a short deadline, for switches that have to fail
+briefly()
+{
+	local file=$parameters/deadline_ms before status=0
+
+	read -r before < "$file"
+	echo 500 > "$file"
+	"$@" || status=$?
+	echo "$before" > "$file"
+	return $status
 }
 
 # check_refused ERROR TEXT MODULE [PARAMETER...]: insmod fails with this error,
@@ -88,7 +130,7 @@ check_refused()
 	shift 2
 	mark_log
 	before=$(hooked)
-	if load "$@"; then
+	if briefly load "$@"; then
 		fail "insmod $* succeeded"
 		return
 	fi
@@ -159,7 +201,7 @@ parameter()
 	cat "/sys/module/$1/parameters/$2"
 }
 
-# What every test finds, and leaves: how the core was told to work.
+# What the machine was set to when the script began.
 save_knobs()
 {
 	local file value
@@ -173,11 +215,34 @@ save_knobs()
 
 restore_knobs()
 {
-	local file
+	local file value
 
 	for file in "${!knobs[@]}"; do
-		{ echo "${knobs[$file]}" > "$file"; } 2>/dev/null
+		{ read -r value < "$file"; } 2>/dev/null || continue
+		[ "$value" = "${knobs[$file]}" ] ||
+			{ echo "${knobs[$file]}" > "$file"; } 2>/dev/null
 	done
+}
+
+# What every test finds: the knobs as they were, but limits that only a hang meets. A
+# test that wants to meet them sets its own.
+reset_knobs()
+{
+	restore_knobs
+	echo 5000 > "$parameters/deadline_ms"
+	echo 10000000 > "$parameters/stop_budget_us"
+}
+
+# change FILE VALUE: until the end of the test
+change()
+{
+	local value
+
+	if [ -z "${knobs[$1]+set}" ]; then
+		{ read -r value < "$1"; } 2>/dev/null || return
+		knobs[$1]=$value
+	fi
+	{ echo "$2" > "$1"; } 2>/dev/null
 }
 
 # knob NAME VALUE: set it until the end of the test; fails if there is no such knob
@@ -194,14 +259,22 @@ knob()
 	return 1
 }
 
-# wait_for SECONDS COMMAND...: until it succeeds
+# at_end COMMAND...: when the test ends, however that comes to pass
+at_end()
+{
+	endings=("$(printf '%q ' "$@")" "${endings[@]}")
+}
+
+# wait_for SECONDS COMMAND...: until it succeeds. SECONDS is more than it takes on a
+# quiet machine. Before it is given up it has been tried as often as it would have
+# been there, and several times as long: a busy machine is slow in both.
 wait_for()
 {
-	local end=$((SECONDS + $1))
+	local tries=$((10 * $1)) end=$((SECONDS + patience * $1))
 
 	shift
 	until "$@"; do
-		[ "$SECONDS" -lt "$end" ] || return 1
+		[ $((tries--)) -gt 0 ] || [ "$SECONDS" -lt "$end" ] || return 1
 		sleep 0.1
 	done
 }
@@ -214,51 +287,134 @@ sleeps()
 		! grep -q -e '^Name:.kpatch_user' -e '^Name:.bash' "/proc/$1/status"
 }
 
+# need_instance: of the tracing system, where nobody else's traces are
+need_instance()
+{
+	mkdir -p "$instance" 2>/dev/null || skip "no instances of the tracing system"
+	[ -z "$skipped" ]
+}
+
+# probe TYPE NAME FUNCTION: TYPE as in kprobe_events; counts from now on
+probe()
+{
+	need_instance || return
+	{ echo "$1:$probe_group/$2 $3" >> "$tracing/kprobe_events"; } 2>/dev/null &&
+		echo 1 > "$instance/events/$probe_group/$2/enable"
+}
+
+unprobe()
+{
+	echo 0 > "$instance/events/$probe_group/$1/enable"
+	echo "-:$probe_group/$1" >> "$tracing/kprobe_events"
+}
+
+probe_hits()
+{
+	awk -v name="$1" '$1 == name { print $2 }' "$tracing/kprobe_profile"
+}
+
+remove_probes()
+{
+	local names name
+
+	if [ -d "$instance" ]; then
+		echo nop > "$instance/current_tracer"
+		echo 0 > "$instance/events/enable"
+		rmdir "$instance"
+	fi
+	mapfile -t names < <(grep -o ":$probe_group/[^ ]*" "$tracing/kprobe_events")
+	for name in "${names[@]}"; do
+		echo "-$name" >> "$tracing/kprobe_events"
+	done
+} 2>/dev/null
+
+# Patches and modules of the tests, in any order: one may need another. True if none
+# is left.
+remove_patches()
+{
+	local file
+
+	for file in /sys/kernel/livepatch/test_kpatch_*/enabled \
+		    "$kpatch_sysfs"/test_kpatch_*/enabled; do
+		[ ! -e "$file" ] || echo 0 > "$file"
+	done
+	for file in /sys/module/test_kpatch_*; do
+		[ ! -e "$file" ] || rmmod "$(basename "$file")"
+	done
+	! compgen -G "/sys/module/test_kpatch_*" >/dev/null
+} 2>/dev/null
+
 cleanup()
 {
-	local pid module
+	local pid ending
 
+	for ending in "${endings[@]}"; do
+		eval "$ending"
+	done
+	endings=()
 	for pid in "${children[@]}"; do
 		pkill -KILL -P "$pid" 2>/dev/null
 		kill -KILL "$pid" 2>/dev/null
 		wait "$pid" 2>/dev/null
 	done
 	children=()
-	# These may keep a thread of their own inside of a patch.
+	reset_knobs
+	# Some tasks stay in a patch for as long as these say.
+	{ echo 0 > /sys/module/test_kpatch_exit/parameters/sleep_ms; } 2>/dev/null
 	rmmod test_kpatch_nmi test_kpatch_caller 2>/dev/null
-	restore_knobs
-	if [ "$(cat "$tracing/current_tracer")" != nop ]; then
-		echo nop > "$tracing/current_tracer"
-		echo > "$tracing/set_ftrace_filter"
-	fi
-	if grep -q . "$tracing/kprobe_events"; then
-		echo 0 > "$tracing/events/kprobes/enable"
-		echo > "$tracing/kprobe_events"
-	fi
-	# A patch may be below another one: take off the top ones first.
-	for _ in 1 2 3; do
-		for module in "$kpatch_sysfs"/*/enabled; do
-			[ -e "$module" ] || continue
-			echo 0 2>/dev/null > "$module"
-			rmmod "$(basename "$(dirname "$module")")" 2>/dev/null
-		done
-	done
-	rmmod test_kpatch_pair_check test_kpatch_probe test_kpatch_nested \
-		test_kpatch_kthread test_kpatch_writer 2>/dev/null
-	return 0
+	remove_probes
+	wait_for 20 remove_patches || fail "cannot be removed:" /sys/module/test_kpatch_*
 }
 
-require_root()
+# When the script ends, for whatever reason.
+finish()
 {
-	if [ "$(id -u)" -ne 0 ]; then
-		ktap_skip_all "needs root"
-		exit "$KSFT_SKIP"
-	fi
-	if [ ! -d "$kpatch_sysfs" ]; then
-		ktap_skip_all "the kernel has no kpatch, set CONFIG_KPATCH"
-		exit "$KSFT_SKIP"
-	fi
+	trap '' HUP INT TERM
+	cleanup
+	restore_knobs
+	rm -rf "$scratch"
+}
+
+# skip_all REASON...: instead of run_tests
+skip_all()
+{
+	ktap_print_header
+	ktap_skip_all "$*"
+	exit "$KSFT_SKIP"
+}
+
+# first_foreign DIRECTORY: something in there that is none of the tests'
+first_foreign()
+{
+	find "$1" -mindepth 1 -maxdepth 1 ! -name 'test_kpatch_*' -printf '%f\n' -quit \
+		2>/dev/null
+}
+
+require()
+{
+	local name
+
+	[ "$(id -u)" -eq 0 ] || skip_all "needs root"
+	[ -d "$kpatch_sysfs" ] || skip_all "the kernel has no kpatch, set CONFIG_KPATCH"
 	mountpoint -q "$tracing" || mount -t tracefs none "$tracing"
+	name=$(first_foreign "$kpatch_sysfs")
+	[ -z "$name" ] ||
+		skip_all "patch '$name' is none of the tests'; disable and unload it first"
+	# Return addresses are somewhere else then, and the tests look where they are.
+	! grep -qx function_graph "$tracing"/{,instances/*/}current_tracer 2>/dev/null ||
+		skip_all "the function graph tracer is in use"
+	{ exec {kmsg}< /dev/kmsg; } 2>/dev/null || skip_all "cannot read /dev/kmsg"
+}
+
+# What the core says gets to where it is looked for.
+check_log_works()
+{
+	mark_log
+	! load test_kpatch_any || remove_patches
+	if ! kpatch_log >/dev/null || [ -s "$log_errors" ]; then
+		ktap_exit_fail_msg "insmod of a bad patch is not in the log: $load_error;" \
+			"$(cat "$log_errors")"
+	fi
 }
 
 # skip REASON...: called in a test, ends it
@@ -273,15 +429,17 @@ run_test()
 
 	failures=0
 	skipped=
+	mark_log
 	"$1"
 	cleanup
+	check_log_was_complete
 	name=${name//_/ }
-	if [ -n "$skipped" ]; then
-		ktap_test_skip "$name: $skipped"
-	elif [ "$failures" -eq 0 ]; then
-		ktap_test_pass "$name"
-	else
+	if [ "$failures" -gt 0 ]; then
 		ktap_test_fail "$name"
+	elif [ -n "$skipped" ]; then
+		ktap_test_skip "$name: $skipped"
+	else
+		ktap_test_pass "$name"
 	fi
 }
 
@@ -290,13 +448,19 @@ run_tests()
 {
 	local tests t
 
+	require
+	mapfile -t tests < <(sed -n 's/^\(test_[a-z0-9_]*\)()$/\1/p' "$0" |
+		grep -E -- "${KPATCH_TEST_ONLY:-}")
+	[ "${#tests[@]}" -gt 0 ] || skip_all "no test is called '$KPATCH_TEST_ONLY'"
 	ktap_print_header
-	require_root
-	mapfile -t tests < <(sed -n 's/^\(test_[a-z0-9_]*\)()$/\1/p' "$0")
 	ktap_set_plan "${#tests[@]}"
 	save_knobs
-	trap cleanup EXIT
+	trap finish EXIT
+	trap 'exit 129' HUP
+	trap 'exit 130' INT
+	trap 'exit 143' TERM
 	cleanup
+	check_log_works
 	for t in "${tests[@]}"; do
 		run_test "$t"
 	done

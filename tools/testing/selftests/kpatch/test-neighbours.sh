@@ -127,15 +127,14 @@ test_a_kprobe_shares_the_function()
 {
 	local hits
 
-	echo 'p:kpatch_probe cmdline_proc_show' > "$tracing/kprobe_events"
-	echo 1 > "$tracing/events/kprobes/kpatch_probe/enable"
+	check "a probe" probe p kpatch_probe cmdline_proc_show
 	check "insmod" load $patch
 	check_is "/proc/cmdline" "$patch: new cmdline" "$(cmdline)"
-	hits=$(awk '/kpatch_probe/ { print $2 }' "$tracing/kprobe_profile")
+	hits=$(probe_hits kpatch_probe)
 	[ "$hits" -gt 0 ] || fail "the probe was not hit"
 	check "disable" enabled $patch 0
 	check "enable" enabled $patch 1
-	echo 0 > "$tracing/events/kprobes/kpatch_probe/enable"
+	unprobe kpatch_probe
 	check_is "/proc/cmdline" "$patch: new cmdline" "$(cmdline)"
 }
 
@@ -144,15 +143,17 @@ trace_with()
 {
 	local original
 
+	need_instance || return
 	original=$(cmdline)
-	echo cmdline_proc_show > "$tracing/set_ftrace_filter"
-	echo "$1" > "$tracing/current_tracer" || { skip "no tracer $1"; return; }
+	echo cmdline_proc_show > "$instance/set_ftrace_filter"
+	{ echo "$1" > "$instance/current_tracer"; } 2>/dev/null ||
+		{ skip "no tracer $1"; return; }
 	check "insmod" load $patch
 	check_is "/proc/cmdline, traced" "$patch: new cmdline" "$(cmdline)"
-	check "the call is traced" grep -q cmdline_proc_show "$tracing/trace"
-	echo nop > "$tracing/current_tracer"
+	check "the call is traced" grep -q cmdline_proc_show "$instance/trace"
+	echo nop > "$instance/current_tracer"
 	check_is "/proc/cmdline, not traced" "$patch: new cmdline" "$(cmdline)"
-	echo "$1" > "$tracing/current_tracer"
+	echo "$1" > "$instance/current_tracer"
 	check_is "/proc/cmdline, traced again" "$patch: new cmdline" "$(cmdline)"
 	check "disable" enabled $patch 0
 	check_is "/proc/cmdline, disabled" "$original" "$(cmdline)"
@@ -181,29 +182,41 @@ test_tracers_that_recurse_do_not_bring_the_old_code_back()
 	check "rmmod" rmmod $nested
 }
 
+ftrace_enabled=/proc/sys/kernel/ftrace_enabled
+
+# Others would miss what is called meanwhile.
+need_no_tracing()
+{
+	if [ ! -w $ftrace_enabled ]; then
+		skip "no $ftrace_enabled"
+	elif grep -q . "$tracing/enabled_functions"; then
+		skip "somebody else traces functions"
+	fi
+	[ -z "$skipped" ]
+}
+
 test_ftrace_cannot_be_switched_off_below_a_patch()
 {
-	local knob=/proc/sys/kernel/ftrace_enabled
-
-	[ -w $knob ] || { skip "no $knob"; return; }
+	need_no_tracing || return
 	check "insmod" load $patch
-	echo 0 2>/dev/null > $knob
+	change $ftrace_enabled 0
 	check_is "/proc/cmdline" "$patch: new cmdline" "$(cmdline)"
-	echo 1 > $knob
+	change $ftrace_enabled 1
 	check_is "/proc/cmdline" "$patch: new cmdline" "$(cmdline)"
 }
 
 test_no_patch_while_ftrace_is_switched_off()
 {
-	local knob=/proc/sys/kernel/ftrace_enabled
-
-	if ! { echo 0 > $knob; } 2>/dev/null; then
+	need_no_tracing || return
+	if ! change $ftrace_enabled 0; then
 		skip "ftrace cannot be switched off here"
 		return
 	fi
 	check_refused "resource busy" "set kernel.ftrace_enabled=1" $patch
-	echo 1 > $knob
+	change $ftrace_enabled 1
 	check "insmod" load $patch
 }
 
+foreign=$(first_foreign /sys/kernel/livepatch)
+[ -z "$foreign" ] || skip_all "live patch '$foreign' is none of the tests'"
 run_tests
