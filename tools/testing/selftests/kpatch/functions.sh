@@ -59,7 +59,7 @@ check_is()
 }
 
 # The kernel log from here on is what the checks of the log look at. Each test begins
-# with this. Nothing is written to the log, which may be forbidden: the position of
+# with this. Nothing is written to the log, where it could get lost: the position of
 # the open file is the mark.
 mark_log()
 {
@@ -358,10 +358,10 @@ cleanup()
 		wait "$pid" 2>/dev/null
 	done
 	children=()
-	reset_knobs
-	# Some tasks stay in a patch for as long as these say.
+	# Some tasks stay in a patch for as long as these say; NMIs need their knobs.
 	{ echo 0 > /sys/module/test_kpatch_exit/parameters/sleep_ms; } 2>/dev/null
 	rmmod test_kpatch_nmi test_kpatch_caller 2>/dev/null
+	reset_knobs
 	remove_probes
 	wait_for 20 remove_patches || fail "cannot be removed:" /sys/module/test_kpatch_*
 }
@@ -403,7 +403,8 @@ require()
 	# Return addresses are somewhere else then, and the tests look where they are.
 	! grep -qx function_graph "$tracing"/{,instances/*/}current_tracer 2>/dev/null ||
 		skip_all "the function graph tracer is in use"
-	{ exec {kmsg}< /dev/kmsg; } 2>/dev/null || skip_all "cannot read /dev/kmsg"
+	{ exec {kmsg}< /dev/kmsg; } 2>/dev/null ||
+		skip_all "cannot read /dev/kmsg; boot without printk.devkmsg=off"
 }
 
 # What the core says gets to where it is looked for.
