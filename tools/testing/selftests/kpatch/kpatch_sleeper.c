@@ -30,6 +30,7 @@
 #define STACK_SIZE 16384
 #define NAP_MS 4000
 #define HERD_SIZE 200
+#define HERD_PATIENCE_MS 60000
 
 /* What the new function returns in "churn" and "herd". */
 #define NEW_ANSWER (-ENODATA)
@@ -423,9 +424,9 @@ static int do_traced(void)
 /*
  * churn: PROCESSES all the time start children that sleep in eventfd_read(), and
  * wake or kill them, or have them start another program or exit with some of
- * their threads asleep. Ends on SIGUSR1 and prints how many there were, and how
- * many did not end as they should: whose call gave neither the old nor the new
- * answer, or that failed.
+ * their threads asleep. "churning" is printed once there were as many children.
+ * Ends on SIGUSR1 and prints how many there were, and how many did not end as
+ * they should: whose call gave neither the old nor the new answer, or that failed.
  */
 static atomic_int *churn_stop, *churned, *churned_badly;
 
@@ -524,6 +525,10 @@ static int do_churn(int processes)
 		if (!fork())
 			run_churner();
 	}
+	while (atomic_load(churned) < processes)
+		nap_ms(10);
+	puts("churning");
+	fflush(stdout);
 	do {
 		sig = sigwaitinfo(&set, NULL);
 	} while (sig != SIGUSR1);
@@ -542,12 +547,14 @@ static int do_churn(int processes)
  */
 struct herd {
 	atomic_int enabled;
+	atomic_int lost;
 	atomic_int new_answers;
 	atomic_int old_answers;
 	atomic_int wrong;
 };
 
 static struct herd *herd;
+static atomic_int nr_answers;
 
 static void *run_with_herd(void *arg)
 {
@@ -559,6 +566,7 @@ static void *run_with_herd(void *arg)
 		atomic_fetch_add(&herd->old_answers, 1);
 	else
 		atomic_fetch_add(&herd->wrong, 1);
+	atomic_fetch_add(&nr_answers, 1);
 	for (;;)
 		pause();
 	return NULL;
@@ -568,20 +576,24 @@ static void lead_herd(void)
 {
 	pthread_attr_t attr;
 	pthread_t thread;
+	long end;
 	int i;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	pthread_attr_init(&attr);
 	pthread_attr_setstacksize(&attr, STACK_SIZE);
 	setup_eventfd();
-	for (i = 0; i < HERD_SIZE && !atomic_load(&herd->enabled); i++) {
+	for (i = 0; i < HERD_SIZE && !(i && atomic_load(&herd->enabled)); i++) {
 		if (pthread_create(&thread, &attr, run_with_herd, NULL))
 			break;
 	}
 	while (!atomic_load(&herd->enabled))
 		nap_ms(1);
 	wake_eventfd(HERD_SIZE);
-	nap_ms(100);
+	end = now_ms() + HERD_PATIENCE_MS;
+	while (atomic_load(&nr_answers) < i && now_ms() < end)
+		nap_ms(1);
+	atomic_fetch_add(&herd->lost, i - atomic_load(&nr_answers));
 	_exit(0);
 }
 
@@ -623,9 +635,11 @@ static int do_herd(const char *enabled, int rounds)
 	prctl(PR_SET_NAME, "sleeper");
 	while (rounds--)
 		failed += !run_round(enabled);
-	printf("# %d answers new, %d old, %d wrong, %d rounds failed\n",
-	       herd->new_answers, herd->old_answers, herd->wrong, failed);
-	return !herd->new_answers || herd->old_answers || herd->wrong || failed;
+	printf("# %d answers new, %d old, %d wrong, %d lost, %d rounds failed\n",
+	       herd->new_answers, herd->old_answers, herd->wrong, herd->lost,
+	       failed);
+	return !herd->new_answers || herd->old_answers || herd->wrong ||
+	       herd->lost || failed;
 }
 
 /*

@@ -95,10 +95,10 @@ check_fails()
 	check_no_log "abled patch module"
 }
 
-# check_busy FILE 0|1
+# check_busy FILE 0|1: it is known from the start that it has to fail
 check_busy()
 {
-	check_fails "resource busy" "$@"
+	briefly check_fails "resource busy" "$@"
 }
 
 statistic()
@@ -106,10 +106,24 @@ statistic()
 	cat "$files/$1"
 }
 
-# between MIN MAX VALUE
+# between MIN MAX VALUE: what takes that long, in ms; MAX is more than on a quiet machine
 between()
 {
-	[ "$3" -ge "$1" ] && [ "$3" -le "$2" ]
+	[ "$3" -ge "$1" ] && [ "$3" -le $((patience * $2)) ]
+}
+
+# naps_of PROCESS: how often each sleeper has gone to sleep, one per line
+naps_of()
+{
+	grep ^voluntary "/proc/$1"/task/*/status | grep -v "/task/$1/"
+}
+
+# have_napped PROCESS NAPS: all of its sleepers have gone to sleep once more since this
+# was what naps_of said. So they were parked, even if they are back already.
+have_napped()
+{
+	paste <(echo "$2") <(naps_of "$1") |
+		awk '$4 <= $2 { still = 1 } END { exit still }'
 }
 
 # The first of these functions that the kernel has.

@@ -10,12 +10,6 @@
 unloads=${KPATCH_TEST_UNLOADS:-100}
 active=$dir/kpatch_active
 
-# Do not wait long for those who do not leave anyway.
-hurry()
-{
-	knob deadline_ms 500
-}
-
 # Nobody is led out of where he is: what is tested is that he is seen.
 no_parking()
 {
@@ -41,7 +35,7 @@ need_preemption()
 {
 	if ! is_preemptible && [ -w $preemption ]; then
 		knobs[$preemption]=$(sed 's/.*(\(.*\)).*/\1/' $preemption)
-		echo full > $preemption
+		change $preemption full
 	fi
 	is_preemptible || skip "the kernel does not preempt itself"
 	[ -z "$skipped" ]
@@ -60,7 +54,7 @@ check_busy()
 	local before
 
 	before=$(is_enabled "$1")
-	! enabled "$1" "$2" || fail "switching $1 to $2 succeeded"
+	! briefly enabled "$1" "$2" || fail "switching $1 to $2 succeeded"
 	case $switch_error in
 	*"resource busy"* | *"temporarily unavailable"*) ;;
 	*) fail "expected EBUSY, got '$switch_error'" ;;
@@ -97,14 +91,21 @@ caller_pid()
 	pgrep -x kpatch_caller
 }
 
-# The thread of test_kpatch_caller is inside: it does not call any more.
+# stays MODULE: the thread of test_kpatch_caller is inside of it
 stays()
 {
-	local calls
+	[ "$(parameter "$1" inside)" = Y ]
+}
 
-	calls=$(parameter test_kpatch_caller calls)
-	sleep 0.3
-	[ "$calls" = "$(parameter test_kpatch_caller calls)" ]
+# It has called since: CALLS were all calls before.
+has_called()
+{
+	[ "$(parameter test_kpatch_caller calls)" -gt "$1" ]
+}
+
+sleeps_with_pointers()
+{
+	grep -q sleep_with_pointers "/proc/$(caller_pid)/stack"
 }
 
 # start_staying MODULE [PARAMETER...]: a kernel thread stays in this patch
@@ -112,14 +113,19 @@ start_staying()
 {
 	check "insmod" load "$@"
 	check "insmod" load test_kpatch_caller
-	check "a thread stays in the function" wait_for 10 stays
+	check "a thread stays in the function" wait_for 10 stays "$1"
+	# It says so a moment before it is asleep.
+	[ $# -gt 1 ] || check "it sleeps" wait_for 10 in_cold_part
 }
 
 # leave MODULE: the thread comes out, and then there is nothing in the way
 check_leaving()
 {
+	local calls
+
+	calls=$(parameter test_kpatch_caller calls)
 	echo 1 > "/sys/module/$1/parameters/leave"
-	check "the thread calls again" wait_for 10 eval '! stays'
+	check "the thread calls again" wait_for 10 has_called "$calls"
 	check_switch "$1" 0
 	check "rmmod" unload "$1"
 }
@@ -140,7 +146,6 @@ test_a_task_below_the_cold_part_of_a_function_is_found()
 		check "disable" enabled test_kpatch_stay 0
 		check "rmmod" unload test_kpatch_stay
 	fi
-	hurry
 	start_staying test_kpatch_stay
 	check "the return address is in the cold part" in_cold_part
 	check_busy test_kpatch_stay 0 \
@@ -154,7 +159,6 @@ test_a_task_below_the_cold_part_of_a_function_is_found()
 test_a_task_that_was_preempted_in_a_function_is_found()
 {
 	need_preemption || return
-	hurry
 	background "$user" spin 4
 	start_staying test_kpatch_stay spin=1
 	check_busy test_kpatch_stay 0 \
@@ -175,13 +179,12 @@ test_a_task_between_handler_and_function_is_found()
 		skip "needs CONFIG_KPATCH_DEBUG"
 		return
 	fi
-	hurry
 	no_parking
 	mark_log
 	check "insmod" load test_kpatch_getpid
 	background "$user" spin 4
 	for ((i = 0; i < 20 && !seen; i++)); do
-		if enabled test_kpatch_getpid 0; then
+		if briefly enabled test_kpatch_getpid 0; then
 			# Whoever is on his way finds no function there.
 			check "rmmod" unload test_kpatch_getpid
 			sleep 0.2
@@ -209,7 +212,6 @@ test_a_task_in_the_slot_of_an_optimised_kprobe_is_found()
 		skip "not for $(uname -m)"
 		return
 	fi
-	hurry
 	mark_log
 	check "insmod" load test_kpatch_optprobe leave=1
 	if ! wait_for 10 is_optimized; then
@@ -218,7 +220,7 @@ test_a_task_in_the_slot_of_an_optimised_kprobe_is_found()
 	fi
 	check "insmod" load test_kpatch_caller
 	echo 0 > /sys/module/test_kpatch_optprobe/parameters/leave
-	check "a thread stays in the function" wait_for 10 stays
+	check "a thread stays in the function" wait_for 10 stays test_kpatch_optprobe
 	for _ in 1 2 3; do
 		check_busy test_kpatch_optprobe 0 "^$(caller_pid) kpatch_caller"
 	done
@@ -239,7 +241,7 @@ can_offline()
 
 cpu1()
 {
-	check "CPU 1 to $1" eval "echo $1 > /sys/devices/system/cpu/cpu1/online"
+	check "CPU 1 to $1" change /sys/devices/system/cpu/cpu1/online "$1"
 }
 
 test_an_offline_cpu_is_switched_with_the_others()
@@ -268,7 +270,6 @@ test_the_idle_task_of_an_offline_cpu_is_checked()
 		skip "not for $(uname -m)"
 		return
 	fi
-	hurry
 	check "insmod" load test_kpatch_offline
 	cpu1 0
 	check_busy test_kpatch_offline 0 "^0 swapper/1 .* offline CPU"
@@ -291,12 +292,12 @@ nobody_exits()
 # Such a task has nothing left but its stack: not even an entry in the task list.
 test_a_task_that_sleeps_when_it_is_almost_gone_is_found()
 {
-	hurry
 	mark_log
-	check "insmod" load test_kpatch_exit sleep_ms=8000
+	check "insmod" load test_kpatch_exit sleep_ms=600000
 	"$active" exit
 	check "one sleeps while it exits" wait_for 5 somebody_exits
 	check_busy test_kpatch_exit 0 "exiting"
+	echo 0 > /sys/module/test_kpatch_exit/parameters/sleep_ms
 	check "it is gone" wait_for 30 nobody_exits
 	check_switch test_kpatch_exit 0
 	check "rmmod" unload test_kpatch_exit
@@ -328,7 +329,6 @@ test_a_system_call_that_is_to_be_restarted_is_found()
 {
 	local answer
 
-	hurry
 	check "insmod" load test_kpatch_restart
 	answer=$(mktemp)
 	background "$user" pause sleeper > "$answer"
@@ -357,7 +357,7 @@ test_a_system_call_that_is_to_be_restarted_is_found()
 test_a_pointer_to_a_function_is_not_in_the_way()
 {
 	check "insmod" load test_kpatch_caller hold=1
-	check "the thread sleeps" wait_for 10 stays
+	check "the thread sleeps" wait_for 10 sleeps_with_pointers
 	check "insmod" load test_kpatch_pair
 	check "disable" enabled test_kpatch_pair 0
 	check "enable" enabled test_kpatch_pair 1

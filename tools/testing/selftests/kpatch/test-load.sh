@@ -40,13 +40,22 @@ test_a_function_called_in_interrupts_is_switched()
 	check_is "timer, before" expired "$("$user" proftimer)"
 	check "insmod" load $timers
 	check_is "timer, patched" silent "$("$user" proftimer)"
-	[ "$(parameter $timers in_irq)" -gt 100 ] || fail "too few calls in interrupts"
+	[ "$(parameter $timers in_irq)" -gt 10 ] || fail "too few calls in interrupts"
 	check_is "calls elsewhere" 0 "$(parameter $timers elsewhere)"
 	check "disable" enabled $timers 0
 	calls=$(parameter $timers in_irq)
 	check_is "timer, disabled" expired "$("$user" proftimer)"
 	check_is "calls of the new function since" "$calls" "$(parameter $timers in_irq)"
 	check "rmmod" unload $timers
+}
+
+more_pairs() { [ "$(parameter test_kpatch_pair_check "$1")" -gt "$2" ]; }
+
+# check_pairs KIND: some more are counted
+check_pairs()
+{
+	check "pairs are $1" wait_for 10 more_pairs "$1" \
+		$(($(parameter test_kpatch_pair_check "$1") + 100))
 }
 
 test_two_functions_are_never_seen_in_different_versions()
@@ -56,16 +65,14 @@ test_two_functions_are_never_seen_in_different_versions()
 	check "insmod" load $check
 	check "insmod" load $pair
 	for _ in 1 2 3 4 5 6 7 8 9 10; do
-		sleep 0.1
+		check_pairs both_new
 		check "disable" enabled $pair 0
-		sleep 0.1
+		check_pairs both_old
 		check "enable" enabled $pair 1
 	done
 	check "disable" enabled $pair 0
 	check "rmmod" unload $pair
 	echo "# $(parameter $check both_old) pairs old, $(parameter $check both_new) new"
-	[ "$(parameter $check both_old)" -gt 1000 ] || fail "too few pairs of old calls"
-	[ "$(parameter $check both_new)" -gt 1000 ] || fail "too few pairs of new calls"
 	check_is "mixed pairs" 0 "$(parameter $check mixed)"
 }
 
@@ -119,10 +126,10 @@ test_a_cpu_may_be_off()
 
 	[ -w $online ] || { skip "CPU 1 cannot be switched off"; return; }
 	check "insmod" load test_kpatch_cmdline
-	echo 0 > $online
+	check "CPU 1 off" change $online 0
 	check "disable" enabled test_kpatch_cmdline 0
 	check "enable" enabled test_kpatch_cmdline 1
-	echo 1 > $online
+	check "CPU 1 on" change $online 1
 	check_is "/proc/cmdline" "test_kpatch_cmdline: new cmdline" "$(cat /proc/cmdline)"
 	check "disable" enabled test_kpatch_cmdline 0
 }

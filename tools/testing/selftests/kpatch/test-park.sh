@@ -26,8 +26,7 @@ test_1000_readers_of_a_pipe_get_the_answer_of_the_new_function()
 
 	load_disabled "$(first_of anon_pipe_read pipe_read)"
 	start_sleepers pipe 1000
-	knob deadline_ms 10000
-	knob stop_budget_us 5000000
+	knob deadline_ms 15000
 	try_switch enabled 1 || status=1
 	echo "# $switch_ms ms"
 	wait_for 60 test -s "$out"
@@ -44,8 +43,7 @@ test_1000_readers_of_a_pipe_read_on_after_a_dry_run()
 	function=$(first_of anon_pipe_read pipe_read)
 	load_disabled "$function"
 	start_sleepers pipe 1000
-	knob deadline_ms 10000
-	knob stop_budget_us 5000000
+	knob deadline_ms 15000
 	check "check" try_switch check 1
 	echo "# $switch_ms ms"
 	check "all sleep again" wait_for 60 all_in "$sleeper" 1000 "$function"
@@ -62,7 +60,6 @@ test_without_parking_sleepers_keep_a_patch_out()
 	stops=$(statistic stops)
 	knob park N
 	knob prescan Y
-	knob deadline_ms 1000
 	check_busy enabled 1
 	check_is "stops" "$stops" "$(statistic stops)"
 	check_is "blockers" 32 "$(grep -c ' sleeper eventfd_read asleep$' $files/blockers)"
@@ -114,18 +111,22 @@ test_tasks_in_accept_are_led_out()
 # Each dry run makes the call start again: with the time that is left.
 test_tasks_in_nanosleep_sleep_as_long_as_they_wanted()
 {
-	local min max
+	local min max start last
 
 	load_disabled do_nanosleep
 	start_sleepers nanosleep 10
+	start=$EPOCHREALTIME
 	for _ in 1 2 3; do
-		sleep 0.7
+		sleep 1.1
+		last=$EPOCHREALTIME
 		check "check" try_switch check 1
 	done
 	check_answers "10 0"
 	read -r min max < <(sed -n 's/^took //p' "$out")
-	between 4000 6000 "$min" || fail "the shortest took $min ms of 4000"
-	between 4000 6000 "$max" || fail "the longest took $max ms of 4000"
+	[ "$min" -ge 4000 ] || fail "the shortest took $min ms of 4000"
+	# So long or longer would they sleep if they began anew each time.
+	last=$(((${last/./} - ${start/./}) / 1000 + 4000))
+	[ "$max" -lt $last ] || fail "the longest took $max ms of 4000"
 }
 
 test_a_tracer_sees_nothing()
@@ -186,7 +187,6 @@ test_a_task_that_no_signal_wakes_is_named()
 	start_stuck
 	stops=$(statistic stops)
 	knob prescan Y
-	knob deadline_ms 500
 	check_busy enabled 1
 	check_is "blockers" "$stuck_tid sleeper $stuck asleep" "$(cat $files/blockers)"
 	check_log "$stuck_tid sleeper $stuck asleep"
@@ -200,7 +200,6 @@ test_kernel_threads_are_named()
 {
 	local function=wait_for_completion_interruptible
 
-	knob deadline_ms 500
 	load_disabled $function
 	check "insmod" load test_kpatch_kthread
 	check "the thread sleeps" wait_for 10 sleeps "$(pgrep kpatch_kthread)"
@@ -213,28 +212,31 @@ test_kernel_threads_are_named()
 }
 
 # start_attempt FILE VALUE: in the background, on behalf of sleepers in
-# eventfd_read() and a task that cannot be led out; returns once the former are
+# eventfd_read() and a task that cannot be led out; returns once the former were. On
+# a slow machine they may be back by then.
 start_attempt()
 {
+	local naps
+
 	load_disabled "eventfd_read,$stuck"
 	start_stuck
 	start_sleepers eventfd 20
+	naps=$(naps_of "$sleeper")
 	background bash -c "echo $2 2>/dev/null > $files/$1"
 	attempt=$child
-	check "they are led out" wait_for 20 all_in "$sleeper" 0 eventfd_read
+	check "they are led out" wait_for 20 have_napped "$sleeper" "$naps"
 }
 
 is_gone() { [ ! -e "/proc/$1" ]; }
 
 test_a_task_that_was_led_out_can_be_killed()
 {
-	knob deadline_ms 10000
+	knob deadline_ms 15000
 	start_attempt enabled 1
 	kill -KILL "$sleeper"
 	# Until its parent, which is us, has got to know.
 	wait "$sleeper" 2>/dev/null
 	check_is "it ends with" 137 $?
-	check "the attempt goes on" kill -0 "$attempt"
 	check "it is gone" is_gone "$sleeper"
 	check_is "enabled" 0 "$(is_enabled $patch)"
 	kill -KILL "$stuck_tid"
@@ -245,7 +247,7 @@ test_a_task_that_was_led_out_can_be_killed()
 # Whoever asks for a switch may be killed, too.
 test_all_are_released_when_the_writer_is_killed()
 {
-	knob deadline_ms 10000
+	knob deadline_ms 15000
 	start_attempt enabled 1
 	kill -KILL "$attempt"
 	check "the writer dies" wait_for 10 is_gone "$attempt"
@@ -261,7 +263,7 @@ test_all_are_released_at_the_deadline()
 	load_disabled "eventfd_read,$stuck"
 	start_stuck
 	start_sleepers eventfd 100
-	check_busy enabled 1
+	check_fails "resource busy" enabled 1
 	between 250 5000 $switch_ms || fail "EBUSY after $switch_ms ms of 300"
 	check "all sleep again" wait_for 5 all_in "$sleeper" 100 eventfd_read
 	check "blockers" grep -q "^$stuck_tid sleeper $stuck asleep" $files/blockers
@@ -272,7 +274,7 @@ test_all_are_released_at_the_deadline()
 # They may be what the one that does not come waits for.
 test_nobody_is_kept_long_for_one_that_does_not_come()
 {
-	check "deadline" knob deadline_ms 10000
+	check "deadline" knob deadline_ms 15000
 	start_attempt enabled 1
 	check "all sleep again" wait_for 4 all_in "$sleeper" 20 eventfd_read
 	check "the attempt goes on" kill -0 "$attempt"
@@ -288,7 +290,6 @@ test_tasks_that_were_led_out_find_what_came_meanwhile()
 	knob deadline_ms 3000
 	start_attempt check 1
 	wake_sleepers
-	check_is "what they say" "asleep $tid" "$(cat "$out")"
 	check_answers "20 8"
 	! wait "$attempt" || fail "the attempt succeeded"
 }
@@ -298,7 +299,7 @@ test_processes_may_exit_and_execute_all_the_time()
 	load_disabled eventfd_read
 	out=$(mktemp)
 	background "$sleeper_program" churn 4 > "$out"
-	sleep 0.5
+	check "they begin" wait_for 30 grep -q ^churning "$out"
 	for _ in 1 2 3 4 5 6 7 8 9 10; do
 		check "check" try_switch check 1
 		check "enable" try_switch enabled 1
@@ -322,9 +323,9 @@ check_way_out()
 		return
 	}
 	before=$(hooked)
-	knob deadline_ms 1000
 	start_stuck
 	start_sleepers eventfd 20
+	knob deadline_ms 1000
 	start=$EPOCHREALTIME
 	! load $patch "name=eventfd_read,$stuck,$1" answer=$new_answer only=sleeper ||
 		fail "insmod succeeded"

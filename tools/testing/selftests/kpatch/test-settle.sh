@@ -53,18 +53,22 @@ test_a_hopeless_attempt_without_a_scan_before_the_stop_does()
 
 test_the_deadline_is_kept()
 {
+	local short
+
 	load_hopeless
 	knob deadline_ms 300
-	check_busy enabled 1
-	between 250 1500 $switch_ms || fail "EBUSY after $switch_ms ms of 300"
-	knob deadline_ms 2500
-	check_busy enabled 1
-	between 2400 6000 $switch_ms || fail "EBUSY after $switch_ms ms of 2500"
+	check_fails "resource busy" enabled 1
+	short=$switch_ms
+	between 250 1500 $short || fail "EBUSY after $short ms of 300"
+	knob deadline_ms 5000
+	check_fails "resource busy" enabled 1
+	between 4900 9000 $switch_ms || fail "EBUSY after $switch_ms ms of 5000"
+	[ $short -lt $switch_ms ] || fail "EBUSY after $short ms of 300, $switch_ms of 5000"
 }
 
 check_expired()
 {
-	check_fails "imer expired" "$@"
+	briefly check_fails "imer expired" "$@"
 	check_log "(-62)"
 }
 
@@ -74,18 +78,17 @@ test_a_stop_that_takes_too_long_is_given_up()
 
 	load_disabled eventfd_read
 	hooked=$(hooked)
-	knob deadline_ms 500
 	knob stop_budget_us 1
 	check_expired check 1
 	check_expired enabled 1
 	check_is "hooked functions" "$hooked" "$(hooked)"
-	knob stop_budget_us 1000000
+	knob stop_budget_us 10000000
 	check "enable" try_switch enabled 1
 	knob stop_budget_us 1
 	check_expired check 0
 	check_expired enabled 0
 	! unload $patch || fail "rmmod succeeded"
-	knob stop_budget_us 1000000
+	knob stop_budget_us 10000000
 	check "disable" try_switch enabled 0
 	check "rmmod" unload $patch
 }
@@ -131,7 +134,6 @@ test_a_dry_run_fails_as_the_switch_would()
 {
 	local before
 
-	knob deadline_ms 500
 	load_hopeless
 	before="$(references) references, $(hooked) hooked"
 	check_busy check 1
@@ -150,7 +152,6 @@ test_a_dry_run_of_disabling_fails_as_the_switch_would()
 	local patch=test_kpatch_pause
 	local files=$kpatch_sysfs/$patch
 
-	knob deadline_ms 500
 	knob park N
 	check "insmod" load $patch
 	background "$user" pause sleeper
@@ -237,7 +238,7 @@ test_tasks_that_sleep_are_not_scanned_while_the_machine_is_stopped()
 	check "enable" try_switch enabled 1
 	echo "# scanned $(statistic scanned), $(statistic scanned_stopped) stopped"
 	[ "$(statistic scanned)" -ge 500 ] || fail "too few tasks were scanned before"
-	[ "$(statistic scanned_stopped)" -lt 100 ] ||
+	[ "$(statistic scanned_stopped)" -lt 500 ] ||
 		fail "too many tasks were scanned while the machine stood still"
 }
 
@@ -247,7 +248,6 @@ test_without_a_scan_before_all_tasks_are_scanned_in_the_stop()
 	load_disabled eventfd_read
 	start_sleepers futex 500
 	knob prescan N
-	knob stop_budget_us 5000000
 	check "enable" try_switch enabled 1
 	check_is "scanned" 0 "$(statistic scanned)"
 	[ "$(statistic scanned_stopped)" -ge 500 ] || fail "too few tasks were scanned"
@@ -268,6 +268,7 @@ test_a_patch_is_switched_while_tasks_come_and_go()
 	load_disabled eventfd_read
 	out=$(mktemp)
 	background "$sleeper_program" churn 3 > "$out"
+	check "they begin" wait_for 30 grep -q ^churning "$out"
 	for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15; do
 		check "enable, $i" try_switch enabled 1
 		check "disable, $i" try_switch enabled 0
@@ -278,6 +279,8 @@ test_a_patch_is_switched_while_tasks_come_and_go()
 	check "all was well" grep -q ', 0 badly' "$out"
 }
 
+spinners() { [ "$(pgrep -c -x spinner)" -eq "$1" ]; }
+
 # None of them gives up the CPU but where it loses it, and that is in there. To be
 # led out each one has to get its turn, which takes a while on a slow machine.
 test_100_busy_processes_do_not_keep_a_patch_out()
@@ -285,7 +288,7 @@ test_100_busy_processes_do_not_keep_a_patch_out()
 	check "insmod" load test_kpatch_getpid
 	check "disable" enabled test_kpatch_getpid 0
 	background "$sleeper_program" spin 100
-	sleep 1
+	check "they spin" wait_for 30 spinners 100
 	for _ in 1 2 3; do
 		check "enable" enabled test_kpatch_getpid 1
 		check "disable" enabled test_kpatch_getpid 0
@@ -328,11 +331,11 @@ test_the_extremes_of_the_parameters_do_no_harm()
 	knob deadline_ms 0
 	try_switch enabled 1
 	between 0 5000 $switch_ms || fail "$switch_ms ms, no time at all"
-	try_switch enabled 0
+	check "disable" wait_for 10 try_switch enabled 0
 	knob deadline_ms 15000
 	knob stop_budget_us 10000000
 	check "enable" try_switch enabled 1
-	between 0 5000 $switch_ms || fail "$switch_ms ms, all the time there is"
+	[ $switch_ms -lt 14000 ] || fail "$switch_ms ms, all the time there is"
 	check "disable" try_switch enabled 0
 }
 

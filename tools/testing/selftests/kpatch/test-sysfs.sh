@@ -158,7 +158,7 @@ test_the_stop_is_measured()
 	[ "$last" -gt 0 ] || fail "the stop took no time"
 	check "disable" enabled $patch 0
 	check "enable" enabled $patch 1
-	check_is "attempts" 3 "$(cat $files/attempts)"
+	[ "$(cat $files/attempts)" -ge 3 ] || fail "$(cat $files/attempts) attempts, not 3"
 	last=$(cat $files/stop_ns)
 	longest=$(cat $files/max_stop_ns)
 	[ "$longest" -ge "$last" ] || fail "longest stop $longest, last stop $last"

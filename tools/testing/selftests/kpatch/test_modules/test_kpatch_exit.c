@@ -6,13 +6,15 @@
  * checked again before use.
  */
 #include <linux/delay.h>
+#include <linux/jiffies.h>
 #include <linux/kpatch.h>
+#include <linux/minmax.h>
 #include <linux/proc_fs.h>
 #include <linux/sched.h>
 
 static unsigned int sleep_ms;
 module_param(sleep_ms, uint, 0644);
-MODULE_PARM_DESC(sleep_ms, "how long a task sleeps");
+MODULE_PARM_DESC(sleep_ms, "how long a task sleeps, or until this is 0");
 
 static atomic_t sleepers = ATOMIC_INIT(0);
 module_param_named(sleepers, sleepers.counter, int, 0444);
@@ -21,12 +23,15 @@ MODULE_PARM_DESC(sleepers, "tasks that sleep");
 static void new_proc_flush_pid(struct pid *pid)
 {
 	unsigned int ms = READ_ONCE(sleep_ms);
+	unsigned long end = jiffies + msecs_to_jiffies(ms);
 
 	/* Others get here when they wait for a child. */
 	if (!ms || !(current->flags & PF_EXITING))
 		return;
 	atomic_inc(&sleepers);
-	msleep(ms);
+	do {
+		msleep(min(ms, 20u));
+	} while (READ_ONCE(sleep_ms) && time_before(jiffies, end));
 	atomic_dec(&sleepers);
 }
 

@@ -21,6 +21,10 @@ static bool leave;
 module_param(leave, bool, 0644);
 MODULE_PARM_DESC(leave, "do not stay any longer");
 
+static bool inside;
+module_param(inside, bool, 0444);
+MODULE_PARM_DESC(inside, "the thread is inside");
+
 static void *buffer;
 
 /* rep stosb; mov %rdi, %rdi: a jump that is put there needs five bytes */
@@ -28,7 +32,7 @@ static const u8 insns[] = { 0xf3, 0xaa, 0x48, 0x89, 0xff };
 
 static unsigned long new_lcm(unsigned long a, unsigned long b)
 {
-	unsigned long end = jiffies + 20 * HZ;
+	unsigned long end = jiffies + 120 * HZ;
 	unsigned long left;
 	void *to;
 
@@ -41,7 +45,9 @@ static unsigned long new_lcm(unsigned long a, unsigned long b)
 		asm volatile("rep stosb\n\t"
 			     "mov %%rdi, %%rdi"
 			     : "+D" (to), "+c" (left) : "a" (0) : "memory");
+		WRITE_ONCE(inside, true);
 	}
+	WRITE_ONCE(inside, false);
 	return 1;
 }
 

@@ -17,6 +17,10 @@ static bool spin;
 module_param(spin, bool, 0444);
 MODULE_PARM_DESC(spin, "stay busy, do not sleep");
 
+static bool inside;
+module_param(inside, bool, 0444);
+MODULE_PARM_DESC(inside, "the thread is inside");
+
 static bool leave;
 static DECLARE_WAIT_QUEUE_HEAD(leaving);
 
@@ -44,7 +48,9 @@ static bool may_leave(void)
 /* __cold does nothing where compilers align cold functions badly. */
 static noinline REALLY_COLD void sleep_here(void)
 {
+	WRITE_ONCE(inside, true);
 	wait_event_idle(leaving, may_leave());
+	WRITE_ONCE(inside, false);
 }
 
 /* What leads to a cold function is cold as well: that is new_lcm_cold.cold. */
@@ -60,12 +66,14 @@ static unsigned long new_lcm_cold(unsigned long a, unsigned long b)
 /* Not forever: where nobody is preempted this stops the machine. */
 static unsigned long new_lcm_spin(unsigned long a, unsigned long b)
 {
-	unsigned long end = jiffies + 20 * HZ;
+	unsigned long end = jiffies + 120 * HZ;
 
 	if (a != STAY_MAGIC || b != STAY_MAGIC)
 		return max(a, b);
+	WRITE_ONCE(inside, true);
 	while (!may_leave() && time_before(jiffies, end))
 		cpu_relax();
+	WRITE_ONCE(inside, false);
 	return 1;
 }
 
