@@ -58,18 +58,21 @@ struct kpatch_park {
 /**
  * struct kpatch_parked - a task that has been sent to a park
  * @work: what it is going to do on its way to user space
- * @users: the work, until it has run or has been called back, and the list;
- *	so nobody else can have a work at this address as long as it is used to
- *	call back this one
+ * @restart: what it does there if @work was called back
+ * @users: @work or @restart, until it has run, and the list; so nobody else can
+ *	have a work at this address as long as it is used to call back this one
  * @waiting: it waits in the park
+ * @released: it does not have to wait any longer
  * @park: the park
  * @task: the task, with a reference
  * @list: link in the list of the park
  */
 struct kpatch_parked {
 	struct callback_head work;
+	struct callback_head restart;
 	refcount_t users;
 	bool waiting;
+	bool released;
 	struct kpatch_park *park;
 	struct task_struct *task;
 	struct list_head list;
@@ -87,7 +90,7 @@ static void put_parked(struct kpatch_parked *parked)
 		kfree(parked);
 }
 
-/* The task is not going to run this any more. */
+/* The task has run this, or is not going to. */
 static void put_work(struct kpatch_parked *parked)
 {
 	put_park(parked->park);
@@ -102,11 +105,13 @@ static bool is_dying(const struct task_struct *task)
 	       READ_ONCE(task->signal->group_exec_task);
 }
 
-static void wait_until_closed(struct kpatch_park *park)
+static void wait_until_closed(const struct kpatch_parked *parked)
 {
+	struct kpatch_park *park = parked->park;
 	long left = park->end - jiffies;
 
-	wait_event_killable_timeout(park->closing, !READ_ONCE(park->open),
+	wait_event_killable_timeout(park->closing, !READ_ONCE(park->open) ||
+				    READ_ONCE(parked->released),
 				    max(left, 0L));
 }
 
@@ -121,10 +126,65 @@ static void wait_in_park(struct callback_head *work)
 		wake_up(&park->coming);
 	if (!is_dying(current)) {
 		WRITE_ONCE(parked->waiting, true);
-		wait_until_closed(park);
+		wait_until_closed(parked);
 		WRITE_ONCE(parked->waiting, false);
 	}
 	put_work(parked);
+}
+
+/*
+ * Runs in a task whose work was called back. Its system call may have ended for
+ * that work: it has to be started again as if for a signal. That there is none is
+ * found out there.
+ */
+static void restart_call(struct callback_head *restart)
+{
+	struct kpatch_parked *parked =
+		container_of(restart, struct kpatch_parked, restart);
+
+	if (!is_dying(current))
+		set_thread_flag(TIF_SIGPENDING);
+	put_parked(parked);
+}
+
+/* Has the task work to do other than this? */
+static bool has_other_work(const struct task_struct *task,
+			   const struct callback_head *work)
+{
+	const struct callback_head *first = READ_ONCE(task->task_works);
+
+	return first && (first != work || READ_ONCE(work->next));
+}
+
+/*
+ * Take back a work that the task has not begun to run, and the flag that came with
+ * it: with that, a wait for a signal ends at once, each time, and a fault that user
+ * space has to resolve is taken again and again.
+ *
+ * Without the flag nobody would notice that the system call has to be started again,
+ * if it has ended for it already. So first the task is told to do that: TWA_RESUME
+ * does not end a wait. Others, like io_uring, may have set the flag for a work of
+ * their own: they queue first, then set it. So after the flag was cleared their work
+ * can be seen, or they set it later.
+ */
+static bool call_back(struct kpatch_parked *parked)
+{
+	struct task_struct *task = parked->task;
+
+	if (!task_work_cancel(task, &parked->work))
+		return false;
+	init_task_work(&parked->restart, restart_call);
+	if (task_work_add(task, &parked->restart, TWA_RESUME)) {
+		/* It exits, and restarts nothing. */
+		put_parked(parked);
+	} else {
+		clear_tsk_thread_flag(task, TIF_NOTIFY_SIGNAL);
+		smp_mb__after_atomic();
+		if (has_other_work(task, &parked->restart))
+			set_notify_signal(task);
+	}
+	put_park(parked->park);
+	return true;
 }
 
 /**
@@ -157,7 +217,7 @@ struct kpatch_park *kpatch_park_open(unsigned long end)
  * Does not wait for them: a task that has not come yet is called back, or
  * notices when it comes.
  *
- * Context: process context.
+ * Context: process context, may sleep.
  */
 void kpatch_park_close(struct kpatch_park *park)
 {
@@ -168,12 +228,26 @@ void kpatch_park_close(struct kpatch_park *park)
 	WRITE_ONCE(park->open, false);
 	wake_up_all(&park->closing);
 	list_for_each_entry_safe(parked, next, &park->sent, list) {
-		if (task_work_cancel(parked->task, &parked->work))
-			put_work(parked);
+		call_back(parked);
 		put_task_struct(parked->task);
 		put_parked(parked);
+		cond_resched();
 	}
 	put_park(park);
+}
+
+/**
+ * kpatch_park_wakes() - would this task leave for the park if it was sent there?
+ * @task: the task, of user space
+ *
+ * Return: true if it is about to run, or a signal would wake it where it sleeps.
+ */
+bool kpatch_park_wakes(const struct task_struct *task)
+{
+	unsigned int state = READ_ONCE(task->__state);
+
+	return kpatch_park_takes(task) &&
+	       (state == TASK_RUNNING || state & TASK_INTERRUPTIBLE);
 }
 
 /**
@@ -207,26 +281,13 @@ static struct kpatch_parked *new_parked(struct kpatch_park *park,
 	return parked;
 }
 
-/* Undo new_parked(): the task does not have the work, or not any more. */
-static void drop_parked(struct kpatch_parked *parked)
+/* It does not come. */
+static void forget_parked(struct kpatch_parked *parked)
 {
 	list_del(&parked->list);
 	atomic_dec(&parked->park->missing);
 	put_task_struct(parked->task);
-	put_park(parked->park);
-	kfree(parked);
-}
-
-/*
- * It may have begun to write its core since it was looked at, and has to do so
- * with no signal pending. It does not come back to miss anything else.
- */
-static bool call_back(struct kpatch_parked *parked)
-{
-	if (!task_work_cancel(parked->task, &parked->work))
-		return false;
-	clear_tsk_thread_flag(parked->task, TIF_NOTIFY_SIGNAL);
-	return true;
+	put_parked(parked);
 }
 
 /**
@@ -253,9 +314,17 @@ struct kpatch_parked *kpatch_park_task(struct kpatch_park *park,
 	if (!parked)
 		return NULL;
 	/* Fails for a task that has begun to exit. */
-	if (task_work_add(task, &parked->work, TWA_SIGNAL) ||
-	    (!kpatch_park_takes(task) && call_back(parked))) {
-		drop_parked(parked);
+	if (task_work_add(task, &parked->work, TWA_SIGNAL)) {
+		put_work(parked);
+		forget_parked(parked);
+		return NULL;
+	}
+	/*
+	 * It may have begun to write its core since it was looked at, and has to do
+	 * so with no signal pending. It does not come back to miss anything else.
+	 */
+	if (!kpatch_park_takes(task) && call_back(parked)) {
+		forget_parked(parked);
 		return NULL;
 	}
 	return parked;
@@ -270,6 +339,18 @@ struct kpatch_parked *kpatch_park_task(struct kpatch_park *park,
 bool kpatch_park_holds(const struct kpatch_parked *parked)
 {
 	return READ_ONCE(parked->waiting);
+}
+
+/**
+ * kpatch_park_release() - let one task go
+ * @parked: a task that was sent to a park which is still open
+ *
+ * Context: process context.
+ */
+void kpatch_park_release(struct kpatch_parked *parked)
+{
+	WRITE_ONCE(parked->released, true);
+	wake_up_all(&parked->park->closing);
 }
 
 /**
