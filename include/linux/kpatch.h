@@ -14,7 +14,6 @@
 #include <linux/kernel.h>
 #include <linux/list.h>
 #include <linux/module.h>
-#include <linux/percpu.h>
 #include <linux/types.h>
 
 struct kpatch_dir;
@@ -40,8 +39,12 @@ enum kpatch_state {
  * struct kpatch_stats - how switches of a patch went
  * @attempts: how often it was tried, since the patch was registered
  * @stops: how often the machine was stopped for that
- * @stop_ns: length of the last stop, in nanoseconds
- * @max_stop_ns: length of the longest stop, in nanoseconds
+ * @stop_ns: how long the machine stood still in the last stop, from the first CPU
+ *	that stopped to the last one that went on, in nanoseconds
+ * @max_stop_ns: the same in the longest stop
+ * @work_ns: how much of the last stop was work, with all CPUs there, in
+ *	nanoseconds: what kpatch.stop_budget_us bounds
+ * @max_work_ns: the most work in one stop
  * @scanned: tasks looked at in the last attempt while the machine ran
  * @scanned_stopped: tasks looked at in the last stop
  */
@@ -50,6 +53,8 @@ struct kpatch_stats {
 	unsigned long stops;
 	u64 stop_ns;
 	u64 max_stop_ns;
+	u64 work_ns;
+	u64 max_work_ns;
 	unsigned int scanned;
 	unsigned int scanned_stopped;
 };
@@ -182,18 +187,10 @@ int kpatch_disable(struct kpatch_module *kpmod);
 struct ftrace_regs;
 void kpatch_redirect(unsigned long ip, struct ftrace_regs *fregs);
 
-/* Tasks in the part of do_exit() where the task list no longer has them. */
-DECLARE_PER_CPU(long, kpatch_exiting);
-
-static inline void kpatch_exit_start(void)
-{
-	this_cpu_inc(kpatch_exiting);
-}
-
-static inline void kpatch_exit_finish(void)
-{
-	this_cpu_dec(kpatch_exiting);
-}
+struct task_struct;
+void kpatch_exit_start(struct task_struct *task);
+void kpatch_exit_finish(struct task_struct *task);
+void kpatch_exit_abort(struct task_struct *task);
 
 #else /* CONFIG_KPATCH */
 
@@ -222,8 +219,10 @@ static inline void kpatch_redirect(unsigned long ip, struct ftrace_regs *fregs)
 {
 }
 
-static inline void kpatch_exit_start(void) { }
-static inline void kpatch_exit_finish(void) { }
+struct task_struct;
+static inline void kpatch_exit_start(struct task_struct *task) { }
+static inline void kpatch_exit_finish(struct task_struct *task) { }
+static inline void kpatch_exit_abort(struct task_struct *task) { }
 
 #endif /* CONFIG_KPATCH */
 

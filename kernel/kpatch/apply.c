@@ -7,11 +7,14 @@
 
 #include <linux/cpu.h>
 #include <linux/cpumask.h>
+#include <linux/minmax.h>
 #include <linux/nmi.h>
+#include <linux/percpu.h>
 #include <linux/stop_machine.h>
 #include <linux/timekeeping.h>
 
 #include "apply.h"
+#include "cpus.h"
 #include "debug.h"
 #include "handler.h"
 #include "stack.h"
@@ -25,10 +28,10 @@
  *     transaction word is IDLE, which such a patch reads as "not committed".
  *  2. kpatch_apply_try(), any number of times: stop all CPUs.
  *
- *     a. Each one checks the stack of its own stopper, and takes its share of the
- *        tasks that may have run since they were looked at. One of the CPUs, the
- *        leader, also checks tasks that are in no list, or are new. Somebody
- *        inside: leave, -EBUSY. It took too long: leave, -ETIME.
+ *     a. Each one checks the stack of its own stopper and its idle task, and takes
+ *        its share of the tasks that may have run since they were looked at. One
+ *        of the CPUs, the leader, also checks tasks that nobody could note.
+ *        Somebody inside: leave, -EBUSY. It took too long: leave, -ETIME.
  *     b. The leader sets the word to OPEN. From here on an NMI that meets a
  *        function of the patch aborts the transaction.
  *     c. Every other CPU acknowledges, at task level, that it has seen OPEN. An
@@ -69,23 +72,30 @@ enum phase {
  * struct apply - one attempt
  * @kpmod: the patch
  * @attempt: what is wanted
+ * @asked: when stop_machine() was called, by ktime_get_mono_fast_ns()
+ * @since: when the first CPU began to stand still
+ * @work_ns: how long it took from when all stood still
+ * @missed: somebody who ran was not noted
  * @arrived: CPUs that entered; the first one leads
  * @scanned: CPUs other than the leader that have done their share of the scan
  * @acked: CPUs other than the leader that saw %PHASE_OPEN
- * @phase: what the leader tells the others
- * @missed: somebody who ran was not noted
- * @stop_ns: how long the leader was in here
+ * @phase: what the leader tells the others, which spin on it
  */
 struct apply {
 	struct kpatch_module *kpmod;
 	const struct kpatch_attempt *attempt;
-	atomic_t arrived;
-	atomic_t scanned;
-	atomic_t acked;
-	enum phase phase;
+	u64 asked;
+	u64 since;
+	u64 work_ns;
 	bool missed;
-	u64 stop_ns;
+	atomic_t arrived;
+	atomic_t scanned ____cacheline_aligned_in_smp;
+	atomic_t acked;
+	enum phase phase ____cacheline_aligned_in_smp;
 };
+
+/* When each CPU was done, in the last stop. */
+static DEFINE_PER_CPU(u64, left_at);
 
 /* The other CPUs spin with interrupts off: keep the lockup detector quiet. */
 static void wait_for_others(atomic_t *count)
@@ -100,6 +110,7 @@ static void wait_for_others(atomic_t *count)
 static void scan_share(const struct kpatch_attempt *attempt, u64 end)
 {
 	kpatch_scan_stopper(attempt->scan);
+	kpatch_scan_idle_task(attempt->scan);
 	while (ktime_get_mono_fast_ns() < end &&
 	       kpatch_tasks_scan_some(attempt->tasks, attempt->scan))
 		cpu_relax();
@@ -111,8 +122,7 @@ static int finish_scan(struct apply *apply, u64 end)
 	const struct kpatch_attempt *attempt = apply->attempt;
 	bool all;
 
-	all = kpatch_tasks_scan_new(attempt->tasks, attempt->scan, end);
-	kpatch_scan_idle_tasks(attempt->scan);
+	all = kpatch_tasks_scan_rest(attempt->tasks, attempt->scan, end);
 	kpatch_scan_exiting(attempt->scan);
 	wait_for_others(&apply->scanned);
 	if (kpatch_report_total(attempt->scan->report))
@@ -191,10 +201,8 @@ static int follow(struct apply *apply)
 	return 0;
 }
 
-/* Runs on every online CPU, interrupts off, nothing else running anywhere. */
-static int apply_stopped(void *data)
+static int run(struct apply *apply)
 {
-	struct apply *apply = data;
 	bool leader = atomic_inc_return(&apply->arrived) == 1;
 	u64 start = ktime_get_mono_fast_ns();
 	u64 end = start + apply->attempt->budget_ns;
@@ -203,8 +211,18 @@ static int apply_stopped(void *data)
 	scan_share(apply->attempt, end);
 	if (!leader)
 		return follow(apply);
+	apply->since = kpatch_cpus_stood_since(apply->asked);
 	ret = lead(apply, end);
-	apply->stop_ns = ktime_get_mono_fast_ns() - start;
+	apply->work_ns = ktime_get_mono_fast_ns() - start;
+	return ret;
+}
+
+/* Runs on every online CPU, interrupts off, nothing else running anywhere. */
+static int apply_stopped(void *data)
+{
+	int ret = run(data);
+
+	__this_cpu_write(left_at, ktime_get_mono_fast_ns());
 	return ret;
 }
 
@@ -224,11 +242,22 @@ static void del_funcs(struct kpatch_module *kpmod)
 		kpatch_table_del(&kpmod->funcs[i]);
 }
 
+/*
+ * The machine stands still from when the first CPU has switched to its stopper
+ * until the last one is done and goes on.
+ */
 static void account(struct kpatch_stats *stats, const struct apply *apply)
 {
+	u64 until = 0;
+	int cpu;
+
+	for_each_online_cpu(cpu)
+		until = max(until, per_cpu(left_at, cpu));
 	stats->stops++;
-	stats->stop_ns = apply->stop_ns;
-	stats->max_stop_ns = max(stats->max_stop_ns, apply->stop_ns);
+	stats->stop_ns = until - apply->since;
+	stats->max_stop_ns = max(stats->max_stop_ns, stats->stop_ns);
+	stats->work_ns = apply->work_ns;
+	stats->max_work_ns = max(stats->max_work_ns, stats->work_ns);
 	stats->scanned_stopped = atomic_read(&apply->attempt->tasks->scanned);
 }
 
@@ -272,6 +301,7 @@ int kpatch_apply_try(struct kpatch_module *kpmod,
 	lockdep_assert_held(&kpatch_mutex);
 	lockdep_assert_cpus_held();
 	kpatch_tasks_rewind(attempt->tasks);
+	apply.asked = ktime_get_mono_fast_ns();
 	ret = stop_machine_cpuslocked(apply_stopped, &apply, cpu_online_mask);
 	kpatch_txn_reset();
 	WARN_ON_ONCE(apply.missed);

@@ -144,12 +144,10 @@ EXPORT_SYMBOL_GPL(kpatch_unregister);
  *
  * Return: 0 if the patch is enabled, now or before; or, with nothing changed,
  *
- * * -EBUSY - a task stayed inside a function that is to be replaced, see
- *   "blockers"; or livepatch or a probe owns the function
+ * * -EBUSY - a task stayed inside a function that is to be replaced, or a CPU did
+ *   not come to be stopped, see "blockers"; or livepatch or a probe owns the
+ *   function; or NMIs kept running it; or a BPF trampoline was being changed
  * * -EDEADLK - the caller itself is inside, or the idle task of a CPU
- * * -EAGAIN - nobody stayed inside, but there was always one on its way into a
- *   function or out of the system, or an NMI, or a BPF trampoline that was being
- *   changed
  * * -ETIME - the machine would have had to be stopped for longer than
  *   kpatch.stop_budget_us allows
  * * -EINTR - the caller was killed while it waited
@@ -178,10 +176,11 @@ EXPORT_SYMBOL_GPL(kpatch_enable);
  *
  * Return: 0 if the patch is disabled, now or before; or, with nothing changed,
  *
- * * -EBUSY - a task stayed inside the text of the patch module, see "blockers";
- *   or a newer patch has replaced one of the functions again
+ * * -EBUSY - a task stayed inside the text of the patch module, or a CPU did not
+ *   come to be stopped, see "blockers"; or a newer patch has replaced one of the
+ *   functions again; or NMIs kept running them
  * * -EDEADLK - the caller itself is inside
- * * -EAGAIN, -ETIME, -EINTR - as for kpatch_enable()
+ * * -ETIME, -EINTR - as for kpatch_enable()
  * * -ENODEV - the patch is not registered
  * * -ENOMEM
  */

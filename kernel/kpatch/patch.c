@@ -74,6 +74,8 @@ static const char * const reason_text[KPATCH_NR_REASONS] = {
 	[KPATCH_WRITER]		= "asking for the switch",
 	[KPATCH_EXITING]	= "exiting",
 	[KPATCH_UNKNOWN]	= "unknown stack",
+	[KPATCH_PARKED_INSIDE]	= "parked inside",
+	[KPATCH_CPU]		= "does not leave CPU",
 };
 
 static int format_reason(const struct kpatch_blocker *blocker, char *buf,
@@ -81,7 +83,8 @@ static int format_reason(const struct kpatch_blocker *blocker, char *buf,
 {
 	const char *text = reason_text[blocker->reason];
 
-	if (blocker->reason == KPATCH_IDLE || blocker->reason == KPATCH_OFFLINE)
+	if (blocker->reason == KPATCH_IDLE ||
+	    blocker->reason == KPATCH_OFFLINE || blocker->reason == KPATCH_CPU)
 		return scnprintf(buf, size, "%s %u", text, blocker->cpu);
 	return scnprintf(buf, size, "%s%s", text,
 			 blocker->kthread ? ", kernel thread" : "");
@@ -214,10 +217,14 @@ void kpatch_patch_del(struct kpatch_module *kpmod)
 }
 
 /* What to do about those who stood in the way. */
-static const char *remedy(int err)
+static const char *remedy(const struct kpatch_blocker *first, int err)
 {
 	if (err == -EDEADLK)
 		return "a switch needs this function itself, leave it out";
+	if (first->reason == KPATCH_OFFLINE)
+		return "bring that CPU online, then try again";
+	if (first->reason == KPATCH_EXITING)
+		return "try again; if that does not help, a task has faulted while it exited, and only a reboot helps";
 	return "try again when they have left";
 }
 
@@ -244,7 +251,8 @@ static void log_failure(const struct kpatch_module *kpmod, const char *what,
 	} else {
 		kpatch_format_blocker(&report->blocker[0], line, sizeof(line));
 		pr_err("'%s': cannot %s: blocked by %u task(s), first is %s; %s (%d)\n",
-		       name, what, total, line, remedy(err), err);
+		       name, what, total, line,
+		       remedy(&report->blocker[0], err), err);
 	}
 }
 
@@ -268,7 +276,7 @@ static void log_hook(const struct kpatch_module *kpmod,
 		break;
 	case -EAGAIN:
 		pr_err("'%s': a BPF trampoline of one of its functions is being changed; try again (%d)\n",
-		       name, err);
+		       name, -EBUSY);
 		break;
 	case -ENOMEM:
 		pr_err("'%s': cannot hook its functions for want of memory; try again with more (%d)\n",
@@ -288,7 +296,21 @@ static int hook_patch(struct kpatch_module *kpmod)
 	ret = kpatch_hook(kpmod->funcs, kpmod->num_funcs, &culprit);
 	if (ret)
 		log_hook(kpmod, culprit, ret);
-	return ret;
+	/* Who writes and gets -EAGAIN may poll() for ever. */
+	return ret == -EAGAIN ? -EBUSY : ret;
+}
+
+/* A dry run that succeeds parks nobody, but tells how many it would have to. */
+static void log_dry_run(const struct kpatch_module *kpmod, const char *what)
+{
+	unsigned int total = kpatch_report_total(kpmod->report);
+	char line[KPATCH_BLOCKER_LEN];
+
+	if (!total)
+		return;
+	kpatch_format_blocker(&kpmod->report->blocker[0], line, sizeof(line));
+	pr_notice("'%s': to %s it %u task(s) would have to be parked, first is %s\n",
+		  kpmod->mod->name, what, total, line);
 }
 
 /* Enable a patch, or find out whether it could be. */
@@ -308,6 +330,8 @@ static int enable_patch(struct kpatch_module *kpmod, bool dry_run)
 	ret = kpatch_settle(kpmod, true, dry_run);
 	if (ret)
 		log_failure(kpmod, "enable", ret);
+	else if (dry_run)
+		log_dry_run(kpmod, "enable");
 	if (ret || dry_run)
 		goto unhook;
 	add_taint(TAINT_LIVEPATCH, LOCKDEP_STILL_OK);
@@ -357,6 +381,8 @@ static int disable_patch(struct kpatch_module *kpmod, bool dry_run)
 	ret = kpatch_settle(kpmod, false, dry_run);
 	if (ret)
 		log_failure(kpmod, "disable", ret);
+	else if (dry_run)
+		log_dry_run(kpmod, "disable");
 	if (ret || dry_run)
 		return ret;
 	kpatch_unhook(kpmod->funcs, kpmod->num_funcs);

@@ -110,8 +110,10 @@ struct settle {
  */
 static int look(struct settle *s)
 {
-	if (s->prescan)
+	if (s->prescan) {
 		kpatch_tasks_prescan(&s->tasks, &s->scan);
+		kpatch_scan_exiting(&s->scan);
+	}
 	s->kpmod->stats.scanned = atomic_read(&s->tasks.scanned);
 	if (fatal_signal_pending(current))
 		return -EINTR;
@@ -134,8 +136,10 @@ static int look_again_and_try(struct settle *s)
 	if (ret)
 		return ret;
 	if (s->prescan)
-		kpatch_tasks_watch(&s->tasks);
-	scoped_guard(cpus_read_lock) {
+		ret = kpatch_tasks_watch(&s->tasks, &s->scan);
+	if (!ret) {
+		guard(cpus_read_lock)();
+		kpatch_scan_offline_cpus(&s->scan);
 		ret = look(s);
 		if (!ret)
 			ret = kpatch_apply_try(s->kpmod, &s->attempt);
@@ -162,18 +166,15 @@ static int try_once(struct settle *s)
 
 static int verdict(const struct settle *s, int ret)
 {
-	const struct kpatch_report *report = s->kpmod->report;
-
-	if (ret == -EBUSY && report->hopeless)
+	if (ret == -EBUSY && s->kpmod->report->hopeless)
 		return -EDEADLK;
-	if (ret == -EBUSY && !report->lasting)
-		return -EAGAIN;
-	return ret;
+	/* Whether to try again for a verdict is for us to decide. */
+	return ret == -EAGAIN ? -EBUSY : ret;
 }
 
 static bool may_retry(const struct settle *s, int ret)
 {
-	if (ret != -EBUSY && ret != -EAGAIN && ret != -ETIME)
+	if (ret != -EBUSY && ret != -ETIME)
 		return false;
 	return time_before(jiffies, s->deadline) &&
 	       !fatal_signal_pending(current);
@@ -187,8 +188,10 @@ static void close_park(struct settle *s)
 	kpatch_park_close(s->park);
 	s->park = NULL;
 	s->occupied = false;
-	for (i = 0; i < s->tasks.nr; i++)
+	for (i = 0; i < s->tasks.nr; i++) {
 		s->tasks.t[i].parked = NULL;
+		cond_resched();
+	}
 }
 
 static void open_park(struct settle *s)
@@ -206,17 +209,9 @@ static bool any_task(const struct settle *s,
 	for (i = 0; i < s->tasks.nr; i++) {
 		if (test(s, &s->tasks.t[i]))
 			return true;
+		cond_resched();
 	}
 	return false;
-}
-
-/*
- * Some of what tasks pass on their way to user space, or wait in while they are
- * parked, is going to be switched: so to park is to block for ever.
- */
-static bool is_stuck(const struct settle *s, const struct kpatch_task *t)
-{
-	return t->stuck;
 }
 
 /* As long as such a task does not move it is no use to bother anybody else. */
@@ -243,10 +238,37 @@ static bool may_disturb(const struct kpatch_task *t)
  */
 static bool has_to_go(const struct settle *s, const struct kpatch_task *t)
 {
-	if (t->parked || t->task == current)
+	if (t->parked || t->parks_inside || t->task == current)
 		return false;
 	return t->inside || (may_disturb(t) &&
 			     time_after(jiffies, s->last_resort));
+}
+
+/*
+ * Let those go that are parked and still inside: they run such work elsewhere than on
+ * their way to user space, as io_uring does while it waits, or that way is what is
+ * going to be switched. They are not parked again.
+ */
+static void release_inside(struct settle *s)
+{
+	struct kpatch_task *t;
+	unsigned int i;
+
+	for (i = 0; i < s->tasks.nr; i++) {
+		t = &s->tasks.t[i];
+		if (t->parked && t->parks_inside) {
+			kpatch_park_release(t->parked);
+			t->parked = NULL;
+		}
+		cond_resched();
+	}
+}
+
+/* It does not leave to be parked, or would not. */
+static bool stays(const struct kpatch_task *t)
+{
+	return t->inside && (t->parked || t->parks_inside ||
+			     !kpatch_park_takes(t->task));
 }
 
 /* Send tasks to the park; true if some went. */
@@ -278,12 +300,11 @@ static bool lead_out(struct settle *s)
 static bool keeps_others_waiting(const struct settle *s,
 				 const struct kpatch_task *t)
 {
-	if (!t->inside)
+	if (!stays(t))
 		return false;
 	if (t->parked)
 		return time_after(jiffies, t->since + s->patience);
-	return s->occupied && !kpatch_park_takes(t->task) &&
-	       time_after(jiffies, s->since + s->patience);
+	return s->occupied && time_after(jiffies, s->since + s->patience);
 }
 
 /*
@@ -298,8 +319,8 @@ static void let_go(struct settle *s)
 
 	for (i = 0; i < s->tasks.nr; i++) {
 		t = &s->tasks.t[i];
-		t->slow = t->inside &&
-			  (t->parked || !kpatch_park_takes(t->task));
+		t->slow = stays(t);
+		cond_resched();
 	}
 	s->patience *= 2;
 	close_park(s);
@@ -311,10 +332,7 @@ static bool make_them_leave(struct settle *s)
 {
 	if (!s->park)
 		return false;
-	if (any_task(s, is_stuck)) {
-		close_park(s);
-		return false;
-	}
+	release_inside(s);
 	if (any_task(s, keeps_others_waiting)) {
 		let_go(s);
 		return false;
@@ -338,9 +356,26 @@ static void wait_a_moment(struct settle *s, bool coming, bool stopped)
 	s->wait_ms = min(2 * s->wait_ms, RETRY_MAX_MS);
 }
 
+/*
+ * A dry run parks nobody. If nobody else is inside than tasks that would have to be
+ * parked, that is the verdict, and the report has them.
+ */
+static bool parking_would_help(const struct settle *s)
+{
+	unsigned int nr = 0, i;
+
+	for (i = 0; i < s->tasks.nr; i++) {
+		nr += s->tasks.t[i].inside &&
+		      kpatch_park_wakes(s->tasks.t[i].task);
+		cond_resched();
+	}
+	return nr && nr == kpatch_report_total(s->scan.report);
+}
+
 static int try_until_deadline(struct settle *s)
 {
 	const struct kpatch_stats *stats = &s->kpmod->stats;
+	bool may_park = READ_ONCE(park);
 	unsigned long stops;
 	bool coming;
 	int ret;
@@ -348,6 +383,9 @@ static int try_until_deadline(struct settle *s)
 	for (;;) {
 		stops = stats->stops;
 		ret = verdict(s, try_once(s));
+		if (ret == -EBUSY && s->attempt.dry_run && may_park &&
+		    parking_would_help(s))
+			return 0;
 		if (!may_retry(s, ret))
 			return ret;
 		coming = make_them_leave(s);
@@ -365,11 +403,12 @@ static int try_until_deadline(struct settle *s)
  * Context: process context, sleeps until the deadline at most, or until the
  * current task is killed. Under kpatch_mutex. Stops the machine.
  *
- * Return: 0 if the patch is switched, everywhere, or could have been if this is
- * a dry run; or, with nothing changed, -EBUSY, -EDEADLK or -EAGAIN if
- * @kpmod->report tells who is inside, always is or just is on its way; -EAGAIN
- * with nobody in the report if NMIs interfered; -ETIME if the machine would have
- * been stopped for too long; -EINTR if the current task is killed; -ENOMEM.
+ * Return: 0 if the patch is switched, everywhere; or could have been if this is
+ * a dry run, @kpmod->report then tells which tasks would have to be parked; or, with
+ * nothing changed, -EBUSY or -EDEADLK if @kpmod->report tells who is inside or
+ * always is; -EBUSY with nobody in the report if NMIs interfered; -ETIME if the
+ * machine would have been stopped for too long; -EINTR if the current task is
+ * killed; -ENOMEM.
  */
 int kpatch_settle(struct kpatch_module *kpmod, bool enable, bool dry_run)
 {
@@ -395,7 +434,7 @@ int kpatch_settle(struct kpatch_module *kpmod, bool enable, bool dry_run)
 			 min(timeout / 2, msecs_to_jiffies(LAST_RESORT_MS));
 	s->patience = msecs_to_jiffies(PATIENCE_MS);
 	s->wait_ms = RETRY_MS;
-	if (READ_ONCE(park))
+	if (READ_ONCE(park) && !dry_run)
 		open_park(s);
 
 	kpatch_apply_begin(kpmod, enable);

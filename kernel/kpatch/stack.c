@@ -28,9 +28,8 @@
 
 #include <asm/kpatch.h>
 
+#include "exiting.h"
 #include "stack.h"
-
-DEFINE_PER_CPU(long, kpatch_exiting);
 
 /**
  * kpatch_report_clear() - forget who stood in the way
@@ -48,11 +47,6 @@ static bool is_hopeless(enum kpatch_reason reason)
 	       reason == KPATCH_IDLE;
 }
 
-static bool is_passing(enum kpatch_reason reason)
-{
-	return reason == KPATCH_TRAMPOLINE || reason == KPATCH_EXITING;
-}
-
 static void name_blocker(struct kpatch_blocker *blocker,
 			 struct task_struct *task)
 {
@@ -67,25 +61,43 @@ static void name_blocker(struct kpatch_blocker *blocker,
 			   !is_idle_task(task);
 }
 
-/* Several CPUs report at once, hence the atomic. */
-static void report(const struct kpatch_scan *scan, struct task_struct *task,
-		   unsigned long addr, enum kpatch_reason reason)
+/* Several CPUs report at once, hence the atomic. %NULL: only counted. */
+static struct kpatch_blocker *report(const struct kpatch_scan *scan,
+				     struct task_struct *task,
+				     unsigned long addr,
+				     enum kpatch_reason reason)
 {
 	unsigned int i = atomic_inc_return(&scan->report->total) - 1;
 	struct kpatch_blocker *blocker;
 
-	if (task == scan->writer)
+	if (task == scan->writer && reason != KPATCH_CPU)
 		reason = KPATCH_WRITER;
 	if (is_hopeless(reason))
 		WRITE_ONCE(scan->report->hopeless, true);
-	if (!is_passing(reason))
-		WRITE_ONCE(scan->report->lasting, true);
 	if (i >= KPATCH_MAX_BLOCKERS)
-		return;
+		return NULL;
 	blocker = &scan->report->blocker[i];
 	name_blocker(blocker, task);
 	blocker->addr = addr;
 	blocker->reason = reason;
+	return blocker;
+}
+
+/**
+ * kpatch_report_cpu() - report a CPU that does not come to be stopped
+ * @scan: takes the report
+ * @cpu: the CPU
+ *
+ * Context: process context.
+ */
+void kpatch_report_cpu(const struct kpatch_scan *scan, unsigned int cpu)
+{
+	struct kpatch_blocker *blocker;
+
+	guard(rcu)();
+	blocker = report(scan, cpu_curr_snapshot(cpu), 0, KPATCH_CPU);
+	if (blocker)
+		blocker->cpu = cpu;
 }
 
 /*
@@ -268,7 +280,29 @@ static bool check_stack(const struct kpatch_scan *scan,
 	return true;
 }
 
-static bool scan_task(const struct kpatch_scan *scan, struct task_struct *task,
+/**
+ * kpatch_scan_reason() - what to report a task for if nothing more is known
+ * @task: the task, off its CPU
+ *
+ * Return: that it sleeps, or that it was preempted.
+ */
+enum kpatch_reason kpatch_scan_reason(const struct task_struct *task)
+{
+	return task_is_running(task) ? KPATCH_PREEMPTED : KPATCH_ASLEEP;
+}
+
+/**
+ * kpatch_scan_task() - is this task inside?
+ * @scan: what to look for
+ * @task: a task that is off its CPU and stays off: its scheduler locks are
+ *	held, see task_call_func(), or the machine is stopped
+ * @reason: what to report it for, unless the scan finds a better one
+ *
+ * Context: interrupts off.
+ *
+ * Return: true if it is, or may be; then it is in the report.
+ */
+bool kpatch_scan_task(const struct kpatch_scan *scan, struct task_struct *task,
 		      enum kpatch_reason reason)
 {
 	bool inside;
@@ -279,22 +313,6 @@ static bool scan_task(const struct kpatch_scan *scan, struct task_struct *task,
 	inside = check_stack(scan, task, arch_kpatch_saved_sp(task), reason);
 	put_task_stack(task);
 	return inside;
-}
-
-/**
- * kpatch_scan_task() - is this task inside?
- * @scan: what to look for
- * @task: a task that is off its CPU and stays off: its scheduler locks are
- *	held, see task_call_func(), or the machine is stopped
- *
- * Context: interrupts off.
- *
- * Return: true if it is, or may be; then it is in the report.
- */
-bool kpatch_scan_task(const struct kpatch_scan *scan, struct task_struct *task)
-{
-	return scan_task(scan, task, task_is_running(task) ?
-			 KPATCH_PREEMPTED : KPATCH_ASLEEP);
 }
 
 /**
@@ -324,8 +342,6 @@ static void scan_offline_cpu(const struct kpatch_scan *scan,
 {
 	unsigned long addr;
 
-	if (!scan->removing)
-		return;
 	addr = find_word(scan, (unsigned long)task_stack_page(idle),
 			 arch_kpatch_stack_top(idle));
 	if (addr)
@@ -333,43 +349,50 @@ static void scan_offline_cpu(const struct kpatch_scan *scan,
 }
 
 /**
- * kpatch_scan_idle_tasks() - check the idle tasks, which no list has
+ * kpatch_scan_offline_cpus() - check the idle tasks of CPUs that are off
  * @scan: what to look for
  *
- * Context: machine stopped, one CPU.
+ * Context: CPUs neither come nor go.
  */
-void kpatch_scan_idle_tasks(const struct kpatch_scan *scan)
+void kpatch_scan_offline_cpus(const struct kpatch_scan *scan)
 {
 	struct task_struct *idle;
 	int cpu;
 
+	if (!scan->removing)
+		return;
 	for_each_possible_cpu(cpu) {
 		idle = idle_task(cpu);
-		if (!idle)
-			continue;
-		if (!cpu_online(cpu))
+		if (idle && !cpu_online(cpu))
 			scan_offline_cpu(scan, idle);
-		else if (!task_curr(idle))
-			scan_task(scan, idle, KPATCH_IDLE);
 	}
+}
+
+/**
+ * kpatch_scan_idle_task() - check the idle task of this CPU, which no list has
+ * @scan: what to look for
+ *
+ * Context: machine stopped, each CPU.
+ */
+void kpatch_scan_idle_task(const struct kpatch_scan *scan)
+{
+	struct task_struct *idle = idle_task(smp_processor_id());
+
+	if (idle && !task_curr(idle))
+		kpatch_scan_task(scan, idle, KPATCH_IDLE);
 }
 
 /**
  * kpatch_scan_exiting() - are there tasks that cannot be looked at any more?
  * @scan: takes the report
  *
- * Those that the task list no longer has, and that may still run and sleep.
+ * Those that the task list has lost, or may lose, and that found no slot.
  *
- * Context: machine stopped, one CPU.
+ * Context: any.
  */
 void kpatch_scan_exiting(const struct kpatch_scan *scan)
 {
-	long exiting = 0;
-	int cpu;
-
-	for_each_possible_cpu(cpu)
-		exiting += per_cpu(kpatch_exiting, cpu);
-	if (exiting)
+	if (kpatch_exiting_unknown())
 		report(scan, NULL, 0, KPATCH_EXITING);
 }
 

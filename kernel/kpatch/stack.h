@@ -28,6 +28,9 @@
  * @KPATCH_WRITER: it is the task that asks for the switch
  * @KPATCH_EXITING: it is about to die and cannot be looked at any more
  * @KPATCH_UNKNOWN: its stack cannot be told
+ * @KPATCH_PARKED_INSIDE: it sleeps in the function, and where it was parked it
+ *	still was in there
+ * @KPATCH_CPU: it runs on a CPU that does not come to be stopped
  * @KPATCH_NR_REASONS: how many reasons there are
  */
 enum kpatch_reason {
@@ -43,6 +46,8 @@ enum kpatch_reason {
 	KPATCH_WRITER,
 	KPATCH_EXITING,
 	KPATCH_UNKNOWN,
+	KPATCH_PARKED_INSIDE,
+	KPATCH_CPU,
 	KPATCH_NR_REASONS,
 };
 
@@ -69,13 +74,11 @@ struct kpatch_blocker {
  * @total: how many they are; more than fit in @blocker are only counted
  * @hopeless: one of them is the task that asked for the change, or one that is
  *	needed to make it: they always will be
- * @lasting: one of them may stay for long, and is not just on its way
  * @blocker: the first ones
  */
 struct kpatch_report {
 	atomic_t total;
 	bool hopeless;
-	bool lasting;
 	struct kpatch_blocker blocker[KPATCH_MAX_BLOCKERS];
 };
 
@@ -98,13 +101,17 @@ struct kpatch_scan {
 	unsigned long *traces;
 };
 
-bool kpatch_scan_task(const struct kpatch_scan *scan, struct task_struct *task);
+enum kpatch_reason kpatch_scan_reason(const struct task_struct *task);
+bool kpatch_scan_task(const struct kpatch_scan *scan, struct task_struct *task,
+		      enum kpatch_reason reason);
 void kpatch_scan_writer(const struct kpatch_scan *scan);
 void kpatch_scan_stopper(const struct kpatch_scan *scan);
-void kpatch_scan_idle_tasks(const struct kpatch_scan *scan);
+void kpatch_scan_idle_task(const struct kpatch_scan *scan);
+void kpatch_scan_offline_cpus(const struct kpatch_scan *scan);
 void kpatch_scan_exiting(const struct kpatch_scan *scan);
 
 void kpatch_report_clear(struct kpatch_report *report);
+void kpatch_report_cpu(const struct kpatch_scan *scan, unsigned int cpu);
 
 /* How many tasks stood in the way, and of how many it is known who they are. */
 static inline unsigned int kpatch_report_total(const struct kpatch_report *report)

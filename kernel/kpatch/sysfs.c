@@ -9,6 +9,8 @@
  *   <patch>/stops
  *   <patch>/stop_ns
  *   <patch>/max_stop_ns
+ *   <patch>/work_ns
+ *   <patch>/max_work_ns
  *   <patch>/scanned
  *   <patch>/scanned_stopped
  *   <patch>/vmlinux/<function>,<sympos>/live
@@ -149,6 +151,8 @@ SHOW_STAT(attempts, "%lu")
 SHOW_STAT(stops, "%lu")
 SHOW_STAT(stop_ns, "%llu")
 SHOW_STAT(max_stop_ns, "%llu")
+SHOW_STAT(work_ns, "%llu")
+SHOW_STAT(max_work_ns, "%llu")
 SHOW_STAT(scanned, "%u")
 SHOW_STAT(scanned_stopped, "%u")
 
@@ -161,6 +165,8 @@ static struct kobj_attribute attempts_attr = __ATTR_RO(attempts);
 static struct kobj_attribute stops_attr = __ATTR_RO(stops);
 static struct kobj_attribute stop_ns_attr = __ATTR_RO(stop_ns);
 static struct kobj_attribute max_stop_ns_attr = __ATTR_RO(max_stop_ns);
+static struct kobj_attribute work_ns_attr = __ATTR_RO(work_ns);
+static struct kobj_attribute max_work_ns_attr = __ATTR_RO(max_work_ns);
 static struct kobj_attribute scanned_attr = __ATTR_RO(scanned);
 static struct kobj_attribute scanned_stopped_attr = __ATTR_RO(scanned_stopped);
 
@@ -172,6 +178,8 @@ static struct attribute *patch_attrs[] = {
 	&stops_attr.attr,
 	&stop_ns_attr.attr,
 	&max_stop_ns_attr.attr,
+	&work_ns_attr.attr,
+	&max_work_ns_attr.attr,
 	&scanned_attr.attr,
 	&scanned_stopped_attr.attr,
 	NULL

@@ -16,7 +16,9 @@
  * kpatch_mutex is held.
  *
  * Who has left a CPU is written down where it does, see watch.c, from right before
- * the last look. So the stop need not even ask those that have not.
+ * the last look. So the stop need not even ask those that have not. A task that has
+ * come since is written down there, too, if it has run: until then it has only the
+ * frame that it was created with, which leads to no function but through its entry.
  */
 #include "common.h"
 
@@ -30,6 +32,8 @@
 #include <linux/timekeeping.h>
 #include <linux/wait.h>
 
+#include "cpus.h"
+#include "exiting.h"
 #include "park.h"
 #include "stack.h"
 #include "tasks.h"
@@ -43,6 +47,12 @@
  * to look at the clock not too seldom in between.
  */
 #define CHUNK		16U
+
+/* How long a CPU may take to run its stopper before that counts as a blocker. */
+#define VISIT_MS	100U
+
+/* How many tasks to list before others may have the CPU. */
+#define BREAK_AFTER	1024U
 
 static unsigned long count_switches(const struct task_struct *task)
 {
@@ -89,18 +99,74 @@ static struct kpatch_task *find_known(struct cursor *cursor,
 	return NULL;
 }
 
-/* Fill @new, which has room for @room tasks; -EAGAIN if that is too few. */
+static bool has_task(const struct kpatch_tasks *tasks,
+		     const struct task_struct *task)
+{
+	unsigned int i;
+
+	for (i = 0; i < tasks->nr; i++) {
+		if (tasks->t[i].task == task)
+			return true;
+	}
+	return false;
+}
+
+static int add_task(struct kpatch_tasks *new, struct task_struct *task,
+		    const struct kpatch_task *known)
+{
+	if (new->nr == new->room)
+		return -EAGAIN;
+	new->t[new->nr++] = known ? *known : (struct kpatch_task) {
+		.task = task,
+		.clean = KPATCH_NOT_CLEAN,
+	};
+	get_task_struct(task);
+	return 0;
+}
+
+/* A task that is in the list still was in it all through the walk. */
+static int add_exiting(struct task_struct *task, void *data)
+{
+	struct kpatch_tasks *new = data;
+
+	if (pid_alive(task) || has_task(new, task))
+		return 0;
+	return add_task(new, task, NULL);
+}
+
+/*
+ * Let others run. If both are in the list after that, and @group is what the walk
+ * took it for, their links are as good as if this RCU section had met them; the
+ * former leader of a process that has called exec has links that nobody updates.
+ */
+static bool lost_place(struct task_struct *group, struct task_struct *task)
+{
+	bool lost;
+
+	get_task_struct(group);
+	get_task_struct(task);
+	rcu_read_unlock();
+	cond_resched();
+	rcu_read_lock();
+	lost = !pid_alive(task) || !pid_alive(group) ||
+	       !thread_group_leader(group);
+	put_task_struct(task);
+	put_task_struct(group);
+	return lost;
+}
+
+/* Fill @new; -EAGAIN if it has too little room, or if the walk has lost its way. */
 static int list_tasks(struct kpatch_tasks *new, struct kpatch_tasks *old,
-		      unsigned int room)
+		      bool with_breaks)
 {
 	struct cursor cursor = { .tasks = old };
 	struct task_struct *group, *task;
-	struct kpatch_task *known;
+	int ret;
 
 	/*
 	 * A task is added to the list and counted in one section of this lock.
 	 * So whoever is not counted here yet changes the count later, and whoever
-	 * is counted is met by the walk.
+	 * is counted is met by the walk, or has exited.
 	 */
 	read_lock(&tasklist_lock);
 	new->forks = total_forks;
@@ -108,31 +174,30 @@ static int list_tasks(struct kpatch_tasks *new, struct kpatch_tasks *old,
 
 	guard(rcu)();
 	for_each_process_thread(group, task) {
-		if (new->nr == room)
-			return -EAGAIN;
-		known = find_known(&cursor, task);
-		new->t[new->nr] = known ? *known : (struct kpatch_task) {
-			.task = task,
-			.clean = KPATCH_NOT_CLEAN,
-		};
-		get_task_struct(task);
-		new->nr++;
+		ret = add_task(new, task, find_known(&cursor, task));
+		if (!ret && with_breaks && !(new->nr % BREAK_AFTER) &&
+		    lost_place(group, task))
+			ret = -EAGAIN;
+		if (ret)
+			return ret;
 	}
-	return 0;
+	return kpatch_exiting_visit(add_exiting, new);
 }
 
 /**
  * kpatch_tasks_put() - forget all tasks
  * @tasks: the tasks
  *
- * Context: process context.
+ * Context: process context, may sleep.
  */
 void kpatch_tasks_put(struct kpatch_tasks *tasks)
 {
 	unsigned int i;
 
-	for (i = 0; i < tasks->nr; i++)
+	for (i = 0; i < tasks->nr; i++) {
 		put_task_struct(tasks->t[i].task);
+		cond_resched();
+	}
 	kvfree(tasks->t);
 	memset(tasks, 0, sizeof(*tasks));
 }
@@ -147,7 +212,7 @@ void kpatch_tasks_put(struct kpatch_tasks *tasks)
  */
 int kpatch_tasks_update(struct kpatch_tasks *tasks)
 {
-	unsigned int room = READ_ONCE(nr_threads) + SPARE_TASKS;
+	unsigned int room = READ_ONCE(nr_threads) + SPARE_TASKS, tries = 0;
 	struct kpatch_tasks new;
 	int ret;
 
@@ -161,7 +226,8 @@ int kpatch_tasks_update(struct kpatch_tasks *tasks)
 		new.t = kvmalloc_array(room, sizeof(*new.t), GFP_KERNEL);
 		if (!new.t)
 			return -ENOMEM;
-		ret = list_tasks(&new, tasks, room);
+		new.room = room;
+		ret = list_tasks(&new, tasks, ++tries <= 2);
 		if (ret)
 			kpatch_tasks_put(&new);
 	} while (ret);
@@ -181,13 +247,21 @@ struct prescan {
 	const struct kpatch_scan *scan;
 };
 
+static enum kpatch_reason reason_for(const struct kpatch_task *t)
+{
+	if (t->parks_inside || (t->parked && kpatch_park_holds(t->parked)))
+		return KPATCH_PARKED_INSIDE;
+	return kpatch_scan_reason(t->task);
+}
+
 /* Look at a task that is off its CPU and stays off meanwhile. */
 static void scan_known(struct kpatch_task *t, const struct kpatch_scan *scan)
 {
 	unsigned long switches = count_switches(t->task);
+	enum kpatch_reason reason = reason_for(t);
 
-	t->inside = kpatch_scan_task(scan, t->task);
-	t->stuck = t->inside && t->parked && kpatch_park_holds(t->parked);
+	t->inside = kpatch_scan_task(scan, t->task, reason);
+	t->parks_inside |= t->inside && reason == KPATCH_PARKED_INSIDE;
 	t->slow = t->inside && t->slow && switches == t->switches;
 	t->switches = switches;
 }
@@ -206,9 +280,38 @@ static int prescan_task(struct task_struct *task, void *data)
 	/* One that runs is looked at once the machine is stopped. */
 	t->clean = KPATCH_NOT_CLEAN;
 	t->inside = false;
-	t->stuck = false;
 	t->slow = false;
 	return 0;
+}
+
+static int prescan_stranger(struct task_struct *task, void *data)
+{
+	const struct kpatch_scan *scan = data;
+
+	if (task_curr(task))
+		return 0;
+	kpatch_scan_task(scan, task, kpatch_scan_reason(task));
+	return 1;
+}
+
+/*
+ * Tasks that have come since the list was made, and have run. What is found out now
+ * does not spare them the stop, but it may spare the machine one that is in vain.
+ */
+static void prescan_strangers(struct kpatch_tasks *tasks,
+			      const struct kpatch_scan *scan)
+{
+	const struct kpatch_watch_slot *slot;
+	unsigned int i;
+
+	for (i = 0; i < kpatch_watch_nr(tasks->watch); i++) {
+		slot = kpatch_watch_get(tasks->watch, i);
+		if (slot && !slot->index)
+			atomic_add(task_call_func(slot->task, prescan_stranger,
+						  (void *)scan),
+				   &tasks->scanned);
+		cond_resched();
+	}
 }
 
 /**
@@ -238,32 +341,89 @@ void kpatch_tasks_prescan(struct kpatch_tasks *tasks,
 			kpatch_watch_note(tasks->watch, prescan.t->task);
 		cond_resched();
 	}
+	if (tasks->watch)
+		prescan_strangers(tasks, scan);
+}
+
+static struct kpatch_watch *start_watch(const struct kpatch_tasks *tasks)
+{
+	struct kpatch_watch *w = kpatch_watch_alloc(tasks->nr);
+	unsigned int i;
+
+	if (!w)
+		return NULL;
+	for (i = 0; i < tasks->nr; i++) {
+		kpatch_watch_add(w, tasks->t[i].task, i);
+		cond_resched();
+	}
+	if (kpatch_watch_start(w)) {
+		kpatch_watch_free(w);
+		return NULL;
+	}
+	return w;
+}
+
+/* Whether it has run or not: it may have before the watch was started. */
+static int note_stranger(struct task_struct *task, void *data)
+{
+	struct kpatch_watch *w = data;
+
+	if (!kpatch_watch_knows(w, task))
+		kpatch_watch_note(w, task);
+	return 0;
+}
+
+/*
+ * Note the tasks that came between the list of all and the watch. Whoever comes
+ * later is noted once it has run.
+ */
+static void note_strangers(struct kpatch_tasks *tasks)
+{
+	struct task_struct *group, *task;
+
+	if (READ_ONCE(total_forks) == tasks->forks)
+		return;
+	guard(rcu)();
+	for_each_process_thread(group, task)
+		note_stranger(task, tasks->watch);
+	kpatch_exiting_visit(note_stranger, tasks->watch);
 }
 
 /**
  * kpatch_tasks_watch() - take down who runs from here on
  * @tasks: the tasks, all there are; to be looked at by kpatch_tasks_prescan()
  *	next, with CPUs neither coming nor going from then on
+ * @scan: takes the report
  *
  * Then only those need to be looked at once the machine is stopped. Without
  * memory for that all tasks are asked whether they have run, which takes longer.
  *
+ * Waits until each CPU has run its stopper: the watch needs that, and a CPU that
+ * does not run it soon would have all others wait for it, standing still.
+ *
+ * To be followed by kpatch_tasks_unwatch() in any case.
+ *
  * Context: process context, may sleep, under kpatch_mutex.
+ *
+ * Return: 0; -EBUSY with a CPU in the report that does not run its stopper; -EINTR
+ * for a fatal signal.
  */
-void kpatch_tasks_watch(struct kpatch_tasks *tasks)
+int kpatch_tasks_watch(struct kpatch_tasks *tasks,
+		       const struct kpatch_scan *scan)
 {
-	struct kpatch_watch *w = kpatch_watch_alloc(tasks->nr);
-	unsigned int i;
+	int cpu;
 
-	if (!w)
-		return;
-	for (i = 0; i < tasks->nr; i++)
-		kpatch_watch_add(w, tasks->t[i].task, i);
-	if (kpatch_watch_start(w)) {
-		kpatch_watch_free(w);
-		return;
+	tasks->watch = start_watch(tasks);
+	cpu = kpatch_cpus_visit(msecs_to_jiffies(VISIT_MS));
+	if (fatal_signal_pending(current))
+		return -EINTR;
+	if (cpu >= 0) {
+		kpatch_report_cpu(scan, cpu);
+		return -EBUSY;
 	}
-	tasks->watch = w;
+	if (tasks->watch)
+		note_strangers(tasks);
+	return 0;
 }
 
 /**
@@ -289,15 +449,24 @@ void kpatch_tasks_rewind(struct kpatch_tasks *tasks)
 	atomic_set(&tasks->scanned, 0);
 }
 
+/* On a CPU now is only who stops it, and looks at itself. */
 static void scan_stopped(struct kpatch_tasks *tasks, struct kpatch_task *t,
 			 const struct kpatch_scan *scan)
 {
-	/* On a CPU now is only who stops it, and looks at itself. */
 	if (is_settled(t) || task_curr(t->task))
 		return;
 	scan_known(t, scan);
 	/* What is found out in a stop spares no other stop, only prescans do. */
 	t->clean = KPATCH_NOT_CLEAN;
+	atomic_inc(&tasks->scanned);
+}
+
+static void scan_unknown(struct kpatch_tasks *tasks, struct task_struct *task,
+			 const struct kpatch_scan *scan)
+{
+	if (task_curr(task))
+		return;
+	kpatch_scan_task(scan, task, kpatch_scan_reason(task));
 	atomic_inc(&tasks->scanned);
 }
 
@@ -307,12 +476,23 @@ static void scan_stopped(struct kpatch_tasks *tasks, struct kpatch_task *t,
  */
 static unsigned int nr_left(const struct kpatch_tasks *tasks)
 {
-	return tasks->watch ? atomic_read(&tasks->watch->nr) : tasks->nr;
+	return tasks->watch ? kpatch_watch_nr(tasks->watch) : tasks->nr;
 }
 
-static struct kpatch_task *get_left(struct kpatch_tasks *tasks, unsigned int i)
+static void scan_left(struct kpatch_tasks *tasks, unsigned int i,
+		      const struct kpatch_scan *scan)
 {
-	return &tasks->t[tasks->watch ? tasks->watch->noted[i] : i];
+	const struct kpatch_watch_slot *slot;
+
+	if (!tasks->watch) {
+		scan_stopped(tasks, &tasks->t[i], scan);
+		return;
+	}
+	slot = kpatch_watch_get(tasks->watch, i);
+	if (slot->index)
+		scan_stopped(tasks, &tasks->t[slot->index - 1], scan);
+	else
+		scan_unknown(tasks, slot->task, scan);
 }
 
 /**
@@ -334,43 +514,104 @@ bool kpatch_tasks_scan_some(struct kpatch_tasks *tasks,
 		return false;
 	touch_nmi_watchdog();
 	for (; i < end; i++)
-		scan_stopped(tasks, get_left(tasks, i), scan);
+		scan_left(tasks, i, scan);
 	return true;
 }
 
 /**
- * kpatch_tasks_scan_new() - look at tasks that have come since
- * @tasks: the tasks that were there before
- * @scan: what to look for, and takes the report
- * @end: when to give up, as ktime_get_mono_fast_ns() tells the time
- *
- * No lock is needed to walk the task list: nobody is there to change it.
- *
- * Context: machine stopped, one CPU.
- *
- * Return: false if it took too long, and some were not looked at.
+ * struct rest - a scan of tasks that nobody has noted
+ * @tasks: the tasks that are known
+ * @scan: what to look for
  */
-bool kpatch_tasks_scan_new(struct kpatch_tasks *tasks,
-			   const struct kpatch_scan *scan, u64 end)
+struct rest {
+	struct kpatch_tasks *tasks;
+	const struct kpatch_scan *scan;
+};
+
+static int scan_exiting(struct task_struct *task, void *data)
 {
-	struct cursor cursor = { .tasks = tasks };
+	struct rest *rest = data;
+	struct kpatch_watch *w = rest->tasks->watch;
+
+	/* The walk has met those that are in the list. */
+	if (pid_alive(task) ||
+	    (w ? kpatch_watch_knows(w, task) : has_task(rest->tasks, task)))
+		return 0;
+	scan_unknown(rest->tasks, task, rest->scan);
+	return 0;
+}
+
+static bool walk_list(struct rest *rest, u64 end)
+{
+	struct cursor cursor = { .tasks = rest->tasks };
+	struct kpatch_watch *w = rest->tasks->watch;
 	struct task_struct *group, *task;
 	unsigned int i = 0;
 
-	if (total_forks == tasks->forks)
-		return true;
 	for_each_process_thread(group, task) {
 		if (!(++i % CHUNK)) {
 			touch_nmi_watchdog();
 			if (ktime_get_mono_fast_ns() > end)
 				return false;
 		}
-		if (find_known(&cursor, task) || task_curr(task))
+		if (find_known(&cursor, task) ||
+		    (w && kpatch_watch_knows(w, task)))
 			continue;
-		kpatch_scan_task(scan, task);
-		atomic_inc(&tasks->scanned);
+		scan_unknown(rest->tasks, task, rest->scan);
 	}
 	return true;
+}
+
+/**
+ * kpatch_tasks_scan_rest() - look at tasks that nobody knows
+ * @tasks: the tasks that are known
+ * @scan: what to look for, and takes the report
+ * @end: when to give up, as ktime_get_mono_fast_ns() tells the time
+ *
+ * There are none if tasks are watched, unless more have come than the watch has
+ * room for. Else all that there are have to be gone through. No lock is needed to
+ * walk the task list: nobody is there to change it.
+ *
+ * Context: machine stopped, one CPU.
+ *
+ * Return: false if it took too long, and some were not looked at.
+ */
+bool kpatch_tasks_scan_rest(struct kpatch_tasks *tasks,
+			    const struct kpatch_scan *scan, u64 end)
+{
+	struct rest rest = { .tasks = tasks, .scan = scan };
+
+	if (tasks->watch && !tasks->watch->full)
+		return true;
+	if (total_forks != tasks->forks && !walk_list(&rest, end))
+		return false;
+	kpatch_exiting_visit(scan_exiting, &rest);
+	return true;
+}
+
+static bool missed_known(const struct kpatch_tasks *tasks)
+{
+	const struct kpatch_task *t = tasks->t, *end = t + tasks->nr;
+
+	for (; t < end; t++) {
+		if (!is_settled(t) && !task_curr(t->task) &&
+		    !kpatch_watch_has_noted(tasks->watch, t->task))
+			return true;
+	}
+	return false;
+}
+
+static bool missed_unknown(const struct kpatch_tasks *tasks)
+{
+	struct task_struct *group, *task;
+
+	for_each_process_thread(group, task) {
+		if (count_switches(task) && !task_curr(task) &&
+		    !(READ_ONCE(task->__state) & TASK_DEAD) &&
+		    !kpatch_watch_knows(tasks->watch, task))
+			return true;
+	}
+	return false;
 }
 
 /**
@@ -386,16 +627,10 @@ bool kpatch_tasks_scan_new(struct kpatch_tasks *tasks,
  */
 bool kpatch_tasks_missed(const struct kpatch_tasks *tasks)
 {
-	const struct kpatch_task *t = tasks->t, *end = t + tasks->nr;
-
 	if (!IS_ENABLED(CONFIG_KPATCH_DEBUG) || !tasks->watch)
 		return false;
-	for (; t < end; t++) {
-		if (!is_settled(t) && !task_curr(t->task) &&
-		    !kpatch_watch_has_noted(tasks->watch, t->task))
-			return true;
-	}
-	return false;
+	return missed_known(tasks) ||
+	       (!tasks->watch->full && missed_unknown(tasks));
 }
 
 /**

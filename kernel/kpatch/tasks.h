@@ -25,7 +25,7 @@ struct task_struct;
  *	%KPATCH_NOT_CLEAN if the last look at it did not find that
  * @switches: how often it had left its CPU when it was scanned
  * @inside: the last scan found it inside
- * @stuck: and in the park at the same time
+ * @parks_inside: and in the park at the same time: to park it is of no use
  * @slow: it kept others waiting in the park, and has not run since
  * @parked: how it is being led out, %NULL if it is not
  * @since: since when, in jiffies
@@ -35,7 +35,7 @@ struct kpatch_task {
 	unsigned long clean;
 	unsigned long switches;
 	bool inside;
-	bool stuck;
+	bool parks_inside;
 	bool slow;
 	struct kpatch_parked *parked;
 	unsigned long since;
@@ -43,8 +43,10 @@ struct kpatch_task {
 
 /**
  * struct kpatch_tasks - all tasks, zeroed when empty
- * @t: the tasks, in the order of the task list
+ * @t: the tasks, in the order of the task list, and then those that the list
+ *	has lost and that still run
  * @nr: how many
+ * @room: for how many @t has memory
  * @forks: how many tasks had ever been created when @t was filled
  * @watch: who has left a CPU since @t was checked last, and who could not be
  *	checked then; %NULL if nobody takes that down
@@ -55,6 +57,7 @@ struct kpatch_task {
 struct kpatch_tasks {
 	struct kpatch_task *t;
 	unsigned int nr;
+	unsigned int room;
 	unsigned long forks;
 	struct kpatch_watch *watch;
 	atomic_t next;
@@ -65,13 +68,14 @@ int kpatch_tasks_update(struct kpatch_tasks *tasks);
 void kpatch_tasks_put(struct kpatch_tasks *tasks);
 void kpatch_tasks_prescan(struct kpatch_tasks *tasks,
 			  const struct kpatch_scan *scan);
-void kpatch_tasks_watch(struct kpatch_tasks *tasks);
+int kpatch_tasks_watch(struct kpatch_tasks *tasks,
+		       const struct kpatch_scan *scan);
 void kpatch_tasks_unwatch(struct kpatch_tasks *tasks);
 void kpatch_tasks_rewind(struct kpatch_tasks *tasks);
 bool kpatch_tasks_scan_some(struct kpatch_tasks *tasks,
 			    const struct kpatch_scan *scan);
-bool kpatch_tasks_scan_new(struct kpatch_tasks *tasks,
-			   const struct kpatch_scan *scan, u64 end);
+bool kpatch_tasks_scan_rest(struct kpatch_tasks *tasks,
+			    const struct kpatch_scan *scan, u64 end);
 bool kpatch_tasks_all_scanned(const struct kpatch_tasks *tasks);
 bool kpatch_tasks_missed(const struct kpatch_tasks *tasks);
 

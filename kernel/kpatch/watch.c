@@ -1,27 +1,39 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Which of some tasks run meanwhile: the scheduler's tracepoint tells who leaves a
- * CPU. Once the machine is stopped that is everybody who has run, since the
- * stoppers have the CPUs then. CPUs must not come or go while it matters: one that
- * goes down does not tell.
+ * Which tasks run meanwhile: the scheduler's tracepoint tells who leaves a CPU.
+ * Once the machine is stopped that is everybody who has run, since the stoppers
+ * have the CPUs then. CPUs must not come or go while it matters: one that goes
+ * down does not tell.
  *
  * The probe runs with the lock of a run queue held, and does little: a look into a
- * table that nobody changes, and a note the first time it meets a task. There is
- * a table for a few milliseconds, from the last look at tasks to the stop, and
- * outside of that nothing to do.
+ * table, and a note the first time it meets a task. The table has the tasks that
+ * were there when the watch was started, and takes up those that have come since,
+ * as long as there is room for them. A task that came and has never left a CPU has
+ * called nothing, so nobody has to know it. There is a table for a few
+ * milliseconds, from the last look at tasks to the stop, and outside of that
+ * nothing to do.
  */
 #include "common.h"
 
+#include <linux/cpumask.h>
 #include <linux/hash.h>
 #include <linux/log2.h>
 #include <linux/overflow.h>
 #include <linux/rcupdate.h>
+#include <linux/sched/task.h>
 #include <linux/slab.h>
-#include <linux/smp.h>
 
 #include <trace/events/sched.h>
 
+#include "cpus.h"
 #include "watch.h"
+
+/*
+ * Room for tasks that come between the list of all tasks and the stop. What
+ * matters is how many of them are not gone again by then.
+ */
+#define STRANGERS_PER_CPU	32
+#define MIN_STRANGERS		128
 
 /* Written under kpatch_mutex, read by the probe. */
 static struct kpatch_watch __rcu *watch;
@@ -38,31 +50,34 @@ static struct kpatch_watch_slot *find_slot(struct kpatch_watch *w,
 {
 	unsigned int mask = (1U << w->bits) - 1;
 	unsigned int i = hash_ptr(task, w->bits), step = 0;
+	const struct task_struct *found;
 
-	while (w->slots[i].task && w->slots[i].task != task)
+	while ((found = READ_ONCE(w->slots[i].task)) && found != task)
 		i = (i + ++step) & mask;
 	return &w->slots[i];
 }
 
 /**
  * kpatch_watch_alloc() - make room
- * @nr: for so many tasks
+ * @nr: for so many tasks, and some more that may come
  *
  * Return: an empty watch, to be freed by kpatch_watch_free(), or, once it was
  * started, by kpatch_watch_stop(); %NULL if there is no memory.
  */
 struct kpatch_watch *kpatch_watch_alloc(unsigned int nr)
 {
-	unsigned int bits = order_base_2(nr + nr / 2 + 2);
+	unsigned int room = MIN_STRANGERS + STRANGERS_PER_CPU * nr_cpu_ids;
+	unsigned int all = nr + room, bits = order_base_2(all + all / 2 + 2);
 	struct kpatch_watch *w;
 
 	w = kvzalloc(size_add(struct_size(w, slots, 1UL << bits),
-			      array_size(nr, sizeof(*w->noted))),
+			      array_size(all, sizeof(*w->noted))),
 		     GFP_KERNEL | __GFP_RETRY_MAYFAIL | __GFP_NOWARN);
 	if (!w)
 		return NULL;
 	w->bits = bits;
 	w->noted = (unsigned int *)(w->slots + (1UL << bits));
+	atomic_set(&w->room, room);
 	return w;
 }
 
@@ -82,7 +97,7 @@ void kpatch_watch_free(struct kpatch_watch *w)
  *	watch is stopped
  * @index: what to note if it runs; a task that is added twice keeps the first one
  */
-void kpatch_watch_add(struct kpatch_watch *w, const struct task_struct *task,
+void kpatch_watch_add(struct kpatch_watch *w, struct task_struct *task,
 		      unsigned int index)
 {
 	struct kpatch_watch_slot *slot = find_slot(w, task);
@@ -90,36 +105,84 @@ void kpatch_watch_add(struct kpatch_watch *w, const struct task_struct *task,
 	if (slot->task)
 		return;
 	slot->task = task;
-	slot->index = index;
+	slot->index = index + 1;
+}
+
+/*
+ * Take up a task that was not there when the watch was started. Two may do so for
+ * the same task: the probe, and whoever has met it in the task list. The task is on
+ * a CPU, or found in an RCU section: so the reference that is dropped here is not
+ * the last one.
+ */
+static struct kpatch_watch_slot *add_stranger(struct kpatch_watch *w,
+					      struct task_struct *task)
+{
+	struct kpatch_watch_slot *slot;
+
+	if (atomic_dec_if_positive(&w->room) < 0) {
+		WRITE_ONCE(w->full, true);
+		return NULL;
+	}
+	get_task_struct(task);
+	do {
+		slot = find_slot(w, task);
+		if (!READ_ONCE(slot->task) && !cmpxchg(&slot->task, NULL, task))
+			return slot;
+	} while (READ_ONCE(slot->task) != task);
+	put_task_struct(task);
+	atomic_inc(&w->room);
+	return slot;
 }
 
 /**
  * kpatch_watch_note() - take a task for one that has run
  * @w: the watch
- * @task: the task, noted if it is watched
+ * @task: the task; it is on this CPU, found in this RCU section, or one that was
+ *	added
  *
  * Context: any but NMI.
  */
-void kpatch_watch_note(struct kpatch_watch *w, const struct task_struct *task)
+void kpatch_watch_note(struct kpatch_watch *w, struct task_struct *task)
 {
 	struct kpatch_watch_slot *slot = find_slot(w, task);
 
-	if (!slot->task || READ_ONCE(slot->noted) || xchg(&slot->noted, 1))
+	if (!READ_ONCE(slot->task))
+		slot = add_stranger(w, task);
+	if (!slot || READ_ONCE(slot->noted) || xchg(&slot->noted, 1))
 		return;
-	w->noted[atomic_inc_return(&w->nr) - 1] = slot->index;
+	/* Pairs with kpatch_watch_get(): who sees the note sees the slot. */
+	smp_store_release(&w->noted[atomic_inc_return(&w->nr) - 1],
+			  slot - w->slots + 1);
+}
+
+/**
+ * kpatch_watch_knows() - is a task one of those that are watched?
+ * @w: the watch
+ * @task: the task
+ *
+ * Return: true if it was added, or has come since and run.
+ */
+bool kpatch_watch_knows(struct kpatch_watch *w, struct task_struct *task)
+{
+	return READ_ONCE(find_slot(w, task)->task);
 }
 
 /**
  * kpatch_watch_has_noted() - is a task one of those that have run?
  * @w: the watch
- * @task: a task that is watched
+ * @task: the task
  *
  * Return: true if it was noted.
  */
-bool kpatch_watch_has_noted(struct kpatch_watch *w,
-			    const struct task_struct *task)
+bool kpatch_watch_has_noted(struct kpatch_watch *w, struct task_struct *task)
 {
 	return READ_ONCE(find_slot(w, task)->noted);
+}
+
+/* It never comes back. Where tasks come in masses there are as many of these. */
+static bool is_gone(bool preempt, unsigned int state)
+{
+	return !preempt && state & TASK_DEAD;
 }
 
 static void on_switch(void *data, bool preempt, struct task_struct *prev,
@@ -127,16 +190,26 @@ static void on_switch(void *data, bool preempt, struct task_struct *prev,
 {
 	struct kpatch_watch *w = rcu_dereference_sched(watch);
 
-	if (w)
-		kpatch_watch_note(w, prev);
+	kpatch_cpus_note_switch(next);
+	/* No list has idle tasks: each CPU looks at its own. */
+	if (!w || is_idle_task(prev))
+		return;
+	if (is_gone(preempt, prev_state) && !kpatch_watch_knows(w, prev))
+		return;
+	kpatch_watch_note(w, prev);
 }
 
 /**
  * kpatch_watch_start() - note who leaves a CPU from here on
  * @w: the watch, all tasks added
  *
- * Whoever leaves a CPU is either noted or, if it left before, is known by nvcsw
- * and nivcsw, read after this has returned, to have done so.
+ * The scheduler counts a switch, then looks for probes, and ours for a watch, all
+ * with interrupts off. Once each CPU has run something else since, whoever has found
+ * none is through with that, and the count can be seen; whoever comes later finds
+ * both. That they were attached or published is not enough: among other probes no
+ * text is rewritten for ours. So after the next kpatch_cpus_visit() that finds all
+ * CPUs, a task that leaves a CPU is either noted or known by nvcsw and nivcsw to
+ * have done so.
  *
  * Context: process context, may sleep, under kpatch_mutex.
  *
@@ -154,15 +227,22 @@ int kpatch_watch_start(struct kpatch_watch *w)
 		attached = true;
 	}
 	rcu_assign_pointer(watch, w);
-	/*
-	 * The scheduler counts a switch, then looks for probes, and ours for a
-	 * watch, all with interrupts off. So once each CPU has taken an interrupt
-	 * whoever has found none is through with that, and the count can be seen;
-	 * whoever comes later finds both. That they were attached or published
-	 * is not enough: among other probes no text is rewritten for ours.
-	 */
-	kick_all_cpus_sync();
 	return 0;
+}
+
+/* Whoever was taken up has been noted, and those have a reference. */
+static void free_watch(struct rcu_head *rcu)
+{
+	struct kpatch_watch *w = container_of(rcu, struct kpatch_watch, rcu);
+	const struct kpatch_watch_slot *slot;
+	unsigned int i;
+
+	for (i = 0; i < kpatch_watch_nr(w); i++) {
+		slot = kpatch_watch_get(w, i);
+		if (!slot->index)
+			put_task_struct(slot->task);
+	}
+	kvfree(w);
 }
 
 /**
@@ -176,7 +256,7 @@ void kpatch_watch_stop(struct kpatch_watch *w)
 	lockdep_assert_held(&kpatch_mutex);
 	RCU_INIT_POINTER(watch, NULL);
 	/* The scheduler has interrupts off: that is a reader. */
-	kvfree_rcu(w, rcu);
+	call_rcu(&w->rcu, free_watch);
 }
 
 /**
