@@ -272,7 +272,9 @@ test_the_idle_task_of_an_offline_cpu_is_checked()
 	fi
 	check "insmod" load test_kpatch_offline
 	cpu1 0
-	check_busy test_kpatch_offline 0 "^0 swapper/1 .* offline CPU"
+	mark_log
+	check_busy test_kpatch_offline 0 "^0 swapper/1 .* offline CPU 1$"
+	check_log "bring that CPU online, then try again"
 	! unload test_kpatch_offline || fail "rmmod succeeded"
 	cpu1 1
 	check_switch test_kpatch_offline 0
@@ -292,16 +294,75 @@ nobody_exits()
 # Such a task has nothing left but its stack: not even an entry in the task list.
 test_a_task_that_sleeps_when_it_is_almost_gone_is_found()
 {
+	local stops
+
 	mark_log
 	check "insmod" load test_kpatch_exit sleep_ms=600000
 	"$active" exit
 	check "one sleeps while it exits" wait_for 5 somebody_exits
-	check_busy test_kpatch_exit 0 "exiting"
+	stops=$(cat $kpatch_sysfs/test_kpatch_exit/stops)
+	[ ! -e "$debug/prescan" ] || knob prescan Y
+	check_busy test_kpatch_exit 0 "^[1-9][0-9]* kpatch_active new_proc_flush_pid asleep$"
+	check_is "stops" "$stops" "$(cat $kpatch_sysfs/test_kpatch_exit/stops)"
+	[ ! -e "$debug/prescan" ] || knob prescan N
+	[ ! -e "$debug/prescan" ] ||
+		check_busy test_kpatch_exit 0 \
+			"^[1-9][0-9]* kpatch_active new_proc_flush_pid asleep$"
 	echo 0 > /sys/module/test_kpatch_exit/parameters/sleep_ms
 	check "it is gone" wait_for 30 nobody_exits
 	check_switch test_kpatch_exit 0
 	check "rmmod" unload test_kpatch_exit
 	check_no_splat
+}
+
+many_exit()
+{
+	[ "$(parameter test_kpatch_exit sleepers)" -ge "$1" ]
+}
+
+# They sleep in a function that is not switched. As long as there is a slot for each
+# one they are not in the way; else it cannot be known what they are in.
+test_tasks_that_exit_elsewhere_are_not_in_the_way()
+{
+	local slots i
+
+	slots=$((16 * $(getconf _NPROCESSORS_CONF)))
+	check "insmod" load test_kpatch_cmdline
+	check_switch test_kpatch_cmdline 0
+	check "insmod" load test_kpatch_exit sleep_ms=600000
+	for ((i = 0; i < slots; i++)); do
+		"$active" exit
+	done
+	check "all sleep while they exit" wait_for 20 many_exit "$slots"
+	check "enable" enabled test_kpatch_cmdline 1
+	check "disable" enabled test_kpatch_cmdline 0
+	"$active" exit
+	check "one more sleeps" wait_for 5 many_exit $((slots + 1))
+	mark_log
+	check_busy test_kpatch_cmdline 1 "^0 - - exiting$"
+	check_log "try again; if that does not help, a task has faulted while it exited"
+	echo 0 > /sys/module/test_kpatch_exit/parameters/sleep_ms
+	check "they are gone" wait_for 30 nobody_exits
+	check_switch test_kpatch_cmdline 1
+	check_switch test_kpatch_exit 0
+	check "rmmod" unload test_kpatch_exit
+}
+
+faulted() { [ "$(parameter test_kpatch_exit faults)" = N ]; }
+
+# It is in the module, on a stack that nobody unwinds any more, and stays dead.
+test_a_task_that_faults_when_it_is_almost_gone_is_not_in_the_way()
+{
+	check "insmod" load test_kpatch_exit
+	echo Y > /sys/module/test_kpatch_exit/parameters/faults
+	mark_log
+	"$active" exit
+	check "one has faulted" wait_for 10 faulted
+	check "it was told to" eval 'log_since_mark | grep -q "Fixing recursive fault"'
+	check_switch test_kpatch_exit 0
+	check "rmmod" unload test_kpatch_exit
+	check "insmod" load test_kpatch_cmdline
+	check "disable" enabled test_kpatch_cmdline 0
 }
 
 test_tasks_that_come_and_go_do_not_get_in_the_way_for_ever()

@@ -17,6 +17,20 @@ start_stuck()
 	stuck_tid=$tid
 }
 
+# try_in_vain: an attempt to enable the patch, which has the function of the task that
+# cannot be led out: the others are led out and let go again.
+try_in_vain()
+{
+	check_busy enabled 1
+	check "blockers" grep -q "^$stuck_tid sleeper $stuck asleep" $files/blockers
+}
+
+# How often each of the threads of a process has given up or lost the CPU.
+switches()
+{
+	cat "/proc/$1"/task/*/status | grep _ctxt_switches
+}
+
 # Switch it while 1000 tasks sleep in there, and look what they say afterwards.
 # Nothing may go through a pipe while the patch is on: others than our threads get
 # no further then.
@@ -36,19 +50,62 @@ test_1000_readers_of_a_pipe_get_the_answer_of_the_new_function()
 	check_answers "1000 $new_answer"
 }
 
-test_1000_readers_of_a_pipe_read_on_after_a_dry_run()
+test_1000_readers_of_a_pipe_read_on_after_an_attempt_in_vain()
 {
 	local function
 
 	function=$(first_of anon_pipe_read pipe_read)
-	load_disabled "$function"
+	load_disabled "$function,$stuck"
+	start_stuck
 	start_sleepers pipe 1000
-	knob deadline_ms 15000
-	check "check" try_switch check 1
+	try_in_vain
 	echo "# $switch_ms ms"
 	check "all sleep again" wait_for 60 all_in "$sleeper" 1000 "$function"
 	wake_sleepers
 	check_answers "1000 1"
+}
+
+test_a_dry_run_disturbs_nobody()
+{
+	local before stops
+
+	load_disabled eventfd_read
+	start_sleepers eventfd 40
+	check "all sleep" wait_for 10 all_in "$sleeper" 40 eventfd_read
+	before=$(switches "$sleeper")
+	stops=$(statistic stops)
+	knob prescan Y
+	mark_log
+	check "check" try_switch check 1
+	check_log "'$patch': to enable it 40 task(s) would have to be parked, first is "
+	check_is "blockers" 32 "$(grep -c ' sleeper eventfd_read asleep$' $files/blockers)"
+	check_is "switches of the sleepers" "$before" "$(switches "$sleeper")"
+	check_is "stops" "$stops" "$(statistic stops)"
+	check_is "enabled" 0 "$(is_enabled $patch)"
+	wake_sleepers
+	check_answers "40 8"
+}
+
+test_a_dry_run_knows_who_cannot_be_parked()
+{
+	local before
+
+	load_disabled "eventfd_read,$stuck"
+	start_stuck
+	start_sleepers eventfd 5
+	check "all sleep" wait_for 10 all_in "$sleeper" 5 eventfd_read
+	before=$(switches "$sleeper")
+	check_busy check 1
+	check "blockers" grep -q "^$stuck_tid sleeper $stuck asleep" $files/blockers
+	check_is "switches of the sleepers" "$before" "$(switches "$sleeper")"
+	kill -KILL "$stuck_tid"
+	check "the other one is gone" wait_for 10 is_gone "$stuck_tid"
+	check "check" try_switch check 1
+	check_is "switches of the sleepers" "$before" "$(switches "$sleeper")"
+	knob park N
+	check_busy check 1
+	wake_sleepers
+	check_answers "5 8"
 }
 
 test_without_parking_sleepers_keep_a_patch_out()
@@ -69,17 +126,19 @@ test_without_parking_sleepers_keep_a_patch_out()
 	check_answers "1000 8"
 }
 
-# check_kind KIND FUNCTION ANSWER: sleepers of this kind go on after a dry run as
-# if nothing had been, and get the new function's answer once there is one
+# check_kind KIND FUNCTION ANSWER: sleepers of this kind go on after an attempt that
+# failed as if nothing had been, and get the new function's answer once there is one
 check_kind()
 {
-	load_disabled "$2"
+	load_disabled "$2,$stuck"
+	start_stuck
 	start_sleepers "$1" 10
 	check "all sleep in $2" wait_for 10 all_in "$sleeper" 10 "$2"
-	check "check" try_switch check 1
+	try_in_vain
 	check "all sleep again" wait_for 10 all_in "$sleeper" 10 "$2"
 	wake_sleepers
 	check_answers "10 $3"
+	kill -KILL "$stuck_tid"
 	start_sleepers "$1" 10
 	check "enable" try_switch enabled 1
 	check_answers "10 $new_answer"
@@ -108,18 +167,19 @@ test_tasks_in_accept_are_led_out()
 	check_kind accept unix_accept 0
 }
 
-# Each dry run makes the call start again: with the time that is left.
+# Each attempt makes the call start again: with the time that is left.
 test_tasks_in_nanosleep_sleep_as_long_as_they_wanted()
 {
 	local min max start last
 
-	load_disabled do_nanosleep
+	load_disabled "do_nanosleep,$stuck"
+	start_stuck
 	start_sleepers nanosleep 10
 	start=$EPOCHREALTIME
 	for _ in 1 2 3; do
-		sleep 1.1
+		sleep 0.7
 		last=$EPOCHREALTIME
-		check "check" try_switch check 1
+		try_in_vain
 	done
 	check_answers "10 0"
 	read -r min max < <(sed -n 's/^took //p' "$out")
@@ -131,17 +191,19 @@ test_tasks_in_nanosleep_sleep_as_long_as_they_wanted()
 
 test_a_tracer_sees_nothing()
 {
-	load_disabled eventfd_read
+	load_disabled "eventfd_read,$stuck"
+	start_stuck
 	start_program traced eventfd sleeper
 	check "it sleeps" wait_for 10 is_in "$tid" eventfd_read
 	for _ in 1 2 3; do
-		check "check" try_switch check 1
+		try_in_vain
 	done
 	check "it sleeps again" wait_for 10 is_in "$tid" eventfd_read
 	wake_sleepers
 	check "it ends" wait_for 10 grep -q gone "$out"
 	check_is "what it and the tracer say" "asleep $tid answer 1 8 gone" \
 		"$(paste -sd ' ' "$out")"
+	kill -KILL "$stuck_tid"
 	start_program traced eventfd sleeper
 	check "enable" try_switch enabled 1
 	check "it ends" wait_for 10 grep -q gone "$out"
@@ -288,7 +350,7 @@ test_nobody_is_kept_long_for_one_that_does_not_come()
 test_tasks_that_were_led_out_find_what_came_meanwhile()
 {
 	knob deadline_ms 3000
-	start_attempt check 1
+	start_attempt enabled 1
 	wake_sleepers
 	check_answers "20 8"
 	! wait "$attempt" || fail "the attempt succeeded"

@@ -339,4 +339,72 @@ test_the_extremes_of_the_parameters_do_no_harm()
 	check "disable" try_switch enabled 0
 }
 
+# start_hog: CPU 1 has preemption off until some seconds after it was asked for; we
+# are on another one
+start_hog()
+{
+	if [ ! -e /sys/devices/system/cpu/cpu1 ]; then
+		skip "there is one CPU only"
+		return 1
+	fi
+	taskset -pc 0 $$ > /dev/null
+	check "insmod" load test_kpatch_hog
+	knob deadline_ms 15000
+	# Until the wait for those who were in hooks and probes is over.
+	sleep 1
+	echo 1 > /sys/module/test_kpatch_hog/parameters/hog
+}
+
+stop_hog()
+{
+	taskset -pc "0-$(($(nproc --all) - 1))" $$ > /dev/null
+	check "rmmod" rmmod test_kpatch_hog
+}
+
+test_a_cpu_that_does_not_come_is_waited_for_before_the_stop()
+{
+	load_disabled eventfd_read
+	knob prescan Y
+	start_hog || return
+	check "enable" try_switch enabled 1
+	echo "# $switch_ms ms, the machine stood still for $(statistic stop_ns) ns"
+	between 0 1000000000 "$(statistic stop_ns)" ||
+		fail "the machine waited for a CPU, standing still"
+	stop_hog
+}
+
+test_a_cpu_that_does_not_come_is_named()
+{
+	load_disabled eventfd_read
+	knob prescan Y
+	start_hog || return
+	check_busy enabled 1
+	check "blockers" grep -q "^[0-9]* [^ ]* - does not leave CPU 1$" $files/blockers
+	stop_hog
+	check "enable" try_switch enabled 1
+}
+
+# It may take long until the write gets there: then there was nothing to wait for.
+test_a_stop_is_measured_from_the_first_cpu_that_stands_still()
+{
+	local i
+
+	need_prescan || return
+	load_disabled eventfd_read
+	knob prescan N
+	for i in 1 2 3 4 5; do
+		start_hog || return
+		check "enable" try_switch enabled 1
+		echo "# stopped for $(statistic stop_ns) ns, work $(statistic work_ns) ns"
+		stop_hog
+		[ "$(statistic stop_ns)" -le 1000000000 ] || break
+		check "disable" try_switch enabled 0
+	done
+	[ "$(statistic stop_ns)" -gt 1000000000 ] ||
+		fail "that all CPUs but one stood still for seconds was not measured"
+	[ "$(statistic work_ns)" -lt 1000000000 ] || fail "it was taken for work"
+	[ "$(statistic max_stop_ns)" -ge "$(statistic stop_ns)" ] || fail "not the longest"
+	[ "$(statistic max_work_ns)" -ge "$(statistic work_ns)" ] || fail "not the most work"
+}
+
 run_tests

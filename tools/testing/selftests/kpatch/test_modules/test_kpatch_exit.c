@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Patches a function that a task whose parent does not care calls when it is
- * almost gone, after it was taken off the task list; the new one sleeps there.
+ * almost gone, after it was taken off the task list; the new one sleeps there, or
+ * takes the way of a task that has faulted there.
  * The old one only drops what is cached of the task's files in /proc, which are
  * checked again before use.
  */
 #include <linux/delay.h>
 #include <linux/jiffies.h>
 #include <linux/kpatch.h>
+#include <linux/kprobes.h>
 #include <linux/minmax.h>
 #include <linux/proc_fs.h>
 #include <linux/sched.h>
@@ -20,13 +22,24 @@ static atomic_t sleepers = ATOMIC_INIT(0);
 module_param_named(sleepers, sleepers.counter, int, 0444);
 MODULE_PARM_DESC(sleepers, "tasks that sleep");
 
+static bool faults;
+module_param(faults, bool, 0644);
+MODULE_PARM_DESC(faults, "the next task that exits does as if it had faulted");
+
+/* make_task_dead(), which is not exported. */
+static void (*die)(int signr);
+
 static void new_proc_flush_pid(struct pid *pid)
 {
 	unsigned int ms = READ_ONCE(sleep_ms);
 	unsigned long end = jiffies + msecs_to_jiffies(ms);
 
 	/* Others get here when they wait for a child. */
-	if (!ms || !(current->flags & PF_EXITING))
+	if (!(current->flags & PF_EXITING))
+		return;
+	if (xchg(&faults, false))
+		die(SIGSEGV);
+	if (!ms)
 		return;
 	atomic_inc(&sleepers);
 	do {
@@ -38,7 +51,31 @@ static void new_proc_flush_pid(struct pid *pid)
 static struct kpatch_func funcs[] = {
 	KPATCH_FUNC(proc_flush_pid, new_proc_flush_pid),
 };
-module_kpatch(funcs);
+
+static struct kpatch_module patch = {
+	.mod = THIS_MODULE,
+	.funcs = funcs,
+	.num_funcs = ARRAY_SIZE(funcs),
+};
+
+static int __init exit_init(void)
+{
+	struct kprobe probe = { .symbol_name = "make_task_dead" };
+	int ret = register_kprobe(&probe);
+
+	if (ret)
+		return ret;
+	die = (void *)probe.addr;
+	unregister_kprobe(&probe);
+	return kpatch_register(&patch);
+}
+module_init(exit_init);
+
+static void __exit exit_exit(void)
+{
+	kpatch_unregister(&patch);
+}
+module_exit(exit_exit);
 
 MODULE_DESCRIPTION("kpatch test: a function that tasks sleep in when they exit");
 MODULE_LICENSE("GPL");
