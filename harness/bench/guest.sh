@@ -172,7 +172,7 @@ phases() {
 stats() {
 	local f dir=/sys/kernel/kpatch/bench_kpatch_$3
 
-	for f in stop_ns scanned scanned_stopped stops attempts; do
+	for f in stop_ns work_ns scanned scanned_stopped stops attempts; do
 		put "$1" "$2" "$f" "$(cat "$dir/$f")"
 	done
 }
@@ -300,6 +300,16 @@ scenario_ran() {
 	for k in 1 10 100; do
 		ONLY_KPATCH=1 with_tasks "$k" tick among ran "$k" 1
 	done
+}
+
+# Tasks come and go elsewhere, among many that sleep.
+scenario_forks() {
+	local t=${SLEEPING:-20000}
+
+	ONLY_KPATCH=1
+	with_tasks "$t" pause among_phases forks "$t asleep" 1
+	with_tasks "$t" pause with_tasks 1 fork among_phases forks "$t asleep, one forks" 1
+	unset ONLY_KPATCH
 }
 
 scenario_stop() {
