@@ -163,6 +163,7 @@ configure() {
 	echo "# CONFIG_KPATCH is not set" > "$scratch/n.config"
 	echo "CONFIG_KPATCH=y" > "$scratch/y.config"
 	mkdir -p "$obj"
+	set_fragments "$tree"
 	(cd "$tree" && scripts/kconfig/merge_config.sh -n -O "$obj" \
 		"${fragments[@]}" "$scratch/$with.config") \
 		> "$scratch/config.log" 2>&1 || { cat "$scratch/config.log"; return 1; }

@@ -23,15 +23,64 @@ src=$work/linux
 [ "$FLAVOR" = test ] || work+=-$FLAVOR
 obj=$work/obj
 
-# The fragments of the kernel's configuration, in order: a later one wins.
-fragments=("$top/harness/guest.config")
-[ -n "$KSRC" ] || fragments+=("$top/harness/guest-$BASE.config")
-fragments+=("$top/Kconfig.fragment")
-if [ "$FLAVOR" = test ]; then
-	fragments+=("$top/harness/guest-test.config")
-else
-	fragments+=("$top/harness/bench/$FLAVOR.config")
-fi
+# version TREE: of a kernel tree, like 6.12.117
+version() {
+	sed -nE 's/^(VERSION|PATCHLEVEL|SUBLEVEL) = ([0-9]+)$/\2/p' "$1/Makefile" |
+		head -n 3 | paste -sd .
+}
+
+# Options that came, went or changed their meaning are in guest-VERSION.config. A
+# tree gets those of the newest VERSION that is not newer than the tree, wherever
+# the tree is from.
+guest_version() {
+	local wanted=$1 candidate file best=
+
+	for file in "$top"/harness/guest-[0-9]*.config; do
+		candidate=${file##*/guest-}
+		candidate=${candidate%.config}
+		[ "$(printf '%s\n' "$candidate" "$wanted" | sort -V | tail -n 1)" = "$wanted" ] ||
+			continue
+		best=$(printf '%s\n' "$best" "$candidate" | sort -V | tail -n 1)
+	done
+	echo "$best"
+}
+
+# set_fragments TREE: the fragments of its configuration, in order: a later one wins
+set_fragments() {
+	local version
+
+	version=$(guest_version "$(version "$1")")
+	fragments=("$top/harness/guest.config")
+	[ -z "$version" ] || fragments+=("$top/harness/guest-$version.config")
+	fragments+=("$top/Kconfig.fragment")
+	if [ "$FLAVOR" = test ]; then
+		fragments+=("$top/harness/guest-test.config")
+	else
+		fragments+=("$top/harness/bench/$FLAVOR.config")
+	fi
+}
+
+# Those options in the fragments that CONFIG does not have as they want them. One
+# that cannot be chosen there is as good as one that is off.
+unmet_options() {
+	local config=$1
+
+	awk '
+	FNR == 1 { file++ }
+	/^CONFIG_/ { name = $0; sub(/=.*/, "", name); value = substr($0, length(name) + 2) }
+	/^# CONFIG_.* is not set$/ { name = $2; value = "n" }
+	!name { next }
+	file == 1 { has[name] = value }
+	file > 1 { wants[name] = value }
+	{ name = "" }
+	END {
+		for (name in wants) {
+			value = name in has ? has[name] : "n"
+			if (value != wants[name])
+				print name ": wanted " wants[name] ", is " value
+		}
+	}' "$config" "${fragments[@]}" | LC_ALL=C sort
+}
 
 # Names of files below the repository, so that ccache hits in another clone.
 if command -v ccache >/dev/null; then
