@@ -14,7 +14,7 @@ static const char usage[] =
 	"leave their modules loaded. NAME is a module or its file.\n"
 	"\n"
 	"  -t, --timeout SECONDS  how long to wait for tasks that stay inside of\n"
-	"                         their functions (default: 15)\n"
+	"                         their functions, 0 to 86400 (default: 15)\n"
 	"  -v, --verbose          tell what was done\n"
 	"  -h, --help             show this help\n";
 

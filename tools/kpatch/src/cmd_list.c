@@ -17,9 +17,9 @@ static const char usage[] =
 	"Usage: kpatch list [-v]\n"
 	"\n"
 	"List the loaded patches: name, whether enabled, number of functions. A\n"
-	"terminal gets a headline.\n"
+	"terminal gets a headline, or is told that there is none.\n"
 	"\n"
-	"  -v, --verbose  show the headline, and the functions with their object\n"
+	"  -v, --verbose  like a terminal; and the functions with their object\n"
 	"                 and position among those of the name; live is the one\n"
 	"                 that is called\n"
 	"  -h, --help     show this help\n";

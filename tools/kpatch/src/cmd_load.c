@@ -18,9 +18,10 @@ static const char usage[] =
 	"Usage: kpatch load [-v] MODULE...\n"
 	"\n"
 	"Load patch modules and enable their patches. MODULE is a file if it has\n"
-	"a '/' or ends in .ko, else the name of a module in /lib/modules, which\n"
-	"is loaded with all that it depends on. A patch that is loaded but\n"
-	"disabled is enabled.\n"
+	"a '/' or ends in .ko, .ko.gz, .ko.xz or .ko.zst, else the name of a\n"
+	"module in /lib/modules, which is loaded with all that it depends on. A\n"
+	"patch that is loaded but disabled is enabled. One that is enabled stays\n"
+	"so, which is said.\n"
 	"\n"
 	"  -v, --verbose  tell what was done\n"
 	"  -h, --help     show this help\n";

@@ -22,7 +22,8 @@ static const char usage[] =
 	"and enabled.\n"
 	"\n"
 	"      --all              all patches\n"
-	"  -t, --timeout SECONDS  how long to wait for such tasks (default: 15)\n"
+	"  -t, --timeout SECONDS  how long to wait for such tasks, 0 to 86400\n"
+	"                         (default: 15)\n"
 	"  -v, --verbose          tell what was done\n"
 	"  -h, --help             show this help\n";
 
