@@ -63,7 +63,7 @@ bench: setup
 	@harness/bench/bench.sh
 
 bench-check: setup
-	@harness/bench/bench.sh build check
+	@harness/bench/bench.sh check
 
 bench-record:
 	@harness/bench/bench.sh record

@@ -9,7 +9,14 @@
 
 "$top/harness/tree.sh"
 "$top/harness/overlay.sh" "$src"
-mkdir -p "$obj"
+# The time of a file does not tell whether an object is older: another release has
+# older files, too.
+if [ "$(source_of "$obj")" != "$(source_of "$src")" ]; then
+	[ ! -e "$obj" ] || say "objects in ${obj#"$top/"} are of another tree: made anew"
+	rm -rf "$obj"
+	mkdir -p "$obj"
+	cp "$src/.kpatch-source" "$obj"
+fi
 
 set_fragments "$src"
 

@@ -85,20 +85,17 @@ in_check() {
 		-c user.name=check -c user.email=check -c core.autocrlf=false "$@"
 }
 
-set_origin() { origin=$(BASE=$BASE KSRC=$KSRC "$top/harness/tree.sh" origin 2>"$scratch/reason"); }
+set_source() { source=$("$top/harness/tree.sh" id 2>"$scratch/reason"); }
 
 # A pristine tree, and a repository of those of its files that the series
-# changes. Made anew if the tarball is another one.
+# changes. Made anew if the source is another one.
 make_tree() {
-	local id
-
-	id="$origin $(stat -c '%s %Y' "$origin")"
-	if [ "$(cat "$work/check/origin" 2>/dev/null)" != "$id" ]; then
+	if [ "$(source_of "$work/check")" != "$source" ]; then
 		rm -rf "$work/check"
 		mkdir -p "$work/check"
 		"$top/harness/tree.sh" pristine "$tree"
 		git --git-dir="$work/check/git" init -q --bare
-		echo "$id" > "$work/check/origin"
+		echo "$source" > "$work/check/.kpatch-source"
 	fi
 	in_check am --quit 2>/dev/null || :
 	if in_check rev-parse -q --verify base >/dev/null; then
@@ -230,7 +227,7 @@ build_prefixes() {
 
 check_base() {
 	tree=$work/check/linux
-	if ! set_origin; then
+	if ! set_source; then
 		cp "$scratch/reason" "$log"
 		if [ "$BASE" = 6.12 ]; then
 			not_ok "$BASE: there is a pristine tree"
@@ -239,7 +236,7 @@ check_base() {
 		fi
 		return
 	fi
-	check "$BASE: there is a pristine tree, $(basename "$origin")" make_tree
+	check "$BASE: there is a pristine tree, $(basename "${source#* }")" make_tree
 	$passed || return 0
 	check "$BASE: the series applies with git am" apply_series
 	$passed || return 0
@@ -256,6 +253,7 @@ check_base() {
 check "series/ is what the payload and the hunks make" regenerate
 bases=${BASES:-6.12 7.3}
 [ -z "$KSRC" ] || bases=$BASE
+export BASE KSRC
 for BASE in $bases; do
 	. "$(dirname "$0")/lib.sh"	# says where things are, for this base
 	check_base

@@ -29,6 +29,17 @@ version() {
 		head -n 3 | paste -sd .
 }
 
+# What a tree was made from, see tree.sh: "ID PATH". Objects say the same of the
+# tree that they were compiled in.
+source_of() { cat "$1/.kpatch-source" 2>/dev/null || echo unknown; }
+
+# tested_as TREE: which of the kernels in harness/kernels it is, byte for byte;
+# nothing if it is none of them
+tested_as() {
+	awk -v id="$(source_of "$1")" '
+	!/^#/ && index(id, $4 " ") == 1 { print $2 }' "$top/harness/kernels"
+}
+
 # Options that came, went or changed their meaning are in guest-VERSION.config. A
 # tree gets those of the newest VERSION that is not newer than the tree, wherever
 # the tree is from.

@@ -120,9 +120,10 @@ done
 check_counts() {
 	local log=$logs/bench ret=0
 
-	"$h/bench/bench.sh" build check > "$log" 2>&1 || ret=$?
-	grep -E '^(PASS|FAIL| +bench)' "$log" || tail -n 20 "$log"
-	add_result "$(grep -c '^PASS' "$log")" "$(grep -c '^FAIL' "$log")" 0
+	"$h/bench/bench.sh" check > "$log" 2>&1 || ret=$?
+	grep -E '^(PASS|FAIL|SKIP| +bench)' "$log" || tail -n 20 "$log"
+	add_result "$(grep -c '^PASS' "$log")" "$(grep -c '^FAIL' "$log")" \
+		"$(grep -c '^SKIP' "$log")"
 	return "$ret"
 }
 

@@ -2,13 +2,18 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # tree.sh: make sure that there is a kernel tree to build, with the payload and
-# the hunks in it, in build/<base>/linux.
+# the hunks in it, in build/<base>/linux. If it was made from something else than it
+# would be now, from another release or a file that was edited, it is made anew.
 # tree.sh pristine DIR: put a copy into DIR that nothing was done to.
 # tree.sh origin: print which tarball or directory these are made from.
+# tree.sh id: print what tells that one from others, and its path.
 #
-# The tree is, in this order: what KSRC names, a directory or a tarball; for
-# BASE=6.12 the package linux-source-6.12; for BASE=7.x the package of the same
-# name from Debian's backports. Exit status 4: there is none to be had.
+# The tree is, in this order: what KSRC names, a directory or a tarball; the source
+# that harness/kernels has for BASE, from build/cache, from the package
+# linux-source-BASE, or from Debian's archive; any other release that is there
+# or that the archive has: for BASE=6.12 the package linux-source-6.12; for
+# BASE=7.x the package of the same name from Debian's backports. Exit status 4: there
+# is none to be had.
 
 . "$(dirname "$0")/lib.sh"
 
@@ -16,6 +21,8 @@ cache=$top/build/cache
 keyring=/usr/share/keyrings/debian-archive-keyring.gpg
 
 skip() { printf 'SKIP: %s\n' "$*" >&2; exit 4; }
+
+checksum() { sha256sum < "$1" | cut -d' ' -f1; }
 
 is_debian() { command -v apt-get >/dev/null && [ -e "$keyring" ]; }
 
@@ -31,15 +38,33 @@ archive() {
 		head -n 1
 }
 
-# apt with a configuration of our own: the system's is left alone.
+# apt with directories of our own: the system's are left alone. It reads the archive
+# of the system's configuration, or what $cache/apt/sources.list has.
 private_apt() {
-	local cmd=$1
+	local cmd=$1 sources=()
 	shift
-	"$cmd" -qq -o Dir::Etc::sourcelist="$cache/apt/sources.list" \
-		-o Dir::Etc::sourceparts=/dev/null \
+	[ ! -e "$cache/apt/sources.list" ] ||
+		sources=(-o "Dir::Etc::sourcelist=$cache/apt/sources.list"
+			-o Dir::Etc::sourceparts=/dev/null)
+	"$cmd" -qq "${sources[@]}" \
 		-o Dir::State::lists="$cache/apt/lists" \
 		-o Dir::Cache="$cache/apt/cache" \
 		-o APT::Sandbox::User="$(id -un)" "$@"
+}
+
+start_apt() {
+	rm -rf "$cache/apt"
+	mkdir -p "$cache/apt/lists/partial" "$cache/apt/cache/archives/partial"
+}
+
+# Read SUITE of the archive and nothing else.
+read_suite() {
+	local suite=$1 site
+
+	site=$(archive)
+	[ -n "$site" ] || { say "apt knows no archive to fetch a kernel from" >&2; return 1; }
+	echo "deb [signed-by=$keyring] $site $suite main" > "$cache/apt/sources.list"
+	private_apt apt-get update >&2 || { say "cannot read $suite of the archive" >&2; return 1; }
 }
 
 # The package for BASE in SUITE or, once that is gone, the newest of its series.
@@ -56,13 +81,10 @@ choose_package() {
 
 # Where SUITE of the archive can be read and has something, say which package.
 find_package() {
-	local suite=$1 site package
+	local suite=$1 package
 
 	is_debian || { say "fetching a kernel needs Debian's apt and its archive keyring" >&2; return 1; }
-	site=$(archive)
-	[ -n "$site" ] || { say "apt knows no archive to fetch a kernel from" >&2; return 1; }
-	echo "deb [signed-by=$keyring] $site $suite main" > "$cache/apt/sources.list"
-	private_apt apt-get update >&2 || { say "cannot read $suite of the archive" >&2; return 1; }
+	read_suite "$suite" || return 1
 	package=$(choose_package)
 	[ -n "$package" ] || { say "$suite has no package linux-source-${BASE%%.*}.x" >&2; return 1; }
 	[ "$package" = "linux-source-$BASE" ] ||
@@ -86,13 +108,49 @@ unpack_package() {
 fetch() {
 	local package
 
-	rm -rf "$cache/apt"
-	mkdir -p "$cache/apt/lists/partial" "$cache/apt/cache/archives/partial" || return 1
+	start_apt || return 1
 	package=$(find_package "$1") || return 1
 	(cd "$cache/apt" && private_apt apt-get download "$package" >&2) ||
 		{ say "cannot download $package" >&2; return 1; }
 	unpack_package "$package" || { say "$package has no tarball, or the disk is full" >&2; return 1; }
 	rm -rf "$cache/apt"
+}
+
+# tested FIELD: what harness/kernels has for BASE, if anything
+tested() { awk -v base="$BASE" -v field="$1" '$1 == base { print $field }' "$top/harness/kernels"; }
+tested_package() { tested 3; }
+tested_sum() { tested 4; }
+
+is_tested_file() { [ -e "$1" ] && [ "$(checksum "$1")" = "$(tested_sum)" ]; }
+
+# Updates replace a package in the system, and may leave the old one in the archive:
+# ask for the version that was tested. Once a day, if it is not there.
+fetch_tested() {
+	local version mark
+
+	version=$(tested_package)
+	mark=$cache/linux-source-$BASE.gone-$version
+	if [ -z "$version" ] || ! is_debian || [ -n "$(find "$mark" -mtime -1 2>/dev/null)" ]; then
+		return 1
+	fi
+	start_apt || return 1
+	if read_tested_suite && (cd "$cache/apt" &&
+		private_apt apt-get download "linux-source-$BASE=$version" >&2) &&
+	   unpack_package "linux-source-$BASE"; then
+		rm -rf "$cache/apt"
+		return
+	fi
+	say "cannot fetch linux-source-$BASE $version, which was tested" >&2
+	touch "$mark"
+	return 1
+}
+
+read_tested_suite() {
+	if [ "${BASE%%.*}" -ge 7 ]; then
+		read_suite trixie-backports
+	else
+		private_apt apt-get update >&2
+	fi
 }
 
 install_package() {
@@ -110,6 +168,12 @@ origin() {
 	if [ -n "$KSRC" ]; then
 		[ -e "$KSRC" ] || die "KSRC=$KSRC does not exist; name a kernel tree or a tarball of one"
 		realpath "$KSRC"
+	elif is_tested_file "$cached"; then
+		echo "$cached"
+	elif is_tested_file "$installed"; then
+		echo "$installed"
+	elif fetch_tested; then
+		echo "$cached"
 	elif [ -e "$cached" ]; then
 		echo "$cached"
 	elif [ -e "$installed" ]; then
@@ -126,6 +190,28 @@ origin() {
 	fi
 }
 
+# Print what tells a tarball or directory from others: its checksum, or that of the
+# names, sizes and times of what somebody may edit in there.
+identify() {
+	if [ -d "$1" ]; then
+		(cd "$1" && find . \( -name .git -o -path ./build -o -path ./include/config \
+			-o -name generated \) -prune -o -type f \( -name '*.[chlSy]' \
+			-o -name 'K*' -o -name 'Make*' -o -name '*.sh' -o -name '*.p[ly]' \
+			-o -name '*.awk' -o -name '*.tbl' \) ! -name '*.mod.c' \
+			-printf '%p %s %T@\n') |
+			LC_ALL=C sort | sha256sum | cut -d' ' -f1
+	else
+		checksum "$1"
+	fi
+}
+
+source_id() {
+	local from
+
+	from=$(origin) || exit
+	echo "$(identify "$from") $from"
+}
+
 # Copy the user's tree, without its history and what was built in it.
 copy_tree() {
 	[ -e "$1/Kbuild" ] || die "KSRC=$1 is no kernel tree"
@@ -135,10 +221,11 @@ copy_tree() {
 
 # Directories appear when they are complete, not before.
 pristine() {
-	local dir=$1 from
+	local dir=$1 id from
 
 	[ ! -e "$dir" ] || die "$dir exists; remove it first"
-	from=$(origin)
+	id=$(source_id)
+	from=${id#* }
 	rm -rf "$dir.tmp"
 	mkdir -p "$dir.tmp"
 	say "${dir#"$top/"}: from $from"
@@ -147,7 +234,22 @@ pristine() {
 	else
 		tar -x -f "$from" -C "$dir.tmp" --strip-components=1
 	fi
+	echo "$id" > "$dir.tmp/.kpatch-source"
 	mv "$dir.tmp" "$dir"
+}
+
+# Nothing is lost with a tree that is out of date: all that is edited is elsewhere.
+refresh() {
+	local id
+
+	id=$(source_id)
+	if [ -e "$src" ] && [ "$(source_of "$src")" != "$id" ]; then
+		say "${src#"$top/"}: was made from something else than ${id#* } is now: made anew"
+		rm -rf "$src"
+	fi
+	[ -e "$src" ] || pristine "$src"
+	[ -n "$(tested_as "$src")" ] ||
+		say "Linux $(version "$src") is used, from ${id#* }; tested were $(awk '!/^#/ { print $2 }' "$top/harness/kernels" | paste -sd ' ')"
 }
 
 case ${1:-} in
@@ -157,11 +259,14 @@ pristine)
 origin)
 	origin
 	;;
+id)
+	source_id
+	;;
 '')
-	[ -e "$src/Makefile" ] || pristine "$src"
+	refresh
 	"$top/harness/overlay.sh" "$src"
 	;;
 *)
-	die "usage: tree.sh [pristine DIR | origin]"
+	die "usage: tree.sh [pristine DIR | origin | id]"
 	;;
 esac

@@ -103,15 +103,33 @@ step_report() {
 	cat "$results/table.md"
 }
 
-# Take the results for what later ones are compared with.
+# counted_on JSON: which kernel these results are of
+counted_on() { sed -n 's/^ "kernel": "\(.*\)",$/\1/p' "$1"; }
+
+# Take the results for what later ones are compared with, on the same source.
 step_record() {
+	local kernel
+
+	kernel=$(counted_on "$results/bench.json")
+	[ "$(tested_as "$src")" = "$kernel" ] ||
+		die "counted on $kernel from $(source_of "$src"); results of record are of a kernel in harness/kernels"
 	mkdir -p "$b/results"
 	cp "$results"/*.json "$results"/*.md "$results"/*.svg "$b/results"
 	"$b/report.py" readme "$results/table.md" "$top/README.md"
 }
 
-# Are instruction counts what they were? A few minutes of all that.
+# Are instruction counts what they were? A few minutes of all that. Those of another
+# kernel are other ones: there is nothing to compare with.
 step_check() {
+	local kernel
+
+	"$h/tree.sh"
+	kernel=$(counted_on "$b/results/bench.json")
+	if [ "$(tested_as "$src")" != "$kernel" ]; then
+		echo "SKIP bench: the counts of record are of $kernel as in harness/kernels, this is $(version "$src") from $(source_of "$src" | cut -d' ' -f2-)"
+		return
+	fi
+	step_build
 	SETTINGS='ROUNDS=5 CROWDS=1000 TASKS=1000 SIZES=1' \
 		guest check 1 limits calls crowd tasks
 	"$b/report.py" check "$raw/check" "$b/results/bench.json"
