@@ -143,12 +143,20 @@ static int __init nmi_init(void)
 }
 module_init(nmi_init);
 
+static void nothing(void *unused)
+{
+}
+
 static void __exit nmi_exit(void)
 {
 	WRITE_ONCE(relay_us, 0);
 	kthread_stop(sender);
-	/* Nobody else would know what the last ones are about. */
-	msleep(100);
+	/*
+	 * Nobody else would know what the last ones are about. A CPU takes an NMI
+	 * before this interrupt; one that was handled may have sent one more.
+	 */
+	on_each_cpu(nothing, NULL, 1);
+	on_each_cpu(nothing, NULL, 1);
 	unregister_nmi_handler(NMI_LOCAL, "test_kpatch_nmi");
 }
 module_exit(nmi_exit);
