@@ -60,6 +60,22 @@ struct kpatch_stats {
 };
 
 /**
+ * enum kpatch_func_flags - what a patch does with a clone of a function
+ * @KPATCH_CLONE: the function is a clone, and the patch replaces it
+ * @KPATCH_CLONE_KEEP: the function is a clone of one that the patch replaces, and
+ *	stays as it is: the author has seen that its callers may go on to use it
+ *
+ * A compiler makes clones of a function under names such as foo.part.0, foo.isra.0
+ * and foo.constprop.0. Their arguments are not those of foo(), and other functions
+ * may call them without foo(). So a patch of foo() has to list each one, in one of
+ * these ways.
+ */
+enum kpatch_func_flags {
+	KPATCH_CLONE		= 1 << 0,
+	KPATCH_CLONE_KEEP	= 1 << 1,
+};
+
+/**
  * struct kpatch_func - one function to replace
  * @old_name: name of the function to replace, unless @old_addr tells it
  * @sympos: which one of several functions of that name, in the order of
@@ -72,7 +88,7 @@ struct kpatch_stats {
  * The patch module fills in the members above. Those below belong to the core,
  * which sets them in kpatch_register() whatever they held before. What each call
  * of the function reads, from @new_addr to the first half of @node, is in one
- * cache line.
+ * cache line; so what the patch module fills in besides, @flags, is at the end.
  *
  * @ip: where ftrace calls us from in the old function, the key of the table
  * @kpmod: the patch that this function belongs to
@@ -81,6 +97,8 @@ struct kpatch_stats {
  * @old_size: its size in bytes, up to the next symbol
  * @new_size: size of the replacement in bytes, up to the next symbol
  * @mod: the patch module
+ * @flags: one of &enum kpatch_func_flags if the function is a clone, else 0;
+ *	filled in by the patch module
  */
 struct kpatch_func {
 	const char *old_name;
@@ -97,6 +115,9 @@ struct kpatch_func {
 	unsigned long old_size;
 	unsigned long new_size;
 	struct module *mod;
+
+	/* The patch module's again: */
+	unsigned int flags;
 } ____cacheline_aligned;
 
 /**
@@ -158,6 +179,30 @@ struct kpatch_module {
 #define KPATCH_FUNC_NAMED(_name, _new) {				\
 	.old_name = (_name),						\
 	.new_addr = (void *)(_new),					\
+}
+
+/**
+ * KPATCH_FUNC_CLONE() - initialise a struct kpatch_func for a clone
+ * @_name: name of the clone to replace, a string such as "foo.part.0"
+ * @_new: the replacement, with the arguments of the clone
+ */
+#define KPATCH_FUNC_CLONE(_name, _new) {				\
+	.old_name = (_name),						\
+	.new_addr = (void *)(_new),					\
+	.flags = KPATCH_CLONE,						\
+}
+
+/**
+ * KPATCH_FUNC_CLONE_KEEP() - list a clone that is not replaced
+ * @_name: name of the clone, a string such as "foo.part.0"
+ *
+ * For a clone of a function that the patch replaces. A task inside of it counts as
+ * inside of that function when the patch is enabled. Later it may be called by
+ * whoever calls it without that function.
+ */
+#define KPATCH_FUNC_CLONE_KEEP(_name) {					\
+	.old_name = (_name),						\
+	.flags = KPATCH_CLONE_KEEP,					\
 }
 
 /**

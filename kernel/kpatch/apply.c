@@ -230,16 +230,20 @@ static void add_funcs(struct kpatch_module *kpmod)
 {
 	unsigned int i;
 
-	for (i = 0; i < kpmod->num_funcs; i++)
-		kpatch_table_add(&kpmod->funcs[i]);
+	for (i = 0; i < kpmod->num_funcs; i++) {
+		if (!kpatch_is_kept(&kpmod->funcs[i]))
+			kpatch_table_add(&kpmod->funcs[i]);
+	}
 }
 
 static void del_funcs(struct kpatch_module *kpmod)
 {
 	unsigned int i;
 
-	for (i = 0; i < kpmod->num_funcs; i++)
-		kpatch_table_del(&kpmod->funcs[i]);
+	for (i = 0; i < kpmod->num_funcs; i++) {
+		if (!kpatch_is_kept(&kpmod->funcs[i]))
+			kpatch_table_del(&kpmod->funcs[i]);
+	}
 }
 
 /*

@@ -17,6 +17,12 @@
 #define kzalloc_obj(obj, gfp)	kzalloc(sizeof(obj), gfp)
 #endif
 
+/* A clone that the patch only lists: it has no replacement, and no hook. */
+static inline bool kpatch_is_kept(const struct kpatch_func *func)
+{
+	return func->flags & KPATCH_CLONE_KEEP;
+}
+
 /* Serialises all changes; its order among other locks is told in patch.c. */
 extern struct mutex kpatch_mutex;
 

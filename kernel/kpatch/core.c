@@ -43,8 +43,11 @@ static void forget(struct kpatch_module *kpmod)
  *
  * * -EINVAL - no module, no functions, neither or both of name and address; not
  *   the start of a function, init code, data; @sympos out of range; the same
- *   function twice; a new function that is not in the text of the module
- * * -ENOENT - there is no symbol of that name
+ *   function twice; a new function that is not in the text of the module; a
+ *   function that has clones which the patch does not list, a clone or what is
+ *   none with the wrong @flags, see &enum kpatch_func_flags
+ * * -ENOENT - there is no symbol of that name; if it was inlined or renamed, the
+ *   line says what there is
  * * -ENOTUNIQ - there are several and @sympos does not choose
  * * -EOPNOTSUPP - the function cannot be traced, or is in a module
  * * -EEXIST - the module has registered a patch already

@@ -21,6 +21,9 @@
 
 #define KPATCH_HASH_BITS	10
 
+/* All that a call of a patched function reads of it. */
+static_assert(offsetofend(struct kpatch_func, node.next) <= L1_CACHE_BYTES);
+
 /* The lowest file that needs it; see the comment in patch.c. */
 DEFINE_MUTEX(kpatch_mutex);
 

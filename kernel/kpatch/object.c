@@ -7,6 +7,7 @@
 
 #include <linux/ftrace.h>
 #include <linux/module_symbol.h>
+#include <linux/seq_buf.h>
 #include <linux/slab.h>
 #include <linux/string.h>
 
@@ -32,24 +33,81 @@ void func_err(const struct kpatch_func *func, const char *fmt, ...)
 	va_end(args);
 }
 
-/* Text that a compiler has split off the old function. */
-static int add_part(void *data, unsigned long start, unsigned long end)
-{
-	struct kpatch_func *func = data;
+/* How much of a line may name clones. */
+#define MAX_NAMES	256
 
-	return kpatch_ranges_add(func->kpmod->old_ranges, start, end, func);
+/**
+ * struct resolver - what is known while the functions of a patch are looked up
+ * @kpmod: the patch
+ * @symbols: all symbols of its module
+ * @funcs: the old functions, each one from its very start
+ * @clones: clones of them, listed by the patch or not
+ * @func: the function that is being looked at
+ * @is_clone: it has the name of a clone
+ */
+struct resolver {
+	struct kpatch_module *kpmod;
+	struct kpatch_ranges symbols;
+	struct kpatch_ranges funcs;
+	struct kpatch_ranges clones;
+	struct kpatch_func *func;
+	bool is_clone;
+};
+
+/* Text of the old function under another name. */
+static int add_variant(void *data, const struct kpatch_variant *variant)
+{
+	struct resolver *res = data;
+	struct kpatch_ranges *set = &res->clones;
+
+	if (variant->kind == KPATCH_KIND_OWN)
+		return 0;
+	if (variant->kind == KPATCH_KIND_PART)
+		set = res->kpmod->old_ranges;
+	return kpatch_ranges_add(set, variant->start, variant->end, res->func);
 }
 
-static int find_old_by_name(struct kpatch_func *func)
+static int list_variant(void *data, const struct kpatch_variant *variant)
 {
+	struct seq_buf *names = data;
+
+	if (variant->kind != KPATCH_KIND_PART)
+		seq_buf_printf(names, "%s'%s'", names->len ? ", " : "",
+			       variant->name);
+	return 0;
+}
+
+/* What fits of a list of names. */
+static const char *list_str(struct seq_buf *names)
+{
+	if (seq_buf_has_overflowed(names))
+		strscpy(names->buffer + names->size - 4, "...", 4);
+	return seq_buf_str(names);
+}
+
+static void missing_err(const struct kpatch_func *func)
+{
+	DECLARE_SEQ_BUF(names, MAX_NAMES);
+
+	kpatch_on_each_variant(func->old_name, list_variant, &names);
+	if (names.len)
+		func_err(func, ": no such symbol; inlined, or renamed to %s; patch that as a clone, see KPATCH_CLONE, or what calls it (%d)",
+			 list_str(&names), -ENOENT);
+	else
+		func_err(func, " is not in this kernel; build the patch for the kernel that runs (%d)",
+			 -ENOENT);
+}
+
+static int find_old_by_name(struct resolver *res)
+{
+	struct kpatch_func *func = res->func;
 	int ret;
 
 	ret = kpatch_find_function(func->old_name, func->sympos, &func->addr,
-				   add_part, func);
+				   add_variant, res);
 	switch (ret) {
 	case -ENOENT:
-		func_err(func, " is not in this kernel; build the patch for the kernel that runs (%d)",
-			 ret);
+		missing_err(func);
 		break;
 	case -ENOTUNIQ:
 		func_err(func, " exists more than once; set sympos to say which one (%d)",
@@ -63,8 +121,10 @@ static int find_old_by_name(struct kpatch_func *func)
 	return ret;
 }
 
-static int find_old(struct kpatch_func *func)
+static int find_old(struct resolver *res)
 {
+	struct kpatch_func *func = res->func;
+
 	if (!func->old_name == !func->old_addr) {
 		pr_err("'%s': function number %td has %s; set one of old_name and old_addr (%d)\n",
 		       func->kpmod->mod->name, func - func->kpmod->funcs,
@@ -78,7 +138,7 @@ static int find_old(struct kpatch_func *func)
 		return -EOPNOTSUPP;
 	}
 	if (func->old_name)
-		return find_old_by_name(func);
+		return find_old_by_name(res);
 	func->addr = func->old_addr;
 	return 0;
 }
@@ -91,21 +151,47 @@ static const char * const always_live[] = {
 
 static int check_name(void *data, const char *name)
 {
-	struct kpatch_func *func = data;
+	struct resolver *res = data;
+	struct kpatch_func *func = res->func;
 
 	if (match_string(always_live, ARRAY_SIZE(always_live), name) >= 0) {
 		func_err(func, " always has some task in it, so it can never be switched; patch what it calls instead (%d)",
 			 -EDEADLK);
 		return -EDEADLK;
 	}
-	/* Then find_old_by_name() has met its parts. */
+	if (kpatch_name_kind(name) == KPATCH_KIND_CLONE)
+		res->is_clone = true;
+	/* Then find_old_by_name() has met what is named after it. */
 	if (func->old_name && !strcmp(func->old_name, name))
 		return 0;
-	return kpatch_on_each_part(name, add_part, func);
+	return kpatch_on_each_variant(name, add_variant, res);
 }
 
-static int check_old(struct kpatch_func *func)
+static int check_names(struct resolver *res)
 {
+	struct kpatch_func *func = res->func;
+	int ret;
+
+	res->is_clone = false;
+	ret = kpatch_on_each_name(func->addr, check_name, res);
+	if (ret)
+		return ret;
+	if (res->is_clone && !func->flags) {
+		func_err(func, " is a clone of another function, with arguments of its own; set KPATCH_CLONE if the new function has the same (%d)",
+			 -EINVAL);
+		return -EINVAL;
+	}
+	if (!res->is_clone && func->flags) {
+		func_err(func, " is no clone of another function; leave flags unset (%d)",
+			 -EINVAL);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+static int check_old(struct resolver *res)
+{
+	struct kpatch_func *func = res->func;
 	unsigned long addr = func->addr;
 
 	if (init_section_contains((void *)addr, 1)) {
@@ -125,12 +211,12 @@ static int check_old(struct kpatch_func *func)
 		return -EINVAL;
 	}
 	func->ip = kpatch_hook_site(addr);
-	if (!func->ip) {
+	if (!func->ip && !kpatch_is_kept(func)) {
 		func_err(func, " cannot be traced, so it cannot be patched; patch its callers instead (%d)",
 			 -EOPNOTSUPP);
 		return -EOPNOTSUPP;
 	}
-	return kpatch_on_each_name(addr, check_name, func);
+	return check_names(res);
 }
 
 static int add_symbol(void *data, const char *name, unsigned long addr)
@@ -166,9 +252,9 @@ static unsigned long new_size(const struct module *mod,
 	return min(symbol->end, end) - addr;
 }
 
-static int check_new(struct kpatch_func *func,
-		     const struct kpatch_ranges *symbols)
+static int check_new(struct resolver *res)
 {
+	struct kpatch_func *func = res->func;
 	unsigned long addr = (unsigned long)func->new_addr;
 
 	if (!within_module_mem_type(addr, func->mod, MOD_TEXT)) {
@@ -176,7 +262,7 @@ static int check_new(struct kpatch_func *func,
 			 func->new_addr, -EINVAL);
 		return -EINVAL;
 	}
-	func->new_size = new_size(func->mod, symbols, addr);
+	func->new_size = new_size(func->mod, &res->symbols, addr);
 	if (!func->new_size) {
 		func_err(func, ": %pS is not the start of a function; new_addr has to be (%d)",
 			 func->new_addr, -EINVAL);
@@ -185,45 +271,71 @@ static int check_new(struct kpatch_func *func,
 	return 0;
 }
 
-static int resolve_func(struct kpatch_module *kpmod, struct kpatch_func *func,
-			const struct kpatch_ranges *symbols)
+static int check_flags(const struct kpatch_func *func)
+{
+	switch (func->flags) {
+	case 0:
+	case KPATCH_CLONE:
+		return 0;
+	case KPATCH_CLONE_KEEP:
+		if (!func->new_addr)
+			return 0;
+		func_err(func, " is to be kept and has a replacement; set KPATCH_CLONE, or leave new_addr unset (%d)",
+			 -EINVAL);
+		return -EINVAL;
+	default:
+		func_err(func, ": flags are %#x; set one of KPATCH_CLONE and KPATCH_CLONE_KEEP, or none (%d)",
+			 func->flags, -EINVAL);
+		return -EINVAL;
+	}
+}
+
+static int resolve_func(struct resolver *res, struct kpatch_func *func)
 {
 	int ret;
 
 	func->ip = 0;
 	INIT_HLIST_NODE(&func->node);
-	func->kpmod = kpmod;
+	func->kpmod = res->kpmod;
 	func->addr = 0;
 	func->old_size = 0;
 	func->new_size = 0;
-	func->mod = kpmod->mod;
+	func->mod = res->kpmod->mod;
 
-	ret = find_old(func);
+	res->func = func;
+	ret = check_flags(func);
 	if (!ret)
-		ret = check_old(func);
+		ret = find_old(res);
 	if (!ret)
-		ret = check_new(func, symbols);
-	return ret;
+		ret = check_old(res);
+	if (!ret && !kpatch_is_kept(func))
+		ret = check_new(res);
+	if (ret)
+		return ret;
+	return kpatch_ranges_add(&res->funcs, func->addr,
+				 func->addr + func->old_size, func);
 }
 
-static int resolve_funcs(struct kpatch_module *kpmod,
-			 const struct kpatch_ranges *symbols)
+static int resolve_funcs(struct resolver *res)
 {
+	struct kpatch_module *kpmod = res->kpmod;
 	unsigned int i;
 	int ret = 0;
 
 	for (i = 0; !ret && i < kpmod->num_funcs; i++)
-		ret = resolve_func(kpmod, &kpmod->funcs[i], symbols);
+		ret = resolve_func(res, &kpmod->funcs[i]);
+	kpatch_ranges_sort(&res->funcs);
+	kpatch_ranges_sort(&res->clones);
 	return ret;
 }
 
-static int check_twice(const struct kpatch_ranges *set)
+static int check_twice(const struct resolver *res)
 {
+	const struct kpatch_ranges *set = &res->funcs;
 	const struct kpatch_range *r;
 
 	for (r = set->r + 1; r < set->r + set->nr; r++) {
-		/* Functions of the same name are taken to share their parts. */
-		if (r->start != r[-1].start || r->start != r->func->ip + 1)
+		if (r->start != r[-1].start)
 			continue;
 		func_err(r->func, " is in the patch twice; list it once (%d)",
 			 -EINVAL);
@@ -232,12 +344,111 @@ static int check_twice(const struct kpatch_ranges *set)
 	return 0;
 }
 
-/*
- * Text of the old functions, parts that were split off them included already. A
- * task whose next instruction is the hook, or who holds a pointer to the function,
- * is not inside: it will be redirected. So the range begins behind the hook's
- * address.
+/* Is @set, of whole functions, one with that which begins at @addr? */
+static bool has_function(const struct kpatch_ranges *set, unsigned long addr)
+{
+	const struct kpatch_range *r = kpatch_ranges_find(set, addr);
+
+	return r && r->start == addr;
+}
+
+/**
+ * struct clone_list - names of clones that a patch ought to list
+ * @res: what is known of the patch
+ * @names: the names
  */
+struct clone_list {
+	const struct resolver *res;
+	struct seq_buf *names;
+};
+
+static int list_clone(void *data, const struct kpatch_variant *variant)
+{
+	const struct clone_list *list = data;
+
+	if (variant->kind != KPATCH_KIND_CLONE ||
+	    has_function(&list->res->funcs, variant->start))
+		return 0;
+	return list_variant(list->names, variant);
+}
+
+static int list_clones_of(void *data, const char *name)
+{
+	return kpatch_on_each_variant(name, list_clone, data);
+}
+
+static void unlisted_err(const struct resolver *res,
+			 const struct kpatch_func *func)
+{
+	DECLARE_SEQ_BUF(names, MAX_NAMES);
+	struct clone_list list = { .res = res, .names = &names };
+
+	kpatch_on_each_name(func->addr, list_clones_of, &list);
+	func_err(func, " has clones that others may call, or tasks may be in: %s; list each one with KPATCH_CLONE, or with KPATCH_CLONE_KEEP if callers may go on to use it (%d)",
+		 list_str(&names), -EINVAL);
+}
+
+/*
+ * A clone of a function runs old code of it. It has to be listed, whether it is
+ * replaced or not; then its text is in the ranges of the patch like that of any
+ * other function.
+ */
+static int check_clones(const struct resolver *res)
+{
+	const struct kpatch_ranges *set = &res->clones;
+	const struct kpatch_range *r;
+
+	for (r = set->r; r < set->r + set->nr; r++) {
+		if (has_function(&res->funcs, r->start))
+			continue;
+		unlisted_err(res, r->func);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+/* To keep a clone makes sense only if something is replaced that it belongs to. */
+static int check_kept(const struct resolver *res)
+{
+	const struct kpatch_ranges *set = &res->funcs;
+	const struct kpatch_range *r;
+
+	for (r = set->r; r < set->r + set->nr; r++) {
+		if (!kpatch_is_kept(r->func) ||
+		    has_function(&res->clones, r->start))
+			continue;
+		func_err(r->func, " is to be kept, but is a clone of no function of the patch; leave it out (%d)",
+			 -EINVAL);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+/* What can only be said of all functions together. */
+static int check_set(const struct resolver *res)
+{
+	int ret;
+
+	ret = check_twice(res);
+	if (!ret)
+		ret = check_clones(res);
+	if (!ret)
+		ret = check_kept(res);
+	return ret;
+}
+
+/*
+ * Where the text of an old function begins that nobody may be in. A task whose
+ * next instruction is the hook, or who holds a pointer to the function, is not
+ * inside: it will be redirected. So that is behind the hook's address. A clone
+ * that is kept has no hook of ours.
+ */
+static unsigned long old_start(const struct kpatch_func *func)
+{
+	return kpatch_is_kept(func) ? func->addr : func->ip + 1;
+}
+
+/* Text of the old functions; resolve_funcs() has added what was split off. */
 static int build_old_ranges(struct kpatch_module *kpmod)
 {
 	struct kpatch_ranges *set = kpmod->old_ranges;
@@ -247,13 +458,13 @@ static int build_old_ranges(struct kpatch_module *kpmod)
 
 	for (i = 0; i < kpmod->num_funcs; i++) {
 		func = &kpmod->funcs[i];
-		ret = kpatch_ranges_add(set, func->ip + 1,
+		ret = kpatch_ranges_add(set, old_start(func),
 					func->addr + func->old_size, func);
 		if (ret)
 			return ret;
 	}
 	kpatch_ranges_sort(set);
-	return check_twice(set);
+	return 0;
 }
 
 /**
@@ -266,13 +477,16 @@ struct module_parts {
 	const struct kpatch_ranges *symbols;
 };
 
-/* It may belong to any function of the module. */
+/*
+ * A part or a clone, which may belong to any function of the module. Also one that
+ * the patch's own helpers have: it is no worse to wait for that in vain.
+ */
 static int add_module_part(void *data, const char *name, unsigned long addr)
 {
 	const struct module_parts *parts = data;
 	struct kpatch_module *kpmod = parts->kpmod;
 
-	if (!kpatch_is_part(name) ||
+	if (kpatch_name_kind(name) == KPATCH_KIND_OWN ||
 	    !within_module_mem_type(addr, kpmod->mod, MOD_TEXT))
 		return 0;
 	return kpatch_ranges_add(kpmod->new_ranges, addr,
@@ -295,6 +509,8 @@ static int build_new_ranges(struct kpatch_module *kpmod,
 
 	for (i = 0; i < kpmod->num_funcs; i++) {
 		func = &kpmod->funcs[i];
+		if (kpatch_is_kept(func))
+			continue;
 		start = (unsigned long)func->new_addr;
 		ret = kpatch_ranges_add(kpmod->new_ranges, start,
 					start + func->new_size, func);
@@ -347,7 +563,7 @@ static int alloc_owned(struct kpatch_module *kpmod)
  */
 int kpatch_resolve(struct kpatch_module *kpmod)
 {
-	struct kpatch_ranges symbols = {};
+	struct resolver res = { .kpmod = kpmod };
 	int ret;
 
 	kpmod->state = KPATCH_OFF;
@@ -356,14 +572,18 @@ int kpatch_resolve(struct kpatch_module *kpmod)
 	memset(&kpmod->stats, 0, sizeof(kpmod->stats));
 	ret = alloc_owned(kpmod);
 	if (!ret)
-		ret = list_symbols(kpmod->mod, &symbols);
+		ret = list_symbols(kpmod->mod, &res.symbols);
 	if (!ret)
-		ret = resolve_funcs(kpmod, &symbols);
+		ret = resolve_funcs(&res);
+	if (!ret)
+		ret = check_set(&res);
 	if (!ret)
 		ret = build_old_ranges(kpmod);
 	if (!ret)
-		ret = build_new_ranges(kpmod, &symbols);
-	kpatch_ranges_clear(&symbols);
+		ret = build_new_ranges(kpmod, &res.symbols);
+	kpatch_ranges_clear(&res.symbols);
+	kpatch_ranges_clear(&res.funcs);
+	kpatch_ranges_clear(&res.clones);
 	if (ret)
 		kpatch_release(kpmod);
 	return ret;
@@ -419,6 +639,8 @@ static int add_slots(struct kpatch_module *kpmod, struct kpatch_ranges *set)
 
 	for (i = 0; !ret && i < kpmod->num_funcs; i++) {
 		func = &kpmod->funcs[i];
+		if (kpatch_is_kept(func))
+			continue;
 		ret = kpatch_ranges_add(set, func->ip + 1,
 					func->ip + MCOUNT_INSN_SIZE + 1, func);
 	}

@@ -351,6 +351,8 @@ static struct kpatch_func *find_newer(struct kpatch_module *kpmod)
 	unsigned int i;
 
 	for (i = 0; i < kpmod->num_funcs; i++) {
+		if (kpatch_is_kept(&kpmod->funcs[i]))
+			continue;
 		top = kpatch_table_top(kpmod->funcs[i].ip);
 		if (top != &kpmod->funcs[i])
 			return top;

@@ -225,6 +225,8 @@ static void forget_hooks(struct kpatch_func *funcs, unsigned int num,
 	unsigned int i;
 
 	for (i = 0; i < num; i++) {
+		if (kpatch_is_kept(&funcs[i]))
+			continue;
 		hook = find_hook(funcs[i].ip);
 		if (hook && hook->batch == batch) {
 			hash_del(&hook->node);
@@ -241,7 +243,7 @@ static int remember_hooks(struct kpatch_func *funcs, unsigned int num,
 	struct hook *hook;
 
 	for (i = 0; i < num; i++) {
-		if (find_hook(funcs[i].ip))
+		if (kpatch_is_kept(&funcs[i]) || find_hook(funcs[i].ip))
 			continue;
 		hook = kzalloc_obj(*hook, GFP_KERNEL);
 		if (!hook) {
@@ -278,7 +280,8 @@ static int hook_missing(struct kpatch_func *funcs, unsigned int num,
 
 /**
  * kpatch_hook() - make ftrace call us from functions
- * @funcs: the functions, no two of them with the same ip
+ * @funcs: the functions, no two of them with the same ip; clones that are kept are
+ *	passed over
  * @num: how many
  * @culprit: set to the function that ftrace refused, if it was one function
  *
@@ -302,7 +305,7 @@ int kpatch_hook(struct kpatch_func *funcs, unsigned int num,
 
 	lockdep_assert_held(&kpatch_mutex);
 	for (i = 0; i < num; i++)
-		missing += !find_hook(funcs[i].ip);
+		missing += !kpatch_is_kept(&funcs[i]) && !find_hook(funcs[i].ip);
 	if (missing) {
 		ret = hook_missing(funcs, num, missing, &refused);
 		for (i = 0; ret && i < num; i++) {
@@ -312,8 +315,10 @@ int kpatch_hook(struct kpatch_func *funcs, unsigned int num,
 		if (ret)
 			return ret;
 	}
-	for (i = 0; i < num; i++)
-		find_hook(funcs[i].ip)->users++;
+	for (i = 0; i < num; i++) {
+		if (!kpatch_is_kept(&funcs[i]))
+			find_hook(funcs[i].ip)->users++;
+	}
 	return 0;
 }
 
@@ -361,9 +366,13 @@ void kpatch_unhook(struct kpatch_func *funcs, unsigned int num)
 	unsigned int i;
 
 	lockdep_assert_held(&kpatch_mutex);
-	for (i = 0; i < num; i++)
-		find_hook(funcs[i].ip)->users--;
 	for (i = 0; i < num; i++) {
+		if (!kpatch_is_kept(&funcs[i]))
+			find_hook(funcs[i].ip)->users--;
+	}
+	for (i = 0; i < num; i++) {
+		if (kpatch_is_kept(&funcs[i]))
+			continue;
 		hook = find_hook(funcs[i].ip);
 		if (hook && !batch_in_use(hook->batch))
 			dropped |= drop_batch(hook->batch);

@@ -10,31 +10,76 @@
 
 #include "symbol.h"
 
-#define PART_SUFFIX	".cold"
-
-/**
- * kpatch_is_part() - is this what a compiler calls a part that it split off?
- * @name: name of a symbol, or the end of one
- *
- * Return: true for "foo.cold", and "foo.cold.1" from older compilers.
+/*
+ * What compilers append to the name of a function, after a dot and often with a
+ * number behind it. One function may have several: foo.part.0.isra.0, or
+ * foo.constprop.0.cold. Any suffix that is not listed here, as are those of GCC's
+ * clones (part, isra, constprop), is taken for that of a clone: the safe side.
  */
-bool kpatch_is_part(const char *name)
-{
-	const char *suffix = strstr(name, PART_SUFFIX);
+static const char * const part_suffixes[] = {
+	"cold",		/* unlikely blocks */
+	"__part",	/* blocks that clang has moved as a profile says */
+};
 
-	if (!suffix)
-		return false;
-	suffix += strlen(PART_SUFFIX);
-	return !*suffix || *suffix == '.';
+/* Static functions that link-time optimisation has made global, and aliases. */
+static const char * const own_suffixes[] = {
+	"llvm", "lto_priv", "localalias", "__uniq",
+};
+
+static bool is_one_of(const char *word, size_t len, const char * const *words,
+		      unsigned int num)
+{
+	unsigned int i;
+
+	for (i = 0; i < num; i++) {
+		if (!strncmp(words[i], word, len) && !words[i][len])
+			return true;
+	}
+	return false;
+}
+
+/* @suffix begins with the dot, and ends with the name. */
+static enum kpatch_kind suffix_kind(const char *suffix)
+{
+	enum kpatch_kind kind = KPATCH_KIND_OWN;
+	bool numbered = false;
+	size_t len;
+
+	for (; *suffix; suffix += len) {
+		len = strcspn(++suffix, ".");
+		if (is_one_of(suffix, len, part_suffixes,
+			      ARRAY_SIZE(part_suffixes)))
+			return KPATCH_KIND_PART;
+		if (numbered && len && strspn(suffix, "0123456789") >= len)
+			continue;
+		numbered = is_one_of(suffix, len, own_suffixes,
+				     ARRAY_SIZE(own_suffixes));
+		if (!numbered)
+			kind = KPATCH_KIND_CLONE;
+	}
+	return kind;
 }
 
 /**
- * struct search - a search for functions of a name and what was split off them
+ * kpatch_name_kind() - what a function is, as its name says
+ * @name: the name of a symbol
+ *
+ * Return: what all suffixes of the name say together.
+ */
+enum kpatch_kind kpatch_name_kind(const char *name)
+{
+	/* One that begins with a dot is the name of a label. */
+	return *name ? suffix_kind(name + 1 + strcspn(name + 1, ".$")) :
+		       KPATCH_KIND_OWN;
+}
+
+/**
+ * struct search - a search for functions of a name and those named after it
  * @len: length of the name
  * @wanted: which one of the functions is wanted, counted from 1; 0 for the last
  * @count: how many were met
  * @addr: address of the one that is wanted
- * @fn: to be called for each part
+ * @fn: to be called for each one that is named after it
  * @data: its argument
  */
 struct search {
@@ -42,24 +87,29 @@ struct search {
 	unsigned long wanted;
 	unsigned long count;
 	unsigned long addr;
-	kpatch_part_fn fn;
+	kpatch_variant_fn fn;
 	void *data;
 };
 
-static int visit_variant(void *data, const char *name, unsigned long addr)
+static int visit_symbol(void *data, const char *name, unsigned long addr)
 {
 	struct search *search = data;
-	const char *suffix = name + search->len;
+	struct kpatch_variant variant;
 
-	if (!*suffix) {
+	if (!name[search->len]) {
 		search->count++;
 		if (!search->wanted || search->count == search->wanted)
 			search->addr = addr;
 		return 0;
 	}
-	if (!strstarts(suffix, PART_SUFFIX) || !kpatch_is_part(suffix))
+	/* Static variables of functions have names with suffixes, too. */
+	if (!core_kernel_text(addr))
 		return 0;
-	return search->fn(search->data, addr, addr + kpatch_symbol_size(addr));
+	variant.name = name;
+	variant.kind = suffix_kind(name + search->len);
+	variant.start = addr;
+	variant.end = addr + kpatch_symbol_size(addr);
+	return search->fn(search->data, &variant);
 }
 
 /**
@@ -67,8 +117,8 @@ static int visit_variant(void *data, const char *name, unsigned long addr)
  * @name: its name
  * @sympos: which one of several, counted from 1; 0 if there must be just one
  * @addr: set to its address on success
- * @fn: called for each part that may have been split off it, as by
- *	kpatch_on_each_part(), which comes at no cost
+ * @fn: called for each function that is named after it, as by
+ *	kpatch_on_each_variant(), which comes at no cost
  * @data: passed to @fn
  *
  * Return: 0, -ENOENT if there is no such symbol, -ENOTUNIQ if there are several
@@ -76,7 +126,7 @@ static int visit_variant(void *data, const char *name, unsigned long addr)
  * returned to stop.
  */
 int kpatch_find_function(const char *name, unsigned long sympos,
-			 unsigned long *addr, kpatch_part_fn fn, void *data)
+			 unsigned long *addr, kpatch_variant_fn fn, void *data)
 {
 	struct search search = {
 		.len = strlen(name),
@@ -86,7 +136,7 @@ int kpatch_find_function(const char *name, unsigned long sympos,
 	};
 	int ret;
 
-	ret = kallsyms_on_each_variant(visit_variant, name, &search);
+	ret = kallsyms_on_each_variant(visit_symbol, name, &search);
 	if (ret)
 		return ret;
 	if (!search.count)
@@ -100,18 +150,20 @@ int kpatch_find_function(const char *name, unsigned long sympos,
 }
 
 /**
- * kpatch_on_each_part() - visit the parts that a compiler split off a function
- * @name: a name of the function, which is one of the kernel proper
- * @fn: called for each part
+ * kpatch_on_each_variant() - visit the functions that are named after another one
+ * @name: a name of that function, which is one of the kernel proper; it need not
+ *	exist
+ * @fn: called for each function that is named so, with a suffix
  * @data: passed to @fn
  *
  * The part "foo.cold" holds blocks of "foo". It is named after the function's own
  * name even where foo is known by an alias, so all names of a function have to be
- * tried. Of several static functions foo each one may own it.
+ * tried. Of several static functions foo each one may own it. The same holds for
+ * clones.
  *
  * Return: 0, or what @fn returned to stop.
  */
-int kpatch_on_each_part(const char *name, kpatch_part_fn fn, void *data)
+int kpatch_on_each_variant(const char *name, kpatch_variant_fn fn, void *data)
 {
 	struct search search = {
 		.len = strlen(name),
@@ -119,7 +171,7 @@ int kpatch_on_each_part(const char *name, kpatch_part_fn fn, void *data)
 		.data = data,
 	};
 
-	return kallsyms_on_each_variant(visit_variant, name, &search);
+	return kallsyms_on_each_variant(visit_symbol, name, &search);
 }
 
 /**

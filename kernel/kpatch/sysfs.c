@@ -277,8 +277,10 @@ static int add_funcs(struct kpatch_dir *dir)
 	dir->object = kobject_create_and_add("vmlinux", &dir->kobj);
 	if (!dir->object)
 		return -ENOMEM;
-	for (i = 0; !ret && i < kpmod->num_funcs; i++)
-		ret = add_func(dir, &kpmod->funcs[i]);
+	for (i = 0; !ret && i < kpmod->num_funcs; i++) {
+		if (!kpatch_is_kept(&kpmod->funcs[i]))
+			ret = add_func(dir, &kpmod->funcs[i]);
+	}
 	return ret;
 }
 

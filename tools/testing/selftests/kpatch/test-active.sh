@@ -156,6 +156,76 @@ test_a_task_below_the_cold_part_of_a_function_is_found()
 	check "insmod" load test_kpatch_pair
 }
 
+# Other names than new_lcm_split are given to what is asleep, and that is not there.
+only_in_part()
+{
+	grep -q "$1+" "/proc/$(caller_pid)/stack" &&
+		! grep -q 'new_lcm_split+' "/proc/$(caller_pid)/stack"
+}
+
+test_a_task_in_what_was_split_off_a_replacement_is_found()
+{
+	local part name
+
+	hurry
+	for part in part.0 __part.0; do
+		name=new_lcm_split.$part
+		[ "$part" = __part.0 ] || name+=.isra.0
+		start_staying test_kpatch_stay part=$part
+		check "nothing but the part is on the stack" only_in_part "$name"
+		check_refused "resource busy" \
+			"$(caller_pid) kpatch_caller $name asleep" test_kpatch_pair
+		check_leaving test_kpatch_stay
+		rmmod test_kpatch_caller
+	done
+}
+
+# clones_of FUNCTION: the clones that the compiler has made of it, with commas
+clones_of()
+{
+	awk -v name="$1" '
+		NF == 3 && index($3, name ".") == 1 && $3 !~ /[.](cold|__part)/ {
+			printf "%s%s", sep, $3
+			sep = ","
+		}' /proc/kallsyms
+}
+
+mounts()
+{
+	grep -q sleep_and_fail "/proc/$(pgrep -x kpatch_mount)/stack"
+}
+
+test_a_task_in_a_clone_of_a_function_is_found()
+{
+	local keep pid where
+
+	hurry
+	keep=$(clones_of vfs_kern_mount)
+	check "insmod" load test_kpatch_mount
+	check "a thread mounts" wait_for 10 mounts
+	pid=$(pgrep -x kpatch_mount)
+	where=$(sed -n 's/.* \(vfs_kern_mount[^+]*\)+.*/\1/p' "/proc/$pid/stack")
+	check_refused "resource busy" "$pid kpatch_mount $where asleep" \
+		test_kpatch_clone name=vfs_kern_mount ${keep:+keep="$keep"}
+	[ -z "$keep" ] || check_refused "resource busy" "$pid kpatch_mount $where asleep" \
+		test_kpatch_clone name=vfs_kern_mount clone="$keep"
+	[ -z "$keep" ] || check_refused "Invalid parameters" \
+		"function 'vfs_kern_mount' has clones" test_kpatch_clone name=vfs_kern_mount
+	echo 1 > /sys/module/test_kpatch_mount/parameters/leave
+	check "the thread has left" wait_for 10 eval '! mounts'
+	check "insmod" load test_kpatch_clone name=vfs_kern_mount ${keep:+keep="$keep"}
+	check_is "directories of functions" vfs_kern_mount,1 \
+		"$(ls "$kpatch_sysfs/test_kpatch_clone/vmlinux")"
+	check_switch test_kpatch_clone 0
+	check_switch test_kpatch_clone 1
+	check_switch test_kpatch_clone 0
+	check "rmmod" unload test_kpatch_clone
+	[ -z "$keep" ] && return
+	check "insmod" load test_kpatch_clone name=vfs_kern_mount clone="$keep"
+	check_switch test_kpatch_clone 0
+	check "rmmod" unload test_kpatch_clone
+}
+
 test_a_task_that_was_preempted_in_a_function_is_found()
 {
 	need_preemption || return

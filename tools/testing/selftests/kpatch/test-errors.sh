@@ -8,6 +8,7 @@
 . "$(dirname "$0")/functions.sh"
 
 any=test_kpatch_any
+clone=test_kpatch_clone
 no_such_thing="Unknown symbol in module"
 einval="Invalid parameters"
 eexist="File exists"
@@ -30,6 +31,27 @@ ambiguous_name()
 {
 	awk '$2 == "t" && NF == 3 { n[$3]++ }
 	     END { for (f in n) if (n[f] > 1 && f !~ /[.]/) { print f; exit } }' /proc/kallsyms
+}
+
+# A function of the kernel proper that can be traced, and that there is with this
+# suffix, too.
+traceable_with()
+{
+	awk -v suffix="$1" '
+		FNR == NR { if (NF == 1) traced[$1] = 1; next }
+		$2 ~ /[tT]/ && NF == 3 { n[$3]++ }
+		END { for (f in n) if (n[f] == 1 && n[f suffix] == 1 && f in traced) print f }
+	' "$tracing/available_filter_functions" /proc/kallsyms | sort | head -n 1
+}
+
+# The base of a name with this suffix that no symbol has without.
+gone_but_for()
+{
+	awk -v suffix="$1" '
+		NF == 3 { n[$3] = 1 }
+		END { for (f in n) { b = substr(f, 1, length(f) - length(suffix))
+				     if (b suffix == f && !(b in n) && b !~ /[.]/) print b } }
+	' /proc/kallsyms | sort | head -n 1
 }
 
 test_no_patch()
@@ -67,6 +89,71 @@ test_unknown_symbol()
 	check_refused "$no_such_thing" \
 		"'$any': function 'no_such_function' is not in this kernel; build the patch" \
 		$any name=no_such_function
+}
+
+test_a_function_that_was_inlined_or_renamed()
+{
+	local name suffix
+
+	for suffix in .part.0 .isra.0 .constprop.0; do
+		name=$(gone_but_for $suffix)
+		[ -n "$name" ] || continue
+		check_refused "$no_such_thing" \
+			"'$any': function '$name': no such symbol; inlined, or renamed to '$name$suffix'" \
+			$any name="$name"
+	done
+}
+
+test_a_function_with_clones()
+{
+	local name
+
+	name=$(traceable_with .part.0)
+	if [ -z "$name" ]; then
+		skip "the compiler has split no function"
+		return
+	fi
+	check_refused "$einval" "'$any': function '$name' has clones" $any name="$name"
+	check_log "tasks may be in: '$name.part.0'; list each one with KPATCH_CLONE"
+	check_refused "$einval" "'$any': function '$name' has clones" $any \
+		addr="$(address_of "$name")"
+}
+
+test_a_clone_that_is_named_like_any_function()
+{
+	local name
+
+	name=$(traceable_with .part.0).part.0
+	if [ "$name" = .part.0 ]; then
+		skip "the compiler has split no function"
+		return
+	fi
+	check_refused "$einval" \
+		"function '$name' is a clone of another function, with arguments of its own; set KPATCH_CLONE" \
+		$any name="$name"
+	check_refused "$einval" "is a clone of another function" $any \
+		addr="$(address_of "$name")"
+}
+
+test_flags_that_are_wrong()
+{
+	local name
+
+	check_refused "$einval" \
+		"'$clone': function 'cmdline_proc_show' is no clone of another function; leave flags unset" \
+		$clone clone=cmdline_proc_show
+	check_refused "$einval" "is no clone of another function" $clone keep=cmdline_proc_show
+	check_refused "$einval" "'$clone': function 'cmdline_proc_show': flags are 0x3; set one of" \
+		$clone name=cmdline_proc_show flags=3
+	check_refused "$einval" "'$clone': function 'cmdline_proc_show': flags are 0x80000000" \
+		$clone name=cmdline_proc_show flags=0x80000000
+	check_refused "$einval" "is to be kept and has a replacement; set KPATCH_CLONE" \
+		$clone name=cmdline_proc_show flags=2
+	name=$(traceable_with .part.0)
+	[ -n "$name" ] || return
+	check_refused "$einval" \
+		"function '$name.part.0' is to be kept, but is a clone of no function of the patch" \
+		$clone name=cmdline_proc_show keep="$name.part.0"
 }
 
 test_ambiguous_symbol()

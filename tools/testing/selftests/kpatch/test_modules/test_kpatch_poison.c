@@ -26,6 +26,7 @@ static void fill_in(struct kpatch_func *func)
 	func->old_addr = 0;
 	func->new_addr = new_cmdline_proc_show;
 	func->objname = NULL;
+	func->flags = 0;
 
 	memset(patch, POISON, sizeof(*patch));
 	patch->mod = THIS_MODULE;

@@ -2,13 +2,14 @@
 /*
  * Patches lcm() with something that the thread of test_kpatch_caller does not
  * leave before it is told to: asleep below the part of the function that the
- * compiler has split off as unlikely, or busy.
+ * compiler has split off as unlikely, or in another part, or busy.
  */
 #include <linux/jiffies.h>
 #include <linux/kpatch.h>
 #include <linux/kthread.h>
 #include <linux/lcm.h>
 #include <linux/processor.h>
+#include <linux/string.h>
 #include <linux/wait.h>
 
 #include "stay.h"
@@ -20,6 +21,10 @@ MODULE_PARM_DESC(spin, "stay busy, do not sleep");
 static bool inside;
 module_param(inside, bool, 0444);
 MODULE_PARM_DESC(inside, "the thread is inside");
+
+static char *part = "";
+module_param(part, charp, 0444);
+MODULE_PARM_DESC(part, "sleep in what was split off: part.0, __part.0");
 
 static bool leave;
 static DECLARE_WAIT_QUEUE_HEAD(leaving);
@@ -63,6 +68,36 @@ static unsigned long new_lcm_cold(unsigned long a, unsigned long b)
 	return max(a, b);
 }
 
+/*
+ * What a compiler might split off a function, under the names that GCC and clang
+ * give such parts. They are jumped to, so that nothing but the part is on the stack.
+ */
+unsigned long new_lcm_split_part(unsigned long a, unsigned long b)
+	asm("new_lcm_split.part.0.isra.0");
+unsigned long new_lcm_split_fragment(unsigned long a, unsigned long b)
+	asm("new_lcm_split.__part.0");
+
+noinline unsigned long new_lcm_split_part(unsigned long a, unsigned long b)
+{
+	wait_event_idle(leaving, may_leave());
+	return 1;
+}
+
+noinline unsigned long new_lcm_split_fragment(unsigned long a, unsigned long b)
+{
+	wait_event_idle(leaving, may_leave());
+	return 2;
+}
+
+static unsigned long new_lcm_split(unsigned long a, unsigned long b)
+{
+	if (a != STAY_MAGIC || b != STAY_MAGIC)
+		return max(a, b);
+	if (!strcmp(part, "part.0"))
+		return new_lcm_split_part(a, b);
+	return new_lcm_split_fragment(a, b);
+}
+
 /* Not forever: where nobody is preempted this stops the machine. */
 static unsigned long new_lcm_spin(unsigned long a, unsigned long b)
 {
@@ -91,6 +126,8 @@ static int __init stay_init(void)
 {
 	if (spin)
 		funcs[0].new_addr = new_lcm_spin;
+	if (*part)
+		funcs[0].new_addr = new_lcm_split;
 	return kpatch_register(&patch);
 }
 module_init(stay_init);
