@@ -45,7 +45,9 @@ static void forget(struct kpatch_module *kpmod)
  *   the start of a function, init code, data; @sympos out of range; the same
  *   function twice; a new function that is not in the text of the module; a
  *   function that has clones which the patch does not list, a clone or what is
- *   none with the wrong @flags, see &enum kpatch_func_flags
+ *   none with the wrong @flags, see &enum kpatch_func_flags; @kpmod or its
+ *   functions in memory that cannot be written or does not stay: init, read-only
+ *   or constant data, the stack
  * * -ENOENT - there is no symbol of that name; if it was inlined or renamed, the
  *   line says what there is
  * * -ENOTUNIQ - there are several and @sympos does not choose

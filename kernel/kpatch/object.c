@@ -7,6 +7,9 @@
 
 #include <linux/ftrace.h>
 #include <linux/module_symbol.h>
+#include <linux/overflow.h>
+#include <linux/preempt.h>
+#include <linux/sched/task_stack.h>
 #include <linux/seq_buf.h>
 #include <linux/slab.h>
 #include <linux/string.h>
@@ -31,6 +34,103 @@ void func_err(const struct kpatch_func *func, const char *fmt, ...)
 	pr_err("'%s': function '%s'%pV\n", func->kpmod->mod->name,
 	       func->old_name ?: "(by address)", &vaf);
 	va_end(args);
+}
+
+/**
+ * enum memory - what memory of a patch is bad for
+ * @MEMORY_FINE: for nothing: the core may write to it, and it stays
+ * @MEMORY_STACK: it is on the stack of the task that registers the patch
+ * @MEMORY_INIT: it is freed after init
+ * @MEMORY_RO_AFTER_INIT: it cannot be written to after init
+ * @MEMORY_CONST: it cannot be written to
+ * @MEMORY_TEXT: it is code
+ */
+enum memory {
+	MEMORY_FINE,
+	MEMORY_STACK,
+	MEMORY_INIT,
+	MEMORY_RO_AFTER_INIT,
+	MEMORY_CONST,
+	MEMORY_TEXT,
+};
+
+static const char * const memory_problems[] = {
+	[MEMORY_STACK] = "on the stack of the task that registers it; make it static",
+	[MEMORY_INIT] = "in memory that is freed after init; leave out __initdata",
+	[MEMORY_RO_AFTER_INIT] = "in memory that becomes read-only after init; leave out __ro_after_init",
+	[MEMORY_CONST] = "in constant data; leave out const",
+	[MEMORY_TEXT] = "in program text; pass the address of the data",
+};
+
+static enum memory memory_of_type(enum mod_mem_type type)
+{
+	switch (type) {
+	case MOD_INIT_TEXT:
+	case MOD_INIT_DATA:
+	case MOD_INIT_RODATA:
+		return MEMORY_INIT;
+	case MOD_RO_AFTER_INIT:
+		return MEMORY_RO_AFTER_INIT;
+	case MOD_RODATA:
+		return MEMORY_CONST;
+	case MOD_TEXT:
+		return MEMORY_TEXT;
+	default:
+		return MEMORY_FINE;
+	}
+}
+
+static enum memory module_memory_at(unsigned long addr)
+{
+	struct module *mod;
+
+	/* free_module() waits for who has found the module. */
+	guard(preempt)();
+	mod = __module_address(addr);
+	if (!mod)
+		return MEMORY_FINE;
+	for_each_mod_mem_type(type) {
+		if (within_module_mem_type(addr, mod, type))
+			return memory_of_type(type);
+	}
+	return MEMORY_FINE;
+}
+
+static enum memory memory_at(const void *at)
+{
+	unsigned long addr = (unsigned long)at;
+
+	if (object_is_on_stack(at))
+		return MEMORY_STACK;
+	/* Later the allocator has that memory, and may have given it to a patch. */
+	if (system_state < SYSTEM_FREEING_INITMEM &&
+	    init_section_contains((void *)at, 1))
+		return MEMORY_INIT;
+	if (is_kernel_ro_after_init(addr))
+		return MEMORY_RO_AFTER_INIT;
+	if (is_kernel_rodata(addr))
+		return MEMORY_CONST;
+	if (core_kernel_text(addr))
+		return MEMORY_TEXT;
+	return module_memory_at(addr);
+}
+
+/*
+ * The core writes to both structures, and the handler reads them whenever a
+ * function is called. What is wrong with an object is wrong at one of its ends.
+ */
+static int check_memory(const struct kpatch_module *kpmod, const char *what,
+			const void *start, size_t size)
+{
+	enum memory memory = memory_at(start);
+
+	if (memory == MEMORY_FINE)
+		memory = memory_at(start + size - 1);
+	if (memory == MEMORY_FINE)
+		return 0;
+	pr_err("'%s': %s is %s (%d)\n", kpmod->mod->name, what,
+	       memory_problems[memory], -EINVAL);
+	return -EINVAL;
 }
 
 /* How much of a line may name clones. */
@@ -565,6 +665,17 @@ int kpatch_resolve(struct kpatch_module *kpmod)
 {
 	struct resolver res = { .kpmod = kpmod };
 	int ret;
+
+	/* Before anything is written there. */
+	ret = check_memory(kpmod, "its struct kpatch_module", kpmod,
+			   sizeof(*kpmod));
+	if (!ret)
+		ret = check_memory(kpmod, "its array of functions",
+				   kpmod->funcs,
+				   array_size(kpmod->num_funcs,
+					      sizeof(*kpmod->funcs)));
+	if (ret)
+		return ret;
 
 	kpmod->state = KPATCH_OFF;
 	INIT_LIST_HEAD(&kpmod->list);

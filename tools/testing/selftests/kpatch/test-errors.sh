@@ -72,6 +72,35 @@ test_no_functions()
 		"zero funcs"
 }
 
+# check_memory KIND TEXT: neither of the two structures may be there
+check_memory()
+{
+	refused_memory "$1" N "its struct kpatch_module is $2"
+	refused_memory "$1" Y "its array of functions is $2"
+}
+
+refused_memory()
+{
+	check_refused "$einval" "'test_kpatch_memory': $3" test_kpatch_memory \
+		memory="$1" funcs="$2"
+}
+
+test_a_patch_in_memory_that_does_not_stay()
+{
+	check_memory init "in memory that is freed after init; leave out __initdata (-22)"
+	check_memory stack "on the stack of the task that registers it; make it static (-22)"
+}
+
+test_a_patch_in_memory_that_cannot_be_written()
+{
+	check_memory ro_after_init \
+		"in memory that becomes read-only after init; leave out __ro_after_init (-22)"
+	check_memory const "in constant data; leave out const (-22)"
+	refused_memory text Y "its array of functions is in program text"
+	check "insmod" load test_kpatch_memory
+	check_is "/proc/cmdline" "test_kpatch_memory: new cmdline" "$(cat /proc/cmdline)"
+}
+
 test_neither_name_nor_address()
 {
 	check_refused "$einval" \
