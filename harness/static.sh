@@ -102,6 +102,32 @@ handler_is_closed() {
 		grep __fentry__
 }
 
+# KPATCH_FUNC() with a replacement of another type does not compile, and says why.
+wrong_type_is_told() (
+	scratch=$(mktemp -d)
+	trap 'rm -rf "$scratch"' EXIT
+	echo 'obj-m := wrong.o' > "$scratch/Makefile"
+	cat > "$scratch/wrong.c" <<-'EOF'
+		#include <linux/gcd.h>
+		#include <linux/kpatch.h>
+
+		static int new_gcd(int a, int b)
+		{
+			return a + b;
+		}
+
+		static struct kpatch_func funcs[] = {
+			KPATCH_FUNC(gcd, new_gcd),
+		};
+		module_kpatch(funcs);
+		MODULE_LICENSE("GPL");
+	EOF
+	! make -C "$src" O="$obj" M="$scratch" wrong.o > "$scratch/log" 2>&1 ||
+		{ echo "it compiles"; exit 1; }
+	grep -q 'error:.*type of new_gcd differs from that of gcd, which it replaces' "$scratch/log" ||
+		{ cat "$scratch/log"; exit 1; }
+)
+
 no_bug() {
 	! grep -nE '\bBUG(_ON)?\(' -r "$top/kernel/kpatch" "$top/include/linux/kpatch.h"
 }
@@ -136,6 +162,7 @@ try "no cycle among the files" layers
 try "the handler calls nothing that can be traced" handler_is_closed
 try "checkpatch --strict is silent" checkpatch
 try "kernel-doc is silent" kernel_doc
+try "a replacement of the wrong type is refused in words" wrong_type_is_told
 if [ "$BASE" = 6.12 ] && [ -z "$KSRC" ]; then
 	try "sparse is silent" sparse_works
 	try "no BUG()" no_bug

@@ -156,19 +156,27 @@ struct kpatch_module {
 	struct kpatch_stats stats;
 };
 
+/* 0, or the compiler says in words what is wrong. */
+#define KPATCH_CHECK_TYPE(_old, _new)					\
+	(0 * sizeof(struct {						\
+		_Static_assert(						\
+			__builtin_types_compatible_p(typeof(_old),	\
+						     typeof(_new)),	\
+			"kpatch: type of " #_new " differs from that of " \
+			#_old ", which it replaces");			\
+	}))
+
 /**
  * KPATCH_FUNC() - initialise a struct kpatch_func, checking types
  * @_old: the function to replace, as its header declares it
  * @_new: the replacement
  *
- * Fails to compile where the two differ in type. For a function that no header
- * declares use KPATCH_FUNC_NAMED().
+ * Fails to compile where the two differ in type, and says so. For a function that no
+ * header declares use KPATCH_FUNC_NAMED().
  */
 #define KPATCH_FUNC(_old, _new) {					\
 	.old_name = __stringify(_old),					\
-	.new_addr = (void *)(_new) +					\
-		    BUILD_BUG_ON_ZERO(!__builtin_types_compatible_p(	\
-				      typeof(_old), typeof(_new))),	\
+	.new_addr = (void *)(_new) + KPATCH_CHECK_TYPE(_old, _new),	\
 }
 
 /**
