@@ -15,8 +15,8 @@ static const char usage[] =
 	"Usage: kpatch check NAME...\n"
 	"\n"
 	"Find out whether patches that are loaded could be switched now: disabled,\n"
-	"or enabled if they are not. All is done for it but the switch. Nothing\n"
-	"is changed. NAME is a module or its file.\n"
+	"or enabled if they are not. Nothing is changed, and no task is parked;\n"
+	"those that would have to be are listed. NAME is a module or its file.\n"
 	"\n"
 	"  -h, --help  show this help\n";
 

@@ -41,6 +41,19 @@ static void print_blockers(const char *name)
 		print_err("  %s", line);
 }
 
+/* What the kernel would have to do for it, if anything. */
+static void print_parked(const char *name)
+{
+	char text[SYSFS_TEXT_LEN];
+	char *line, *rest = text;
+
+	if (sysfs_blockers(name, text) <= 0)
+		return;
+	printf("these tasks would have to be parked:\n");
+	while ((line = strsep(&rest, "\n")))
+		printf("  %s\n", line);
+}
+
 /**
  * switch_enable() - enable a loaded patch
  * @name: the patch
@@ -81,12 +94,14 @@ int switch_check(const char *name)
 
 	if (on >= 0)
 		ret = sysfs_check(name, !on);
-	if (!ret)
-		printf("'%s' could be %s now\n", name,
-		       on ? "disabled" : "enabled");
-	else
+	if (ret) {
 		explain_error(on == 1 ? ACTION_DISABLE : ACTION_ENABLE, name,
 			      ret);
+	} else {
+		printf("'%s' could be %s now\n", name,
+		       on ? "disabled" : "enabled");
+		print_parked(name);
+	}
 	if (is_transient(ret))
 		print_blockers(name);
 	return ret;

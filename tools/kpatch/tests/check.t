@@ -24,6 +24,14 @@ out_is "'on' could be disabled now" "an enabled patch"
 ok "an enabled patch: asked to be disabled" [ "$(asked on)" = 0 ]
 ok "an enabled patch: stays so" [ "$(enabled on)" = 1 ]
 
+echo "12 sleeper tty_read asleep" > "$KPATCH_SYSFS/on/blockers"
+try check on
+exits 0 "tasks would have to be parked"
+out_is "'on' could be disabled now
+these tasks would have to be parked:
+  12 sleeper tty_read asleep" "tasks would have to be parked"
+: > "$KPATCH_SYSFS/on/blockers"
+
 try check none on
 exits 1 "one is missing"
 err_is "kpatch: no patch 'none' is loaded; see 'kpatch list'" "one is missing"
