@@ -28,7 +28,11 @@
 
 #include "exiting.h"
 
-#define SLOTS_PER_CPU	16
+/*
+ * When a process with many threads dies on a kernel that preempts itself, each tick
+ * may leave one thread of them in here until all others have had their turn.
+ */
+#define SLOTS_PER_CPU	64
 
 /**
  * struct slots - slots that tasks which exit on one CPU try first

@@ -396,7 +396,7 @@ test_tasks_that_exit_elsewhere_are_not_in_the_way()
 {
 	local slots i
 
-	slots=$((16 * $(getconf _NPROCESSORS_CONF)))
+	slots=$((64 * $(getconf _NPROCESSORS_CONF)))
 	check "insmod" load test_kpatch_cmdline
 	check_switch test_kpatch_cmdline 0
 	check "insmod" load test_kpatch_exit sleep_ms=600000
