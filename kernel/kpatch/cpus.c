@@ -13,6 +13,7 @@
 #include <linux/cpumask.h>
 #include <linux/minmax.h>
 #include <linux/percpu.h>
+#include <linux/rcuwait.h>
 #include <linux/sched.h>
 #include <linux/stop_machine.h>
 #include <linux/timekeeping.h>
@@ -35,7 +36,8 @@ struct visit {
 
 static DEFINE_PER_CPU(struct visit, visits);
 
-static DECLARE_WAIT_QUEUE_HEAD(visited);
+/* Who waits for the stoppers. On PREEMPT_RT these must not take a lock that sleeps. */
+static struct rcuwait visitor = __RCUWAIT_INITIALIZER(visitor);
 
 /* Of stoppers, and of nobody else; known from the first visit on. */
 static const struct sched_class *stopper_class;
@@ -48,22 +50,28 @@ static int visit_cpu(void *data)
 	WRITE_ONCE(stopper_class, current->sched_class);
 	/* Pairs with find_pending(): who has not to wait sees what came before. */
 	smp_store_release(&visit->pending, false);
-	wake_up(&visited);
+	rcuwait_wake_up(&visitor);
 	return 0;
 }
 
+/* Every online CPU has a stopper that takes works, as long as none comes or goes. */
 static void send_visitors(void)
 {
 	struct visit *visit;
 	int cpu;
 
+	/*
+	 * A work that is still pending is not queued again, and so orders nothing.
+	 * Pairs with the full barrier in __schedule(): a task that leaves the CPU
+	 * after that work has run sees what was written before this.
+	 */
+	smp_mb();
 	for_each_online_cpu(cpu) {
 		visit = per_cpu_ptr(&visits, cpu);
-		if (visit->pending)
+		if (READ_ONCE(visit->pending))
 			continue;
-		visit->pending = true;
-		if (!stop_one_cpu_nowait(cpu, visit_cpu, visit, &visit->work))
-			visit->pending = false;
+		WRITE_ONCE(visit->pending, true);
+		stop_one_cpu_nowait(cpu, visit_cpu, visit, &visit->work);
 	}
 }
 
@@ -99,7 +107,8 @@ int kpatch_cpus_visit(unsigned long timeout)
 		return -1;
 	guard(cpus_read_lock)();
 	send_visitors();
-	wait_event_killable_timeout(visited, find_pending() < 0, timeout);
+	rcuwait_wait_event_timeout(&visitor, find_pending() < 0, TASK_KILLABLE,
+				   timeout);
 	return find_pending();
 }
 

@@ -2,7 +2,7 @@
 /*
  * Tasks past exit_notify(): the task list may lose them at any time from there
  * on, but they still run, and sleep, until do_task_dead(). Each one has a slot in
- * a static pool meanwhile, so that a scan finds it.
+ * a table meanwhile, so that a scan finds it.
  *
  * A slot is taken in exit_notify(), in the section of tasklist_lock in which the
  * task becomes a zombie: until then release_task() cannot unhash it. It is given
@@ -14,67 +14,115 @@
  * be overwritten by an oops after exit_notify(), which starts again at the top of
  * the stack, and a field in task_struct would be there for every task.
  *
- * A pool that is full only counts. Tasks that are counted cannot be scanned, so
- * nothing is switched while there is one.
+ * The table that is there from the beginning is enough for all tasks that happen to
+ * be preempted in this short stretch. But user space can make tasks sleep in there,
+ * as many as it has memory for: a task that has its entries in /proc mounted over
+ * waits for the lock of all mounts. So a table that is full is followed by another,
+ * which is never freed. Only if there is no memory for that a task is counted, and
+ * not known. Nothing is switched while there is one.
  */
 #include "common.h"
 
 #include <linux/atomic.h>
-#include <linux/cache.h>
-#include <linux/cpumask.h>
-#include <linux/percpu.h>
+#include <linux/hash.h>
+#include <linux/minmax.h>
+#include <linux/overflow.h>
 #include <linux/sched.h>
 #include <linux/sched/task.h>
+#include <linux/slab.h>
 
 #include "exiting.h"
 
-/*
- * When a process with many threads dies on a kernel that preempts itself, each tick
- * may leave one thread of them in here until all others have had their turn.
- */
-#define SLOTS_PER_CPU	64
+#define FIRST_BITS	9U
+#define MAX_BITS	12U
+
+/* A task is so near to where its hash says, or elsewhere. */
+#define MAX_PROBES	16U
 
 /**
- * struct slots - slots that tasks which exit on one CPU try first
- * @task: the task in each slot, %NULL if the slot is free. A free slot is taken
- *	under tasklist_lock, and given back by the task in it.
+ * struct table - slots for tasks that exit
+ * @next: the table that came when this one was full
+ * @bits: there are two to the power of this slots
+ * @slot: the task in each slot, %NULL if the slot is free. A slot is taken under
+ *	tasklist_lock, and given back by the task in it.
  */
-struct slots {
-	struct task_struct *task[SLOTS_PER_CPU];
+struct table {
+	struct table *next;
+	unsigned int bits;
+	struct task_struct **slot;
 };
 
-static DEFINE_PER_CPU_ALIGNED(struct slots, slots);
+static struct task_struct *first_slots[1 << FIRST_BITS];
 
-/* Tasks that found no free slot. */
+static struct table first_table = {
+	.bits = FIRST_BITS,
+	.slot = first_slots,
+};
+
+/* Tasks for which there was no slot. */
 static atomic_t unknown;
 
-static bool replace(struct slots *s, struct task_struct *from,
-		    struct task_struct *to)
+/*
+ * Nobody else changes a slot from the same @from at the same time: of takers
+ * there is one, which holds tasklist_lock, and a task is in one slot at most.
+ */
+static bool replace(struct table *table, const struct task_struct *task,
+		    struct task_struct *from, struct task_struct *to)
 {
-	unsigned int i;
+	unsigned int i, n, mask = (1U << table->bits) - 1;
 
-	for (i = 0; i < SLOTS_PER_CPU; i++) {
-		if (READ_ONCE(s->task[i]) == from) {
-			WRITE_ONCE(s->task[i], to);
+	for (n = 0, i = hash_ptr(task, table->bits); n < MAX_PROBES; n++, i++) {
+		if (READ_ONCE(table->slot[i & mask]) == from) {
+			WRITE_ONCE(table->slot[i & mask], to);
 			return true;
 		}
 	}
 	return false;
 }
 
-/*
- * Nobody else changes a slot from the same @from at the same time: of takers
- * there is one, which holds tasklist_lock, and a task is in one slot at most.
- */
-static bool replace_anywhere(struct task_struct *from, struct task_struct *to)
+static struct table *next_table(const struct table *table)
 {
-	int cpu;
+	/* Pairs with add_table(). */
+	return smp_load_acquire(&table->next);
+}
 
-	/* The task may be preempted and move: then the other loop finds it. */
-	if (replace(raw_cpu_ptr(&slots), from, to))
-		return true;
-	for_each_possible_cpu(cpu) {
-		if (replace(per_cpu_ptr(&slots, cpu), from, to))
+static struct table *add_table(struct table *last)
+{
+	unsigned int bits = min(last->bits + 1, MAX_BITS);
+	struct table *table;
+
+	table = kzalloc(size_add(sizeof(*table),
+				 array_size(1U << bits, sizeof(*table->slot))),
+			GFP_ATOMIC | __GFP_NOWARN);
+	if (!table)
+		return NULL;
+	table->bits = bits;
+	table->slot = (struct task_struct **)(table + 1);
+	/* Pairs with next_table(): who sees the table sees what is in it. */
+	smp_store_release(&last->next, table);
+	return table;
+}
+
+static bool take_slot(struct task_struct *task)
+{
+	struct table *table = &first_table, *last;
+
+	do {
+		if (replace(table, task, NULL, task))
+			return true;
+		last = table;
+		table = table->next;
+	} while (table);
+	table = add_table(last);
+	return table && replace(table, task, NULL, task);
+}
+
+static bool give_slot_back(struct task_struct *task)
+{
+	struct table *table;
+
+	for (table = &first_table; table; table = next_table(table)) {
+		if (replace(table, task, task, NULL))
 			return true;
 	}
 	return false;
@@ -89,7 +137,7 @@ static bool replace_anywhere(struct task_struct *from, struct task_struct *to)
 void kpatch_exit_start(struct task_struct *task)
 {
 	lockdep_assert_held_write(&tasklist_lock);
-	if (!replace_anywhere(NULL, task))
+	if (!take_slot(task))
 		atomic_inc(&unknown);
 }
 
@@ -101,7 +149,7 @@ void kpatch_exit_start(struct task_struct *task)
  */
 void kpatch_exit_finish(struct task_struct *task)
 {
-	if (!replace_anywhere(task, NULL))
+	if (!give_slot_back(task))
 		atomic_dec(&unknown);
 }
 
@@ -119,7 +167,7 @@ void kpatch_exit_finish(struct task_struct *task)
  */
 void kpatch_exit_abort(struct task_struct *task)
 {
-	replace_anywhere(task, NULL);
+	give_slot_back(task);
 }
 
 /**
@@ -140,8 +188,9 @@ int kpatch_exiting_visit(int (*fn)(struct task_struct *task, void *data),
 			 void *data)
 {
 	struct task_struct *task;
+	struct table *table;
 	unsigned int i;
-	int cpu, ret;
+	int ret;
 
 	/*
 	 * Pairs with tasklist_lock, which is released between the store to the
@@ -149,9 +198,9 @@ int kpatch_exiting_visit(int (*fn)(struct task_struct *task, void *data),
 	 * sees it here.
 	 */
 	smp_rmb();
-	for_each_possible_cpu(cpu) {
-		for (i = 0; i < SLOTS_PER_CPU; i++) {
-			task = READ_ONCE(per_cpu(slots, cpu).task[i]);
+	for (table = &first_table; table; table = next_table(table)) {
+		for (i = 0; i < 1U << table->bits; i++) {
+			task = READ_ONCE(table->slot[i]);
 			ret = task ? fn(task, data) : 0;
 			if (ret)
 				return ret;

@@ -23,6 +23,7 @@
 #include "common.h"
 
 #include <linux/list.h>
+#include <linux/livepatch.h>
 #include <linux/refcount.h>
 #include <linux/sched.h>
 #include <linux/sched/signal.h>
@@ -147,13 +148,17 @@ static void restart_call(struct callback_head *restart)
 	put_parked(parked);
 }
 
-/* Has the task work to do other than this? */
-static bool has_other_work(const struct task_struct *task,
+/*
+ * Has the task anything to do, other than this, for which it may have been notified?
+ * Not all work comes with a notification, but that is not to be seen.
+ */
+static bool has_other_work(struct task_struct *task,
 			   const struct callback_head *work)
 {
 	const struct callback_head *first = READ_ONCE(task->task_works);
 
-	return first && (first != work || READ_ONCE(work->next));
+	return (first && (first != work || READ_ONCE(work->next))) ||
+	       klp_patch_pending(task);
 }
 
 /*
@@ -342,15 +347,23 @@ bool kpatch_park_holds(const struct kpatch_parked *parked)
 }
 
 /**
- * kpatch_park_release() - let one task go
+ * kpatch_park_release() - let one task go, with the next kpatch_park_wake()
  * @parked: a task that was sent to a park which is still open
- *
- * Context: process context.
  */
 void kpatch_park_release(struct kpatch_parked *parked)
 {
 	WRITE_ONCE(parked->released, true);
-	wake_up_all(&parked->park->closing);
+}
+
+/**
+ * kpatch_park_wake() - wake the tasks that were released
+ * @park: the park
+ *
+ * Context: process context.
+ */
+void kpatch_park_wake(struct kpatch_park *park)
+{
+	wake_up_all(&park->closing);
 }
 
 /**

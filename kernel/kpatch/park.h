@@ -16,6 +16,7 @@ void kpatch_park_close(struct kpatch_park *park);
 struct kpatch_parked *kpatch_park_task(struct kpatch_park *park,
 				       struct task_struct *task);
 void kpatch_park_release(struct kpatch_parked *parked);
+void kpatch_park_wake(struct kpatch_park *park);
 bool kpatch_park_wakes(const struct task_struct *task);
 bool kpatch_park_takes(const struct task_struct *task);
 bool kpatch_park_holds(const struct kpatch_parked *parked);

@@ -75,6 +75,7 @@ static const char * const reason_text[KPATCH_NR_REASONS] = {
 	[KPATCH_EXITING]	= "exiting",
 	[KPATCH_UNKNOWN]	= "unknown stack",
 	[KPATCH_PARKED_INSIDE]	= "parked inside",
+	[KPATCH_THREAD]		= "thread function",
 	[KPATCH_CPU]		= "does not leave CPU",
 };
 
@@ -224,7 +225,7 @@ static const char *remedy(const struct kpatch_blocker *first, int err)
 	if (first->reason == KPATCH_OFFLINE)
 		return "bring that CPU online, then try again";
 	if (first->reason == KPATCH_EXITING)
-		return "try again; if that does not help, a task has faulted while it exited, and only a reboot helps";
+		return "there was no memory to keep track of them; try again";
 	return "try again when they have left";
 }
 

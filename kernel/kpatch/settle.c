@@ -251,6 +251,7 @@ static bool has_to_go(const struct settle *s, const struct kpatch_task *t)
  */
 static void release_inside(struct settle *s)
 {
+	bool released = false;
 	struct kpatch_task *t;
 	unsigned int i;
 
@@ -259,9 +260,12 @@ static void release_inside(struct settle *s)
 		if (t->parked && t->parks_inside) {
 			kpatch_park_release(t->parked);
 			t->parked = NULL;
+			released = true;
 		}
 		cond_resched();
 	}
+	if (released)
+		kpatch_park_wake(s->park);
 }
 
 /* It does not leave to be parked, or would not. */

@@ -18,6 +18,7 @@
 #include <linux/filter.h>
 #include <linux/ftrace.h>
 #include <linux/kprobes.h>
+#include <linux/kthread.h>
 #include <linux/module.h>
 #include <linux/rethook.h>
 #include <linux/sched.h>
@@ -57,8 +58,9 @@ static void name_blocker(struct kpatch_blocker *blocker,
 	blocker->pid = task->pid;
 	strscpy(blocker->comm, task->comm, sizeof(blocker->comm));
 	blocker->cpu = task_cpu(task);
+	/* Idle tasks have no pid. */
 	blocker->kthread = task->flags & (PF_KTHREAD | PF_USER_WORKER) &&
-			   !is_idle_task(task);
+			   task->pid;
 }
 
 /* Several CPUs report at once, hence the atomic. %NULL: only counted. */
@@ -239,6 +241,31 @@ static bool stack_bounds_ok(struct task_struct *task, unsigned long sp,
 	return IS_ALIGNED(sp, sizeof(long)) && sp >= low && sp <= top;
 }
 
+/* Where a system call goes on if it is restarted. */
+static unsigned long find_restart(const struct kpatch_scan *scan,
+				  struct task_struct *task)
+{
+	unsigned long addr = (unsigned long)task->restart_block.fn;
+
+	return kpatch_ranges_find(&scan->text, addr) ? addr : 0;
+}
+
+/*
+ * What a kernel thread was created for. Until it is woken for the first time it has
+ * not called that, and nothing but a register remembers it. It will enter by the
+ * hook, so only text that may be freed matters.
+ */
+static unsigned long find_thread_function(const struct kpatch_scan *scan,
+					  struct task_struct *task)
+{
+	unsigned long addr;
+
+	if (!scan->removing || !(task->flags & PF_KTHREAD))
+		return 0;
+	addr = (unsigned long)kthread_func(task);
+	return kpatch_ranges_find(&scan->text, addr) ? addr : 0;
+}
+
 /* Places that hold addresses which are surely going to be used. */
 static bool check_kept(const struct kpatch_scan *scan, struct task_struct *task)
 {
@@ -252,10 +279,14 @@ static bool check_kept(const struct kpatch_scan *scan, struct task_struct *task)
 	}
 	if (!addr) {
 		reason = KPATCH_RESTART;
-		addr = (unsigned long)task->restart_block.fn;
-		if (!kpatch_ranges_find(&scan->text, addr))
-			return false;
+		addr = find_restart(scan, task);
 	}
+	if (!addr) {
+		reason = KPATCH_THREAD;
+		addr = find_thread_function(scan, task);
+	}
+	if (!addr)
+		return false;
 	report(scan, task, addr, reason);
 	return true;
 }

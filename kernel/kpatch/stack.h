@@ -30,6 +30,7 @@
  * @KPATCH_UNKNOWN: its stack cannot be told
  * @KPATCH_PARKED_INSIDE: it sleeps in the function, and where it was parked it
  *	still was in there
+ * @KPATCH_THREAD: it is a kernel thread that was created for the function
  * @KPATCH_CPU: it runs on a CPU that does not come to be stopped
  * @KPATCH_NR_REASONS: how many reasons there are
  */
@@ -47,6 +48,7 @@ enum kpatch_reason {
 	KPATCH_EXITING,
 	KPATCH_UNKNOWN,
 	KPATCH_PARKED_INSIDE,
+	KPATCH_THREAD,
 	KPATCH_CPU,
 	KPATCH_NR_REASONS,
 };

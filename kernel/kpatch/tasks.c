@@ -19,6 +19,8 @@
  * the last look. So the stop need not even ask those that have not. A task that has
  * come since is written down there, too, if it has run: until then it has only the
  * frame that it was created with, which leads to no function but through its entry.
+ * Nobody but the core of the kernel creates a task that begins anywhere else than in
+ * kthread(), and that one tells what it is going to call, see stack.c.
  */
 #include "common.h"
 
@@ -52,7 +54,7 @@
 #define VISIT_MS	100U
 
 /* How many tasks to list before others may have the CPU. */
-#define BREAK_AFTER	1024U
+#define BATCH		1024U
 
 static unsigned long count_switches(const struct task_struct *task)
 {
@@ -99,41 +101,6 @@ static struct kpatch_task *find_known(struct cursor *cursor,
 	return NULL;
 }
 
-static bool has_task(const struct kpatch_tasks *tasks,
-		     const struct task_struct *task)
-{
-	unsigned int i;
-
-	for (i = 0; i < tasks->nr; i++) {
-		if (tasks->t[i].task == task)
-			return true;
-	}
-	return false;
-}
-
-static int add_task(struct kpatch_tasks *new, struct task_struct *task,
-		    const struct kpatch_task *known)
-{
-	if (new->nr == new->room)
-		return -EAGAIN;
-	new->t[new->nr++] = known ? *known : (struct kpatch_task) {
-		.task = task,
-		.clean = KPATCH_NOT_CLEAN,
-	};
-	get_task_struct(task);
-	return 0;
-}
-
-/* A task that is in the list still was in it all through the walk. */
-static int add_exiting(struct task_struct *task, void *data)
-{
-	struct kpatch_tasks *new = data;
-
-	if (pid_alive(task) || has_task(new, task))
-		return 0;
-	return add_task(new, task, NULL);
-}
-
 /*
  * Let others run. If both are in the list after that, and @group is what the walk
  * took it for, their links are as good as if this RCU section had met them; the
@@ -155,12 +122,75 @@ static bool lost_place(struct task_struct *group, struct task_struct *task)
 	return lost;
 }
 
+/*
+ * Call @fn for each task in the list until it does not return 0. Let others run after
+ * @batch of them, if that is not 0; -EAGAIN if the walk has lost its way then.
+ */
+static int walk(int (*fn)(struct task_struct *task, void *data), void *data,
+		unsigned int batch)
+{
+	struct task_struct *group, *task;
+	unsigned int n = 0;
+	int ret;
+
+	for_each_process_thread(group, task) {
+		ret = fn(task, data);
+		if (!ret && batch && ++n == batch) {
+			n = 0;
+			ret = lost_place(group, task) ? -EAGAIN : 0;
+		}
+		if (ret)
+			return ret;
+	}
+	return 0;
+}
+
+/**
+ * struct listing - a new array of tasks, being filled
+ * @new: the array
+ * @cursor: what is known so far
+ */
+struct listing {
+	struct kpatch_tasks *new;
+	struct cursor cursor;
+};
+
+static int list_one(struct kpatch_tasks *new, struct task_struct *task,
+		    const struct kpatch_task *known)
+{
+	if (new->nr == new->room)
+		return -EAGAIN;
+	new->t[new->nr++] = known ? *known : (struct kpatch_task) {
+		.task = task,
+		.clean = KPATCH_NOT_CLEAN,
+	};
+	get_task_struct(task);
+	return 0;
+}
+
+static int list_task(struct task_struct *task, void *data)
+{
+	struct listing *listing = data;
+
+	return list_one(listing->new, task, find_known(&listing->cursor, task));
+}
+
+/*
+ * A task that is in the list still was in it all through the walk. One that came
+ * off it during the walk may be listed twice: then it is looked at twice.
+ */
+static int list_exiting(struct task_struct *task, void *data)
+{
+	struct listing *listing = data;
+
+	return pid_alive(task) ? 0 : list_one(listing->new, task, NULL);
+}
+
 /* Fill @new; -EAGAIN if it has too little room, or if the walk has lost its way. */
 static int list_tasks(struct kpatch_tasks *new, struct kpatch_tasks *old,
-		      bool with_breaks)
+		      unsigned int batch)
 {
-	struct cursor cursor = { .tasks = old };
-	struct task_struct *group, *task;
+	struct listing listing = { .new = new, .cursor.tasks = old };
 	int ret;
 
 	/*
@@ -173,15 +203,10 @@ static int list_tasks(struct kpatch_tasks *new, struct kpatch_tasks *old,
 	read_unlock(&tasklist_lock);
 
 	guard(rcu)();
-	for_each_process_thread(group, task) {
-		ret = add_task(new, task, find_known(&cursor, task));
-		if (!ret && with_breaks && !(new->nr % BREAK_AFTER) &&
-		    lost_place(group, task))
-			ret = -EAGAIN;
-		if (ret)
-			return ret;
-	}
-	return kpatch_exiting_visit(add_exiting, new);
+	ret = walk(list_task, &listing, batch);
+	if (ret)
+		return ret;
+	return kpatch_exiting_visit(list_exiting, &listing);
 }
 
 /**
@@ -200,6 +225,12 @@ void kpatch_tasks_put(struct kpatch_tasks *tasks)
 	}
 	kvfree(tasks->t);
 	memset(tasks, 0, sizeof(*tasks));
+}
+
+/* A walk that has lost its way twice does not let others run. */
+static unsigned int batch_size(unsigned int tries)
+{
+	return tries < 2 ? BATCH : 0;
 }
 
 /**
@@ -227,7 +258,7 @@ int kpatch_tasks_update(struct kpatch_tasks *tasks)
 		if (!new.t)
 			return -ENOMEM;
 		new.room = room;
-		ret = list_tasks(&new, tasks, ++tries <= 2);
+		ret = list_tasks(&new, tasks, batch_size(tries++));
 		if (ret)
 			kpatch_tasks_put(&new);
 	} while (ret);
@@ -284,14 +315,32 @@ static int prescan_task(struct task_struct *task, void *data)
 	return 0;
 }
 
-static int prescan_stranger(struct task_struct *task, void *data)
+/**
+ * struct rest - a scan of tasks that are not in the array
+ * @tasks: the array
+ * @scan: what to look for
+ * @cursor: a place in the array, for a walk of the task list
+ * @end: when to give up, by ktime_get_mono_fast_ns()
+ * @nr: how many were met
+ */
+struct rest {
+	struct kpatch_tasks *tasks;
+	const struct kpatch_scan *scan;
+	struct cursor cursor;
+	u64 end;
+	unsigned int nr;
+};
+
+/* Nothing is known of this one. It stays off its CPU, if it is. */
+static int scan_unknown(struct task_struct *task, void *data)
 {
-	const struct kpatch_scan *scan = data;
+	struct rest *rest = data;
 
 	if (task_curr(task))
 		return 0;
-	kpatch_scan_task(scan, task, kpatch_scan_reason(task));
-	return 1;
+	kpatch_scan_task(rest->scan, task, kpatch_scan_reason(task));
+	atomic_inc(&rest->tasks->scanned);
+	return 0;
 }
 
 /*
@@ -301,15 +350,14 @@ static int prescan_stranger(struct task_struct *task, void *data)
 static void prescan_strangers(struct kpatch_tasks *tasks,
 			      const struct kpatch_scan *scan)
 {
+	struct rest rest = { .tasks = tasks, .scan = scan };
 	const struct kpatch_watch_slot *slot;
 	unsigned int i;
 
 	for (i = 0; i < kpatch_watch_nr(tasks->watch); i++) {
 		slot = kpatch_watch_get(tasks->watch, i);
 		if (slot && !slot->index)
-			atomic_add(task_call_func(slot->task, prescan_stranger,
-						  (void *)scan),
-				   &tasks->scanned);
+			task_call_func(slot->task, scan_unknown, &rest);
 		cond_resched();
 	}
 }
@@ -379,13 +427,15 @@ static int note_stranger(struct task_struct *task, void *data)
  */
 static void note_strangers(struct kpatch_tasks *tasks)
 {
-	struct task_struct *group, *task;
+	unsigned int tries = 0;
+	int ret;
 
 	if (READ_ONCE(total_forks) == tasks->forks)
 		return;
 	guard(rcu)();
-	for_each_process_thread(group, task)
-		note_stranger(task, tasks->watch);
+	do {
+		ret = walk(note_stranger, tasks->watch, batch_size(tries++));
+	} while (ret);
 	kpatch_exiting_visit(note_stranger, tasks->watch);
 }
 
@@ -461,15 +511,6 @@ static void scan_stopped(struct kpatch_tasks *tasks, struct kpatch_task *t,
 	atomic_inc(&tasks->scanned);
 }
 
-static void scan_unknown(struct kpatch_tasks *tasks, struct task_struct *task,
-			 const struct kpatch_scan *scan)
-{
-	if (task_curr(task))
-		return;
-	kpatch_scan_task(scan, task, kpatch_scan_reason(task));
-	atomic_inc(&tasks->scanned);
-}
-
 /*
  * Of tasks that are watched, only those that were noted are left: who has run
  * since it was found clean is one of them, and so is who never was.
@@ -482,6 +523,7 @@ static unsigned int nr_left(const struct kpatch_tasks *tasks)
 static void scan_left(struct kpatch_tasks *tasks, unsigned int i,
 		      const struct kpatch_scan *scan)
 {
+	struct rest rest = { .tasks = tasks, .scan = scan };
 	const struct kpatch_watch_slot *slot;
 
 	if (!tasks->watch) {
@@ -492,7 +534,7 @@ static void scan_left(struct kpatch_tasks *tasks, unsigned int i,
 	if (slot->index)
 		scan_stopped(tasks, &tasks->t[slot->index - 1], scan);
 	else
-		scan_unknown(tasks, slot->task, scan);
+		scan_unknown(slot->task, &rest);
 }
 
 /**
@@ -518,48 +560,32 @@ bool kpatch_tasks_scan_some(struct kpatch_tasks *tasks,
 	return true;
 }
 
-/**
- * struct rest - a scan of tasks that nobody has noted
- * @tasks: the tasks that are known
- * @scan: what to look for
- */
-struct rest {
-	struct kpatch_tasks *tasks;
-	const struct kpatch_scan *scan;
-};
-
-static int scan_exiting(struct task_struct *task, void *data)
+/* -ETIME if there is no time for another one. */
+static int scan_rest(struct rest *rest, struct task_struct *task, bool known)
 {
-	struct rest *rest = data;
 	struct kpatch_watch *w = rest->tasks->watch;
 
-	/* The walk has met those that are in the list. */
-	if (pid_alive(task) ||
-	    (w ? kpatch_watch_knows(w, task) : has_task(rest->tasks, task)))
+	if (!(++rest->nr % CHUNK)) {
+		touch_nmi_watchdog();
+		if (ktime_get_mono_fast_ns() > rest->end)
+			return -ETIME;
+	}
+	if (known || (w && kpatch_watch_knows(w, task)))
 		return 0;
-	scan_unknown(rest->tasks, task, rest->scan);
-	return 0;
+	return scan_unknown(task, rest);
 }
 
-static bool walk_list(struct rest *rest, u64 end)
+static int scan_listed(struct task_struct *task, void *data)
 {
-	struct cursor cursor = { .tasks = rest->tasks };
-	struct kpatch_watch *w = rest->tasks->watch;
-	struct task_struct *group, *task;
-	unsigned int i = 0;
+	struct rest *rest = data;
 
-	for_each_process_thread(group, task) {
-		if (!(++i % CHUNK)) {
-			touch_nmi_watchdog();
-			if (ktime_get_mono_fast_ns() > end)
-				return false;
-		}
-		if (find_known(&cursor, task) ||
-		    (w && kpatch_watch_knows(w, task)))
-			continue;
-		scan_unknown(rest->tasks, task, rest->scan);
-	}
-	return true;
+	return scan_rest(rest, task, find_known(&rest->cursor, task));
+}
+
+/* The walk has met those that are in the list. */
+static int scan_exiting(struct task_struct *task, void *data)
+{
+	return scan_rest(data, task, pid_alive(task));
 }
 
 /**
@@ -579,14 +605,20 @@ static bool walk_list(struct rest *rest, u64 end)
 bool kpatch_tasks_scan_rest(struct kpatch_tasks *tasks,
 			    const struct kpatch_scan *scan, u64 end)
 {
-	struct rest rest = { .tasks = tasks, .scan = scan };
+	struct rest rest = {
+		.tasks = tasks,
+		.scan = scan,
+		.cursor.tasks = tasks,
+		.end = end,
+	};
 
 	if (tasks->watch && !tasks->watch->full)
 		return true;
-	if (total_forks != tasks->forks && !walk_list(&rest, end))
-		return false;
-	kpatch_exiting_visit(scan_exiting, &rest);
-	return true;
+	/* Nobody has come since they were listed. */
+	if (total_forks == tasks->forks)
+		return true;
+	return !walk(scan_listed, &rest, 0) &&
+	       !kpatch_exiting_visit(scan_exiting, &rest);
 }
 
 static bool missed_known(const struct kpatch_tasks *tasks)

@@ -9,7 +9,7 @@
  * table, and a note the first time it meets a task. The table has the tasks that
  * were there when the watch was started, and takes up those that have come since,
  * as long as there is room for them. A task that came and has never left a CPU has
- * called nothing, so nobody has to know it. There is a table for a few
+ * called nothing yet, so nobody has to know it. There is a table for a few
  * milliseconds, from the last look at tasks to the stop, and outside of that
  * nothing to do.
  */
@@ -68,16 +68,18 @@ struct kpatch_watch *kpatch_watch_alloc(unsigned int nr)
 {
 	unsigned int room = MIN_STRANGERS + STRANGERS_PER_CPU * nr_cpu_ids;
 	unsigned int all = nr + room, bits = order_base_2(all + all / 2 + 2);
+	size_t size = struct_size_t(struct kpatch_watch, slots, 1UL << bits);
 	struct kpatch_watch *w;
 
-	w = kvzalloc(size_add(struct_size(w, slots, 1UL << bits),
-			      array_size(all, sizeof(*w->noted))),
-		     GFP_KERNEL | __GFP_RETRY_MAYFAIL | __GFP_NOWARN);
+	size = size_add(size, array_size(room, sizeof(*w->strangers)));
+	size = size_add(size, array_size(all, sizeof(*w->noted)));
+	w = kvzalloc(size, GFP_KERNEL | __GFP_RETRY_MAYFAIL | __GFP_NOWARN);
 	if (!w)
 		return NULL;
 	w->bits = bits;
-	w->noted = (unsigned int *)(w->slots + (1UL << bits));
-	atomic_set(&w->room, room);
+	w->strangers = (struct task_struct **)(w->slots + (1UL << bits));
+	w->noted = (unsigned int *)(w->strangers + room);
+	w->room = room;
 	return w;
 }
 
@@ -117,20 +119,23 @@ void kpatch_watch_add(struct kpatch_watch *w, struct task_struct *task,
 static struct kpatch_watch_slot *add_stranger(struct kpatch_watch *w,
 					      struct task_struct *task)
 {
+	unsigned int i = atomic_fetch_add_unless(&w->nr_strangers, 1, w->room);
 	struct kpatch_watch_slot *slot;
 
-	if (atomic_dec_if_positive(&w->room) < 0) {
+	if (i == w->room) {
 		WRITE_ONCE(w->full, true);
 		return NULL;
 	}
 	get_task_struct(task);
 	do {
 		slot = find_slot(w, task);
-		if (!READ_ONCE(slot->task) && !cmpxchg(&slot->task, NULL, task))
+		if (!READ_ONCE(slot->task) &&
+		    !cmpxchg(&slot->task, NULL, task)) {
+			w->strangers[i] = task;
 			return slot;
+		}
 	} while (READ_ONCE(slot->task) != task);
 	put_task_struct(task);
-	atomic_inc(&w->room);
 	return slot;
 }
 
@@ -191,8 +196,11 @@ static void on_switch(void *data, bool preempt, struct task_struct *prev,
 	struct kpatch_watch *w = rcu_dereference_sched(watch);
 
 	kpatch_cpus_note_switch(next);
-	/* No list has idle tasks: each CPU looks at its own. */
-	if (!w || is_idle_task(prev))
+	/*
+	 * The idle tasks are in no list: each CPU looks at its own. They have no
+	 * pid; is_idle_task() also holds for threads that make a CPU idle.
+	 */
+	if (!w || !prev->pid)
 		return;
 	if (is_gone(preempt, prev_state) && !kpatch_watch_knows(w, prev))
 		return;
@@ -230,17 +238,14 @@ int kpatch_watch_start(struct kpatch_watch *w)
 	return 0;
 }
 
-/* Whoever was taken up has been noted, and those have a reference. */
 static void free_watch(struct rcu_head *rcu)
 {
 	struct kpatch_watch *w = container_of(rcu, struct kpatch_watch, rcu);
-	const struct kpatch_watch_slot *slot;
 	unsigned int i;
 
-	for (i = 0; i < kpatch_watch_nr(w); i++) {
-		slot = kpatch_watch_get(w, i);
-		if (!slot->index)
-			put_task_struct(slot->task);
+	for (i = 0; i < atomic_read(&w->nr_strangers); i++) {
+		if (w->strangers[i])
+			put_task_struct(w->strangers[i]);
 	}
 	kvfree(w);
 }

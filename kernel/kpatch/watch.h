@@ -29,7 +29,10 @@ struct kpatch_watch_slot {
  * @rcu: to free it when no CPU is looking at it
  * @nr: how many tasks have been noted
  * @noted: their slots, each one once, in no order
- * @room: how many more tasks may come that were not added before the start
+ * @strangers: tasks that were not added before the start, each with a reference;
+ *	some may be %NULL
+ * @nr_strangers: how many
+ * @room: how many at most
  * @full: one more came
  * @bits: @slots has room for two to the power of this
  * @slots: all tasks, by the hash of their address; at least a third is empty
@@ -38,7 +41,9 @@ struct kpatch_watch {
 	struct rcu_head rcu;
 	atomic_t nr;
 	unsigned int *noted;
-	atomic_t room;
+	struct task_struct **strangers;
+	atomic_t nr_strangers;
+	unsigned int room;
 	bool full;
 	unsigned int bits;
 	struct kpatch_watch_slot slots[];

@@ -23,7 +23,7 @@
 static int print_usage(void)
 {
 	fprintf(stderr,
-		"usage: kpatch_active exit\n"
+		"usage: kpatch_active exit [COUNT]\n"
 		"       kpatch_active exits\n"
 		"       kpatch_active select NAME ADDRESS...\n");
 	return 2;
@@ -38,11 +38,15 @@ static void lose_child(void)
 	wait(NULL);
 }
 
-/* exit: lose one child. */
-static int do_exit(void)
+/* exit: lose children, all of them before one has to be gone. */
+static int do_exit(int count)
 {
 	signal(SIGCHLD, SIG_IGN);
-	lose_child();
+	while (count--) {
+		if (!fork())
+			_exit(0);
+	}
+	wait(NULL);
 	return 0;
 }
 
@@ -133,8 +137,8 @@ int main(int argc, char **argv)
 
 	if (!strcmp(what, "exits") && argc == 2)
 		do_exits();
-	if (!strcmp(what, "exit") && argc == 2)
-		return do_exit();
+	if (!strcmp(what, "exit") && argc <= 3)
+		return do_exit(argc == 3 ? atoi(argv[2]) : 1);
 	if (!strcmp(what, "select") && argc > 3)
 		return do_select(argv[2], argv + 3, argc - 3);
 	return print_usage();

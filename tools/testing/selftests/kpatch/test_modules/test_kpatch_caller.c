@@ -17,6 +17,10 @@ static bool hold;
 module_param(hold, bool, 0444);
 MODULE_PARM_DESC(hold, "do not call, sleep with pointers to the function");
 
+static int cpu = -1;
+module_param(cpu, int, 0444);
+MODULE_PARM_DESC(cpu, "run on this CPU, before others");
+
 static int calls;
 module_param(calls, int, 0444);
 MODULE_PARM_DESC(calls, "how often lcm() was called and has returned");
@@ -62,8 +66,15 @@ static int call_or_hold(void *unused)
 
 static int __init caller_init(void)
 {
-	thread = kthread_run(call_or_hold, NULL, "kpatch_caller");
-	return PTR_ERR_OR_ZERO(thread);
+	thread = kthread_create(call_or_hold, NULL, "kpatch_caller");
+	if (IS_ERR(thread))
+		return PTR_ERR(thread);
+	if (cpu >= 0) {
+		kthread_bind(thread, cpu);
+		sched_set_fifo(thread);
+	}
+	wake_up_process(thread);
+	return 0;
 }
 module_init(caller_init);
 

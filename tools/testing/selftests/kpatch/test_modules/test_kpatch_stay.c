@@ -2,8 +2,10 @@
 /*
  * Patches lcm() with something that the thread of test_kpatch_caller does not
  * leave before it is told to: asleep below the part of the function that the
- * compiler has split off as unlikely, or in another part, or busy.
+ * compiler has split off as unlikely, or in another part, or busy. Or it makes its
+ * CPU idle in there for a moment, again and again.
  */
+#include <linux/cpu.h>
 #include <linux/jiffies.h>
 #include <linux/kpatch.h>
 #include <linux/kthread.h>
@@ -17,6 +19,10 @@
 static bool spin;
 module_param(spin, bool, 0444);
 MODULE_PARM_DESC(spin, "stay busy, do not sleep");
+
+static bool idle;
+module_param(idle, bool, 0444);
+MODULE_PARM_DESC(idle, "make the CPU idle, for a moment");
 
 static bool inside;
 module_param(inside, bool, 0444);
@@ -112,6 +118,15 @@ static unsigned long new_lcm_spin(unsigned long a, unsigned long b)
 	return 1;
 }
 
+/* The thread has to be one that is bound to its CPU, and runs before others. */
+static unsigned long new_lcm_idle(unsigned long a, unsigned long b)
+{
+	if (a != STAY_MAGIC || b != STAY_MAGIC)
+		return max(a, b);
+	play_idle_precise(2 * NSEC_PER_MSEC, U64_MAX);
+	return 1;
+}
+
 static struct kpatch_func funcs[] = {
 	KPATCH_FUNC(lcm, new_lcm_cold),
 };
@@ -126,6 +141,8 @@ static int __init stay_init(void)
 {
 	if (spin)
 		funcs[0].new_addr = new_lcm_spin;
+	if (idle)
+		funcs[0].new_addr = new_lcm_idle;
 	if (*part)
 		funcs[0].new_addr = new_lcm_split;
 	return kpatch_register(&patch);
