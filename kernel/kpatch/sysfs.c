@@ -14,8 +14,6 @@
  *   <patch>/scanned
  *   <patch>/scanned_stopped
  *   <patch>/vmlinux/<function>,<sympos>/live
- *   <patch>/vmlinux/<function>,<sympos>/old_addr
- *   <patch>/vmlinux/<function>,<sympos>/new_addr
  *
  * The kobjects belong to the core and not to the patch module: the last
  * reference to one may be dropped long after the module is gone. Their files
@@ -159,7 +157,7 @@ SHOW_STAT(scanned_stopped, "%u")
 static struct kobj_attribute enabled_attr = __ATTR_RW(enabled);
 /* Not by reading: that would stop the machine for whoever looks around here. */
 static struct kobj_attribute check_attr = __ATTR_WO(check);
-/* Where tasks of other users are, and where the kernel is, is for root only. */
+/* Where tasks of other users are is for root only. */
 static struct kobj_attribute blockers_attr = __ATTR_RO_MODE(blockers, 0400);
 static struct kobj_attribute attempts_attr = __ATTR_RO(attempts);
 static struct kobj_attribute stops_attr = __ATTR_RO(stops);
@@ -192,27 +190,10 @@ static ssize_t live_show(struct kobject *kobj, struct kobj_attribute *attr,
 	return sysfs_emit(buf, "%d\n", kpatch_patch_live(to_func(kobj)));
 }
 
-static ssize_t old_addr_show(struct kobject *kobj, struct kobj_attribute *attr,
-			     char *buf)
-{
-	return sysfs_emit(buf, "0x%lx\n", to_func(kobj)->addr);
-}
-
-static ssize_t new_addr_show(struct kobject *kobj, struct kobj_attribute *attr,
-			     char *buf)
-{
-	return sysfs_emit(buf, "0x%lx\n",
-			  (unsigned long)to_func(kobj)->new_addr);
-}
-
 static struct kobj_attribute live_attr = __ATTR_RO(live);
-static struct kobj_attribute old_addr_attr = __ATTR_RO_MODE(old_addr, 0400);
-static struct kobj_attribute new_addr_attr = __ATTR_RO_MODE(new_addr, 0400);
 
 static struct attribute *func_attrs[] = {
 	&live_attr.attr,
-	&old_addr_attr.attr,
-	&new_addr_attr.attr,
 	NULL
 };
 ATTRIBUTE_GROUPS(func);
