@@ -84,22 +84,36 @@ static ssize_t enabled_show(struct kobject *kobj, struct kobj_attribute *attr,
 	return sysfs_emit(buf, "%d\n", is_enabled(to_kpmod(kobj)));
 }
 
+/*
+ * One digit, and the newline that echo writes. A parser of numbers would forgive
+ * a sign, zeros before the digit, and whatever comes after a NUL.
+ */
+static int parse_switch(const char *buf, size_t count, bool *on)
+{
+	if (count == 2 && buf[1] == '\n')
+		count = 1;
+	if (count != 1 || (buf[0] != '0' && buf[0] != '1'))
+		return -EINVAL;
+	*on = buf[0] == '1';
+	return 0;
+}
+
 /* 1 or 0 was written to the file @name: switch the patch, or see if one could. */
 static ssize_t store_switch(struct kobject *kobj, const char *name,
 			    const char *buf, size_t count, bool dry_run)
 {
 	struct kpatch_module *kpmod = to_kpmod(kobj);
-	unsigned int on;
+	bool on;
 	int ret;
 
 	/* The file may have been opened by one and be written by another. */
 	if (!capable(CAP_SYS_ADMIN))
 		return -EPERM;
-	ret = kstrtouint(buf, 10, &on);
-	if (ret || on > 1) {
+	ret = parse_switch(buf, count, &on);
+	if (ret) {
 		pr_err_ratelimited("'%s': %s takes 0 or 1 (%d)\n",
-				   kpmod->mod->name, name, -EINVAL);
-		return -EINVAL;
+				   kpmod->mod->name, name, ret);
+		return ret;
 	}
 	ret = kpatch_patch_switch(kpmod, on, dry_run);
 	return ret ?: count;

@@ -14,13 +14,14 @@ mode() { stat -c %a "$1"; }
 
 names_in() { find "$1" -mindepth 1 -maxdepth 1 -printf '%f\n' | sort | paste -sd ' '; }
 
-# check_write_refused WHAT BYTES: written as they are, no newline added
+# check_write_refused WHAT BYTES: as printf %b has them, in one write(2)
 check_write_refused()
 {
 	local before error
 
 	before=$(is_enabled $patch)
-	error=$(printf %s "$2" 2>&1 > "$files/enabled") && fail "writing $1 succeeded"
+	error=$(printf %b "$2" | dd of="$files/enabled" bs=8192 iflag=fullblock \
+		conv=notrunc status=none 2>&1) && fail "writing $1 succeeded"
 	case $error in
 	*"Invalid argument"*) ;;
 	*) fail "writing $1: expected EINVAL, got '$error'" ;;
@@ -80,6 +81,17 @@ test_garbage_in_enabled_changes_nothing()
 	check_write_refused "a newline" $'\n'
 	check_write_refused "2" '2'
 	check_write_refused "-1" -1
+	check_write_refused "+0" '+0'
+	check_write_refused "00" '00'
+	check_write_refused "0x0" '0x0'
+	check_write_refused "a blank before" ' 0'
+	check_write_refused "a blank behind" '0 '
+	check_write_refused "two newlines" '0\n\n'
+	check_write_refused "a newline before" '\n0'
+	check_write_refused "a NUL and more" '0\0x'
+	check_write_refused "a newline and more" '0\n\0'
+	check_write_refused "a NUL behind" '0\0'
+	check_write_refused "a NUL" '\0'
 	check_write_refused "on" 'on'
 	check_write_refused "1x" '1x'
 	check_write_refused "0 0" '0 0'
@@ -89,6 +101,20 @@ test_garbage_in_enabled_changes_nothing()
 	check "disable" enabled $patch 0
 	check_write_refused "2" '2'
 	check_write_refused "yes" 'yes'
+	check_write_refused "+1" '+1'
+	check_write_refused "01" '01'
+	check_write_refused "a NUL and more" '1\0x'
+}
+
+test_a_digit_is_enough_and_a_newline_may_follow()
+{
+	check "insmod" load $patch
+	printf 0 > $files/enabled || fail "writing 0 failed"
+	check_is "enabled" 0 "$(is_enabled $patch)"
+	printf '1\n' > $files/enabled || fail "writing 1 and a newline failed"
+	check_is "enabled" 1 "$(is_enabled $patch)"
+	printf 0 > $files/check || fail "writing 0 to check failed"
+	check_is "enabled" 1 "$(is_enabled $patch)"
 }
 
 # sysfs itself swallows an empty write.
