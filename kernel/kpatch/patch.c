@@ -9,6 +9,7 @@
 #include <linux/panic.h>
 #include <linux/preempt.h>
 #include <linux/spinlock.h>
+#include <linux/string_helpers.h>
 
 #include "handler.h"
 #include "object.h"
@@ -79,6 +80,24 @@ static const char * const reason_text[KPATCH_NR_REASONS] = {
 	[KPATCH_CPU]		= "does not leave CPU",
 };
 
+/*
+ * The name is what its task likes to be called. Of it only what is visible ASCII
+ * is shown as it is, and all else, and the backslash, in octal: so it is one word
+ * that cannot be taken for more, whatever splits the line. The terminating NUL is
+ * escaped if there is nothing else, as no name has one inside.
+ */
+static int format_name(const char *comm, char *buf, size_t size)
+{
+	size_t len = max(strnlen(comm, TASK_COMM_LEN), 1UL);
+	char name[4 * TASK_COMM_LEN + 1];
+
+	len = string_escape_mem(comm, len, name, sizeof(name) - 1,
+				ESCAPE_NAP | ESCAPE_APPEND | ESCAPE_OCTAL,
+				" \\");
+	name[len] = '\0';
+	return scnprintf(buf, size, "%s", name);
+}
+
 static int format_reason(const struct kpatch_blocker *blocker, char *buf,
 			 size_t size)
 {
@@ -94,11 +113,11 @@ static int format_reason(const struct kpatch_blocker *blocker, char *buf,
 /**
  * kpatch_format_blocker() - one line about a task that stood in the way
  * @blocker: the task
- * @buf: filled in: thread id, name, function, reason
+ * @buf: filled in: thread id, name, function, reason; only the last one may have
+ *	blanks
  * @size: of @buf, in bytes
  *
- * The name is what the task likes to be called: anything but plain text in it
- * is escaped.
+ * Context: process context.
  *
  * Return: length of the line, without a newline.
  */
@@ -110,9 +129,9 @@ int kpatch_format_blocker(const struct kpatch_blocker *blocker, char *buf,
 
 	if (blocker->addr)
 		kpatch_symbol_name(blocker->addr, func);
-	len = scnprintf(buf, size, "%d %*pE %s ", blocker->pid,
-			(int)strnlen(blocker->comm, TASK_COMM_LEN),
-			blocker->comm, func);
+	len = scnprintf(buf, size, "%d ", blocker->pid);
+	len += format_name(blocker->comm, buf + len, size - len);
+	len += scnprintf(buf + len, size - len, " %s ", func);
 	return len + format_reason(blocker, buf + len, size - len);
 }
 

@@ -8,7 +8,7 @@
 #include <linux/kallsyms.h>
 #include <linux/types.h>
 
-/* A line about a blocker: a function's name and a little more. */
+/* A line about a blocker: a function's name, a task's, and a little more. */
 #define KPATCH_BLOCKER_LEN	(KSYM_NAME_LEN + 128)
 
 struct kpatch_blocker;

@@ -21,7 +21,7 @@ functions:   2
 blockers:    none" "quiet patch"
 
 fake busy 0 vfs_read,1
-printf '%s\n' "17 my shell vfs_read asleep" "18 cat vfs_read preempted" \
+printf '%s\n' '17 my\040shell vfs_read asleep' '18 \000 vfs_read preempted' \
 	> "$KPATCH_SYSFS/busy/blockers"
 try info busy
 exits 0 "blocked patch"
@@ -35,8 +35,8 @@ scanned:     90, and 7 in the last stop
 functions:   1
   vmlinux/vfs_read,1  not live
 blockers:
-  17 my shell vfs_read asleep
-  18 cat vfs_read preempted" "blocked patch"
+  17 my\\040shell vfs_read asleep
+  18 \\000 vfs_read preempted" "blocked patch"
 
 try info good busy
 exits 0 "two patches"

@@ -18,7 +18,7 @@ start_sleeper()
 {
 	check "leave it alone" knob park N
 	answer=$(mktemp)
-	background "$user" pause "${1:-sleeper}" > "$answer"
+	background "$user" pause "${1-sleeper}" > "$answer"
 	sleeper=$child
 	check "the sleeper sleeps" wait_for 10 sleeps "$sleeper"
 }
@@ -103,13 +103,28 @@ test_every_one_of_many_sleepers_is_listed()
 	check_log "blocked by 5 task(s)"
 }
 
-# A name is what its owner likes: it must not be able to fake lines.
+# check_name NAME SHOWN: what a task of this name looks like in blockers and log
+check_name()
+{
+	start_sleeper "$1"
+	check_switch_refused $patch 0
+	check_is "blockers" "$sleeper $2 new_pause asleep" "$(cat $blockers)"
+	check_log "first is $sleeper $2 new_pause asleep; "
+	wake_sleeper
+}
+
+# A name is what its owner likes: it must not be able to fake lines or columns.
 test_the_name_of_a_blocker_is_escaped()
 {
 	check "insmod" load $patch
-	start_sleeper $'a\nb\x01'
-	check_switch_refused $patch 0
-	check_is "blockers" "$sleeper a\nb\001 new_pause asleep" "$(cat $blockers)"
+	check_name $'a\nb\x01' 'a\012b\001'
+	check_name '1 init asleep' '1\040init\040asleep'
+	check_name $'\t\r\v\f\e[31m' '\011\015\013\014\033[31m'
+	check_name 'a\040b' 'a\134040b'
+	check_name "it's \"x\"" "it's\\040\"x\""
+	check_name $'\xc3\xa4\xc2\xa0\xff' '\303\244\302\240\377'
+	check_name '' '\000'
+	check_name '-' '-'
 }
 
 test_unrelated_patches_are_not_disturbed_by_a_sleeper()
