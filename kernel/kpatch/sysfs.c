@@ -23,8 +23,12 @@
 #include "common.h"
 
 #include <linux/capability.h>
+#include <linux/cred.h>
+#include <linux/kernfs.h>
 #include <linux/kobject.h>
+#include <linux/lockdep.h>
 #include <linux/sched/signal.h>
+#include <linux/seq_file.h>
 #include <linux/slab.h>
 #include <linux/sysfs.h>
 
@@ -131,25 +135,40 @@ static ssize_t check_store(struct kobject *kobj, struct kobj_attribute *attr,
 	return store_switch(kobj, attr->attr.name, buf, count, true);
 }
 
-static ssize_t blockers_show(struct kobject *kobj, struct kobj_attribute *attr,
-			     char *buf)
+/*
+ * Where a task sleeps is told to those who may read /proc/PID/stack: not to root
+ * in a container.
+ */
+static int blockers_show(struct seq_file *seq, void *unused)
 {
-	const struct kpatch_report *report = to_kpmod(kobj)->report;
+	const struct kernfs_open_file *of = seq->private;
+	const struct kpatch_dir *dir = of->kn->priv;
+	const struct kpatch_report *report = dir->kpmod->report;
 	char line[KPATCH_BLOCKER_LEN];
 	unsigned int i;
-	int len = 0;
 
+	if (!file_ns_capable(of->file, &init_user_ns, CAP_SYS_ADMIN))
+		return -EACCES;
 	/* A switch may hold it for long, and want us out of the way of a read. */
 	if (mutex_lock_interruptible(&kpatch_mutex))
 		return restart_syscall();
-	/* Longest names would not all fit: sysfs_emit_at() stops at a page. */
 	for (i = 0; i < kpatch_report_nr(report); i++) {
 		kpatch_format_blocker(&report->blocker[i], line, sizeof(line));
-		len += sysfs_emit_at(buf, len, "%s\n", line);
+		seq_printf(seq, "%s\n", line);
 	}
 	mutex_unlock(&kpatch_mutex);
-	return len;
+	return 0;
 }
+
+/*
+ * Not an attribute: those are told neither who has opened the file nor to write
+ * more than a page.
+ */
+static const struct kernfs_ops blockers_ops = {
+	.seq_show = blockers_show,
+};
+
+static struct lock_class_key blockers_key;
 
 #define SHOW_STAT(_name, _format)					\
 static ssize_t _name##_show(struct kobject *kobj,			\
@@ -171,8 +190,6 @@ SHOW_STAT(scanned_stopped, "%u")
 static struct kobj_attribute enabled_attr = __ATTR_RW(enabled);
 /* Not by reading: that would stop the machine for whoever looks around here. */
 static struct kobj_attribute check_attr = __ATTR_WO(check);
-/* Where tasks of other users are is for root only. */
-static struct kobj_attribute blockers_attr = __ATTR_RO_MODE(blockers, 0400);
 static struct kobj_attribute attempts_attr = __ATTR_RO(attempts);
 static struct kobj_attribute stops_attr = __ATTR_RO(stops);
 static struct kobj_attribute stop_ns_attr = __ATTR_RO(stop_ns);
@@ -185,7 +202,6 @@ static struct kobj_attribute scanned_stopped_attr = __ATTR_RO(scanned_stopped);
 static struct attribute *patch_attrs[] = {
 	&enabled_attr.attr,
 	&check_attr.attr,
-	&blockers_attr.attr,
 	&attempts_attr.attr,
 	&stops_attr.attr,
 	&stop_ns_attr.attr,
@@ -279,6 +295,16 @@ static int add_funcs(struct kpatch_dir *dir)
 	return ret;
 }
 
+static int add_blockers(struct kpatch_dir *dir)
+{
+	struct kernfs_node *kn;
+
+	kn = __kernfs_create_file(dir->kobj.sd, "blockers", 0400,
+				  GLOBAL_ROOT_UID, GLOBAL_ROOT_GID, 0,
+				  &blockers_ops, dir, NULL, &blockers_key);
+	return PTR_ERR_OR_ZERO(kn);
+}
+
 /**
  * kpatch_sysfs_del() - withdraw a patch
  * @dir: its directory, %NULL if there is none
@@ -329,7 +355,9 @@ int kpatch_sysfs_add(struct kpatch_module *kpmod)
 		kobject_put(&dir->kobj);
 		return ret;
 	}
-	ret = add_funcs(dir);
+	ret = add_blockers(dir);
+	if (!ret)
+		ret = add_funcs(dir);
 	if (ret) {
 		kpatch_sysfs_del(dir);
 		return ret;

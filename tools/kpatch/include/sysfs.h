@@ -9,8 +9,8 @@
 
 struct names;
 
-/* Room for all of a file. */
-#define SYSFS_TEXT_LEN	4097
+/* Room for all of a file: 32 lines of at most 640 characters in "blockers". */
+#define SYSFS_TEXT_LEN	(32 * 640 + 1)
 
 /* What switches cost so far. */
 struct sysfs_stats {

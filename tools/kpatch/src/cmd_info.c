@@ -2,6 +2,7 @@
 /*
  * kpatch info: all that there is to know about a patch.
  */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,7 +21,8 @@ static const char usage[] =
 	"machine was stopped for that; how long the last and the longest stop took;\n"
 	"how many tasks were looked at the last time; its functions, and whether\n"
 	"they are live, that is, called; and who stood in the way of the last\n"
-	"attempt to switch it. NAME is a module or its file.\n"
+	"attempt to switch it, if the caller has CAP_SYS_ADMIN. NAME is a module or\n"
+	"its file.\n"
 	"\n"
 	"  -h, --help  show this help\n";
 
@@ -36,7 +38,17 @@ struct info {
 	struct sysfs_stats stats;
 	struct names functions;
 	char blockers[SYSFS_TEXT_LEN];
+	bool hidden;	/* the blockers, to us */
 };
+
+static int read_blockers(const char *patch, struct info *info)
+{
+	int ret;
+
+	ret = sysfs_blockers(patch, info->blockers);
+	info->hidden = ret == -EACCES;
+	return info->hidden ? 0 : ret;
+}
 
 /* Read all before printing any: the patch may be gone half way. */
 static int read_info(const char *patch, struct info *info)
@@ -50,7 +62,7 @@ static int read_info(const char *patch, struct info *info)
 	if (!ret)
 		ret = sysfs_functions(patch, &info->functions);
 	if (!ret)
-		ret = sysfs_blockers(patch, info->blockers);
+		ret = read_blockers(patch, info);
 	return ret < 0 ? ret : 0;
 }
 
@@ -79,7 +91,10 @@ static void print_info(const char *patch, struct info *info)
 	       info->stats.scanned, info->stats.scanned_stopped);
 	printf("functions:   %u\n", info->functions.nr);
 	show_functions(patch, &info->functions);
-	print_blockers(info->blockers);
+	if (info->hidden)
+		puts("blockers:    not shown, needs CAP_SYS_ADMIN");
+	else
+		print_blockers(info->blockers);
 }
 
 static int show(const char *patch)

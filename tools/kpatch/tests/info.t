@@ -38,6 +38,25 @@ blockers:
   17 my\\040shell vfs_read asleep
   18 \\000 vfs_read preempted" "blocked patch"
 
+# As many as the kernel tells, with the longest names that there are.
+func=$(printf '%0511d' 0)
+name=$(printf '%060d' 0)
+for i in $(seq 32); do
+	echo "$i $name $func function graph, kernel thread"
+done > "$KPATCH_SYSFS/busy/blockers"
+try info busy
+ok "many blockers: all shown" \
+	[ "$(grep -c " $name $func function graph, kernel thread$" "$tmp/out")" -eq 32 ]
+
+chmod 000 "$KPATCH_SYSFS/busy/blockers"
+if [ -r "$KPATCH_SYSFS/busy/blockers" ]; then
+	skip "info, not root" "root may do all"
+else
+	try info busy
+	exits 0 "info, not root"
+	out_has "^blockers:    not shown, needs CAP_SYS_ADMIN$" "info, not root"
+fi
+
 try info good busy
 exits 0 "two patches"
 ok "two patches: both shown" [ "$(grep -c ^name: "$tmp/out")" -eq 2 ]

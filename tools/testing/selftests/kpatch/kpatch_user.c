@@ -6,6 +6,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -30,6 +31,7 @@ static int print_usage(void)
 		"usage: kpatch_user getpid PROCESSES ENABLED ROUNDS\n"
 		"       kpatch_user spin PROCESSES\n"
 		"       kpatch_user pause NAME\n"
+		"       kpatch_user weakopen FILE\n"
 		"       kpatch_user proftimer\n");
 	return 2;
 }
@@ -215,6 +217,53 @@ static int do_proftimer(void)
 	return 0;
 }
 
+/* Print the first line of a file, or why it cannot be read. */
+static void print_file(const char *what, int fd)
+{
+	char buf[4096];
+	ssize_t len = pread(fd, buf, sizeof(buf) - 1, 0);
+
+	if (len < 0) {
+		printf("%s: %s\n", what, strerror(errno));
+	} else {
+		buf[len] = '\0';
+		printf("%s: %.*s\n", what, (int)strcspn(buf, "\n"), buf);
+	}
+	fflush(stdout);
+}
+
+static int set_admin(bool on)
+{
+	struct __user_cap_header_struct head = { _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3];
+
+	if (syscall(SYS_capget, &head, data))
+		return -1;
+	data[0].effective &= ~(1U << CAP_SYS_ADMIN);
+	if (on)
+		data[0].effective |= 1U << CAP_SYS_ADMIN;
+	return syscall(SYS_capset, &head, data);
+}
+
+/* weakopen: open FILE without CAP_SYS_ADMIN, and read it with that. */
+static int do_weakopen(const char *file)
+{
+	int fd;
+
+	if (set_admin(false))
+		return 1;
+	fd = open(file, O_RDONLY);
+	if (fd < 0 || set_admin(true))
+		return 1;
+	print_file("weak", fd);
+	close(fd);
+	fd = open(file, O_RDONLY);
+	if (fd < 0)
+		return 1;
+	print_file("strong", fd);
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	const char *what = argc > 1 ? argv[1] : "";
@@ -225,6 +274,8 @@ int main(int argc, char **argv)
 		return do_spin(atoi(argv[2]));
 	if (!strcmp(what, "pause") && argc == 3)
 		return do_pause(argv[2]);
+	if (!strcmp(what, "weakopen") && argc == 3)
+		return do_weakopen(argv[2]);
 	if (!strcmp(what, "proftimer") && argc == 2)
 		return do_proftimer();
 	return print_usage();

@@ -127,6 +127,22 @@ test_the_name_of_a_blocker_is_escaped()
 	check_name '-' '-'
 }
 
+# All of it is more than a page.
+test_as_many_blockers_as_are_listed_have_whole_lines()
+{
+	local line='^[0-9]+ (\\001){15} (a_long_name_){16} asleep$'
+
+	check "insmod" load $patch deep=Y
+	for _ in {1..33}; do
+		start_sleeper $'\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1'
+	done
+	check_switch_refused $patch 0
+	check_is "whole lines" 32 "$(grep -cE "$line" $blockers)"
+	check_is "lines" 32 "$(grep -c '' $blockers)"
+	check_is "different tasks" 32 "$(cut -d ' ' -f 1 $blockers | sort -u | grep -c '')"
+	check_log "blocked by 33 task(s)"
+}
+
 test_unrelated_patches_are_not_disturbed_by_a_sleeper()
 {
 	check "insmod" load $patch

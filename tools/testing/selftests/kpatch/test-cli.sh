@@ -50,6 +50,23 @@ test_check_tells_and_changes_nothing()
 	check_is "enabled" 1 "$(is_enabled $pause)"
 }
 
+test_info_shows_blockers_to_those_who_may_see_them()
+{
+	local info
+
+	check "leave it alone" knob park N
+	check "load" "$kpatch" load "$mods/$pause.ko"
+	background "$user" pause $'a b\n' >/dev/null
+	check "the sleeper sleeps" wait_for 10 sleeps "$child"
+	! "$kpatch" check $pause 2>/dev/null || fail "check succeeded"
+	check_is "blockers" "  $child a\\040b\\012 new_pause asleep" \
+		"$("$kpatch" info $pause | tail -n 1)"
+	info=$(setpriv --bounding-set=-all --inh-caps=-all "$kpatch" info $pause)
+	check_is "first line" "name:        $pause" "$(head -n 1 <<< "$info")"
+	check_is "blockers" "blockers:    not shown, needs CAP_SYS_ADMIN" \
+		"$(tail -n 1 <<< "$info")"
+}
+
 test_unload_waits_for_who_is_inside()
 {
 	check "leave it alone" knob park N

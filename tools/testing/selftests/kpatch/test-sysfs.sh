@@ -9,6 +9,8 @@
 
 patch=test_kpatch_cmdline
 files=$kpatch_sysfs/$patch
+pause=test_kpatch_pause
+blockers=$kpatch_sysfs/$pause/blockers
 
 mode() { stat -c %a "$1"; }
 
@@ -157,6 +159,67 @@ test_root_without_the_capability_cannot_write()
 		bash -c "echo 0 > $files/enabled" 2>&1) && fail "write succeeded"
 	case $error in *"not permitted"*) ;; *) fail "expected EPERM, got '$error'" ;; esac
 	check_is "enabled" 1 "$(is_enabled $patch)"
+}
+
+# without_admin COMMAND...: as root, but without this or any other capability
+without_admin()
+{
+	setpriv --bounding-set=-all --inh-caps=-all "$@"
+}
+
+# start_blocker [COMMAND...]: a task that keeps $pause from being disabled
+start_blocker()
+{
+	check "leave it alone" knob park N
+	check "insmod" load $pause
+	background "$@" "$user" pause sleeper > /dev/null 2>&1
+	sleeper=$child
+	[ $# -eq 0 ] || check "its child" wait_for 10 find_child
+	check "the sleeper sleeps" wait_for 10 sleeps "$sleeper"
+	! enabled $pause 0 || fail "disable succeeded"
+}
+
+find_child()
+{
+	sleeper=$(pgrep -P "$child")
+}
+
+test_root_without_the_capability_cannot_read_blockers()
+{
+	local error
+
+	start_blocker
+	check_is "blockers" "$sleeper sleeper new_pause asleep" "$(cat $blockers)"
+	error=$(without_admin cat "/proc/$sleeper/stack" 2>&1)
+	case $error in *"Permission denied"*) ;; *) fail "stack: '$error'" ;; esac
+	error=$(without_admin cat $blockers 2>&1)
+	case $error in *"Permission denied"*) ;; *) fail "blockers: '$error'" ;; esac
+	case $error in *new_pause*) fail "blockers are told: '$error'" ;; esac
+}
+
+# The capability of who opens the file counts, as with /proc/PID/stack.
+test_reading_blockers_takes_the_capability_when_it_is_opened()
+{
+	start_blocker
+	check_is "stack" "weak: Permission denied" \
+		"$("$user" weakopen "/proc/$sleeper/stack" | head -n 1)"
+	check_is "blockers" \
+		"weak: Permission denied strong: $sleeper sleeper new_pause asleep" \
+		"$("$user" weakopen $blockers | paste -sd ' ')"
+	check_is "a file that was opened with it" \
+		"$sleeper sleeper new_pause asleep" \
+		"$(without_admin cat < $blockers)"
+}
+
+test_root_of_a_user_namespace_cannot_read_blockers()
+{
+	local error
+
+	unshare --user --map-root-user true 2>/dev/null ||
+		{ skip "no user namespaces"; return; }
+	start_blocker
+	error=$(unshare --user --map-root-user cat $blockers 2>&1)
+	case $error in *"Permission denied"*) ;; *) fail "blockers: '$error'" ;; esac
 }
 
 test_an_open_file_does_not_keep_the_module()

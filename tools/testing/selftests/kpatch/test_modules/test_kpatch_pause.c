@@ -11,12 +11,33 @@
 
 struct pt_regs;
 
-static long new_pause(const struct pt_regs *regs)
+static bool deep;
+module_param(deep, bool, 0644);
+MODULE_PARM_DESC(deep, "sleep in a function with a long name");
+
+static __always_inline void sleep(void)
 {
 	while (!signal_pending(current)) {
 		__set_current_state(TASK_INTERRUPTIBLE);
 		schedule();
 	}
+}
+
+#define TWICE_(name)	name ## name
+#define TWICE(name)	TWICE_(name)
+
+/* 192 characters */
+static noinline void TWICE(TWICE(TWICE(TWICE(a_long_name_))))(void)
+{
+	sleep();
+}
+
+static long new_pause(const struct pt_regs *regs)
+{
+	if (deep)
+		TWICE(TWICE(TWICE(TWICE(a_long_name_))))();
+	else
+		sleep();
 	return 1;
 }
 
