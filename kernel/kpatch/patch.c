@@ -7,7 +7,10 @@
 
 #include <linux/module.h>
 #include <linux/panic.h>
+#include <linux/pid_namespace.h>
 #include <linux/preempt.h>
+#include <linux/rcupdate.h>
+#include <linux/sched.h>
 #include <linux/spinlock.h>
 #include <linux/string_helpers.h>
 
@@ -81,6 +84,26 @@ static const char * const reason_text[KPATCH_NR_REASONS] = {
 };
 
 /*
+ * The thread id that the task has in @ns, 0 if it has none there. The init
+ * namespace has one of every task, and also of those that are gone. For another
+ * one the task is looked up, and it has to be the same: its number may have been
+ * given to another task.
+ */
+static pid_t tid_in(const struct kpatch_blocker *blocker,
+		    struct pid_namespace *ns)
+{
+	struct task_struct *task;
+
+	if (ns == &init_pid_ns)
+		return blocker->pid;
+	guard(rcu)();
+	task = find_task_by_pid_ns(blocker->pid, &init_pid_ns);
+	if (!task || task->start_boottime != blocker->started)
+		return 0;
+	return task_pid_nr_ns(task, ns);
+}
+
+/*
  * The name is what its task likes to be called. Of it only what is visible ASCII
  * is shown as it is, and all else, and the backslash, in octal: so it is one word
  * that cannot be taken for more, whatever splits the line. The terminating NUL is
@@ -113,6 +136,7 @@ static int format_reason(const struct kpatch_blocker *blocker, char *buf,
 /**
  * kpatch_format_blocker() - one line about a task that stood in the way
  * @blocker: the task
+ * @ns: the PID namespace of the reader
  * @buf: filled in: thread id, name, function, reason; only the last one may have
  *	blanks
  * @size: of @buf, in bytes
@@ -121,15 +145,15 @@ static int format_reason(const struct kpatch_blocker *blocker, char *buf,
  *
  * Return: length of the line, without a newline.
  */
-int kpatch_format_blocker(const struct kpatch_blocker *blocker, char *buf,
-			  size_t size)
+int kpatch_format_blocker(const struct kpatch_blocker *blocker,
+			  struct pid_namespace *ns, char *buf, size_t size)
 {
 	char func[KSYM_NAME_LEN] = "-";
 	int len;
 
 	if (blocker->addr)
 		kpatch_symbol_name(blocker->addr, func);
-	len = scnprintf(buf, size, "%d ", blocker->pid);
+	len = scnprintf(buf, size, "%d ", tid_in(blocker, ns));
 	len += format_name(blocker->comm, buf + len, size - len);
 	len += scnprintf(buf + len, size - len, " %s ", func);
 	return len + format_reason(blocker, buf + len, size - len);
@@ -269,7 +293,8 @@ static void log_failure(const struct kpatch_module *kpmod, const char *what,
 		pr_err("'%s': cannot %s: NMIs keep running its functions; try again (%d)\n",
 		       name, what, err);
 	} else {
-		kpatch_format_blocker(&report->blocker[0], line, sizeof(line));
+		kpatch_format_blocker(&report->blocker[0], &init_pid_ns, line,
+				      sizeof(line));
 		pr_err("'%s': cannot %s: blocked by %u task(s), first is %s; %s (%d)\n",
 		       name, what, total, line,
 		       remedy(&report->blocker[0], err), err);

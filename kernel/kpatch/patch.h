@@ -15,6 +15,7 @@ struct kpatch_blocker;
 struct kpatch_func;
 struct kpatch_module;
 struct module;
+struct pid_namespace;
 
 int kpatch_patch_add(struct kpatch_module *kpmod);
 void kpatch_patch_del(struct kpatch_module *kpmod);
@@ -24,7 +25,7 @@ int kpatch_patch_enable(struct kpatch_module *kpmod);
 int kpatch_patch_disable(struct kpatch_module *kpmod);
 bool kpatch_patch_live(const struct kpatch_func *func);
 int kpatch_patch_switch(struct kpatch_module *kpmod, bool on, bool dry_run);
-int kpatch_format_blocker(const struct kpatch_blocker *blocker, char *buf,
-			  size_t size);
+int kpatch_format_blocker(const struct kpatch_blocker *blocker,
+			  struct pid_namespace *ns, char *buf, size_t size);
 
 #endif /* _KPATCH_PATCH_H */

@@ -56,6 +56,7 @@ static void name_blocker(struct kpatch_blocker *blocker,
 		return;
 	}
 	blocker->pid = task->pid;
+	blocker->started = task->start_boottime;
 	strscpy(blocker->comm, task->comm, sizeof(blocker->comm));
 	blocker->cpu = task_cpu(task);
 	/* Idle tasks have no pid. */

@@ -56,6 +56,7 @@ enum kpatch_reason {
 /**
  * struct kpatch_blocker - a task that stood in the way
  * @pid: its thread id
+ * @started: when it was created, which tells it from a later task of that id
  * @comm: its name
  * @addr: the address that was found, 0 if there is none
  * @reason: how it stood in the way
@@ -64,6 +65,7 @@ enum kpatch_reason {
  */
 struct kpatch_blocker {
 	pid_t pid;
+	u64 started;
 	char comm[TASK_COMM_LEN];
 	unsigned long addr;
 	enum kpatch_reason reason;

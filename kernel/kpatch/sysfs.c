@@ -27,6 +27,7 @@
 #include <linux/kernfs.h>
 #include <linux/kobject.h>
 #include <linux/lockdep.h>
+#include <linux/pid_namespace.h>
 #include <linux/sched/signal.h>
 #include <linux/seq_file.h>
 #include <linux/slab.h>
@@ -144,6 +145,7 @@ static int blockers_show(struct seq_file *seq, void *unused)
 	const struct kernfs_open_file *of = seq->private;
 	const struct kpatch_dir *dir = of->kn->priv;
 	const struct kpatch_report *report = dir->kpmod->report;
+	struct pid_namespace *ns = task_active_pid_ns(current);
 	char line[KPATCH_BLOCKER_LEN];
 	unsigned int i;
 
@@ -153,7 +155,8 @@ static int blockers_show(struct seq_file *seq, void *unused)
 	if (mutex_lock_interruptible(&kpatch_mutex))
 		return restart_syscall();
 	for (i = 0; i < kpatch_report_nr(report); i++) {
-		kpatch_format_blocker(&report->blocker[i], line, sizeof(line));
+		kpatch_format_blocker(&report->blocker[i], ns, line,
+				      sizeof(line));
 		seq_printf(seq, "%s\n", line);
 	}
 	mutex_unlock(&kpatch_mutex);

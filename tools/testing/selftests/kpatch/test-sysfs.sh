@@ -222,6 +222,22 @@ test_root_of_a_user_namespace_cannot_read_blockers()
 	case $error in *"Permission denied"*) ;; *) fail "blockers: '$error'" ;; esac
 }
 
+test_a_reader_of_blockers_sees_the_numbers_of_its_pid_namespace()
+{
+	unshare --pid --fork true 2>/dev/null ||
+		{ skip "no PID namespaces"; return; }
+	start_blocker unshare --pid --fork
+	check_is "outside" "$sleeper sleeper new_pause asleep" "$(cat $blockers)"
+	check_is "inside" "1 sleeper new_pause asleep" \
+		"$(nsenter --target "$sleeper" --pid cat $blockers)"
+	check_is "elsewhere" "0 sleeper new_pause asleep" \
+		"$(unshare --pid --fork cat $blockers)"
+	kill -KILL "$sleeper"
+	wait "$child" 2>/dev/null
+	check_is "outside, it is gone" "$sleeper sleeper new_pause asleep" \
+		"$(cat $blockers)"
+}
+
 test_an_open_file_does_not_keep_the_module()
 {
 	check "insmod" load $patch
