@@ -5,6 +5,8 @@
  */
 #include "common.h"
 
+#include <linux/cache.h>
+#include <linux/init.h>
 #include <linux/module.h>
 #include <linux/panic.h>
 #include <linux/pid_namespace.h>
@@ -61,6 +63,9 @@
  * while the state is not OFF, so rmmod of an enabled patch fails.
  */
 static LIST_HEAD(patches);
+
+/* Who wants to know of each attempt to switch a patch; called under kpatch_mutex. */
+static void (*on_change)(struct kpatch_module *kpmod) __ro_after_init;
 
 /* To change the list takes this as well, so that to look at it takes either. */
 static DEFINE_SPINLOCK(patches_lock);
@@ -440,10 +445,27 @@ static int disable_patch(struct kpatch_module *kpmod, bool dry_run)
 static int switch_patch(struct kpatch_module *kpmod, bool on, bool dry_run)
 {
 	bool is_on = kpmod->state == KPATCH_ON;
+	int ret;
 
 	if (on == is_on)
 		return 0;
-	return on ? enable_patch(kpmod, dry_run) : disable_patch(kpmod, dry_run);
+	ret = on ? enable_patch(kpmod, dry_run) : disable_patch(kpmod, dry_run);
+	on_change(kpmod);
+	return ret;
+}
+
+/**
+ * kpatch_patch_on_change() - say who is to be told of changes
+ * @changed: called under kpatch_mutex after each attempt to switch a patch,
+ *	whoever asked for it and whatever came of it: the state of the patch, its
+ *	report, and which functions are live, of other patches, too, may differ
+ *	from what they were before
+ *
+ * To be called once, before the first patch is registered.
+ */
+void __init kpatch_patch_on_change(void (*changed)(struct kpatch_module *kpmod))
+{
+	on_change = changed;
 }
 
 /**

@@ -25,6 +25,7 @@ int kpatch_patch_enable(struct kpatch_module *kpmod);
 int kpatch_patch_disable(struct kpatch_module *kpmod);
 bool kpatch_patch_live(const struct kpatch_func *func);
 int kpatch_patch_switch(struct kpatch_module *kpmod, bool on, bool dry_run);
+void kpatch_patch_on_change(void (*changed)(struct kpatch_module *kpmod));
 int kpatch_format_blocker(const struct kpatch_blocker *blocker,
 			  struct pid_namespace *ns, char *buf, size_t size);
 

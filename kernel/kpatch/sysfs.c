@@ -19,6 +19,14 @@
  * reference to one may be dropped long after the module is gone. Their files
  * cannot be entered any more once kpatch_sysfs_del() has returned, and only
  * they look at the patch.
+ *
+ * Tasks that wait for a change in poll() are woken up by kernfs_notify(). That takes
+ * spinlocks, and neither the lock of an open file nor an active reference, which
+ * readers and writers hold while they wait for kpatch_mutex: so it may be called
+ * under that. It has to be called before the mutex is released after a switch. What a
+ * file has in it is compared with what it had when poll() was last told, and another
+ * switch in between could put back what was there, behind a reader who has seen the
+ * change.
  */
 #include "common.h"
 
@@ -44,12 +52,22 @@
  * @kpmod: the patch, valid until kpatch_sysfs_del()
  * @object: the directory of the functions of the kernel proper
  * @funcs: the directories of its functions, struct func_dir
+ * @list: link in the list of all directories
+ * @enabled: the file
+ * @blockers: the file
+ * @was_enabled: what @enabled had in it when poll() was last told
+ * @had_blockers: there was something in @blockers then
  */
 struct kpatch_dir {
 	struct kobject kobj;
 	struct kpatch_module *kpmod;
 	struct kobject *object;
 	struct list_head funcs;
+	struct list_head list;
+	struct kernfs_node *enabled;
+	struct kernfs_node *blockers;
+	bool was_enabled;
+	bool had_blockers;
 };
 
 /**
@@ -57,14 +75,27 @@ struct kpatch_dir {
  * @kobj: the directory
  * @func: the function, valid until kpatch_sysfs_del()
  * @list: link in the funcs of struct kpatch_dir
+ * @live: the file
+ * @was_live: what @live had in it when poll() was last told
  */
 struct func_dir {
 	struct kobject kobj;
 	struct kpatch_func *func;
 	struct list_head list;
+	struct kernfs_node *live;
+	bool was_live;
 };
 
 static struct kobject *kpatch_root;
+
+/* All directories that are complete. */
+static LIST_HEAD(dirs);
+
+/*
+ * The list, and what poll() was last told. May be taken under kpatch_mutex; under
+ * it only what kernfs_notify() takes.
+ */
+static DEFINE_MUTEX(dirs_lock);
 
 static struct kpatch_module *to_kpmod(struct kobject *kobj)
 {
@@ -278,6 +309,7 @@ static int add_func(struct kpatch_dir *dir, struct kpatch_func *func)
 		kobject_put(&entry->kobj);
 		return ret;
 	}
+	entry->live = kernfs_find_and_get(entry->kobj.sd, "live");
 	list_add(&entry->list, &dir->funcs);
 	return 0;
 }
@@ -305,7 +337,68 @@ static int add_blockers(struct kpatch_dir *dir)
 	kn = __kernfs_create_file(dir->kobj.sd, "blockers", 0400,
 				  GLOBAL_ROOT_UID, GLOBAL_ROOT_GID, 0,
 				  &blockers_ops, dir, NULL, &blockers_key);
-	return PTR_ERR_OR_ZERO(kn);
+	if (IS_ERR(kn))
+		return PTR_ERR(kn);
+	kernfs_get(kn);
+	dir->blockers = kn;
+	return 0;
+}
+
+/* What has changed, in whatever patch: a switch of one covers functions of others. */
+static void notify_switched(struct kpatch_dir *dir)
+{
+	bool enabled = is_enabled(dir->kpmod), live;
+	struct func_dir *entry;
+
+	if (dir->was_enabled != enabled)
+		kernfs_notify(dir->enabled);
+	dir->was_enabled = enabled;
+	list_for_each_entry(entry, &dir->funcs, list) {
+		live = kpatch_patch_live(entry->func);
+		if (entry->was_live != live)
+			kernfs_notify(entry->live);
+		entry->was_live = live;
+	}
+}
+
+/* Each attempt that found tasks has found them anew. */
+static void notify_blockers(struct kpatch_dir *dir)
+{
+	bool blockers = kpatch_report_total(dir->kpmod->report);
+
+	if (blockers || dir->had_blockers)
+		kernfs_notify(dir->blockers);
+	dir->had_blockers = blockers;
+}
+
+/* It was tried to switch @kpmod: tell those who wait in poll() what has changed. */
+static void patch_changed(struct kpatch_module *kpmod)
+{
+	struct kpatch_dir *dir;
+
+	lockdep_assert_held(&kpatch_mutex);
+	guard(mutex)(&dirs_lock);
+	list_for_each_entry(dir, &dirs, list) {
+		notify_switched(dir);
+		if (dir->kpmod == kpmod)
+			notify_blockers(dir);
+	}
+}
+
+/* No file of @dir is there any more: wake up those who wait for a change of @kn. */
+static void put_file(struct kernfs_node *kn)
+{
+	if (!kn)
+		return;
+	kernfs_notify(kn);
+	kernfs_put(kn);
+}
+
+static void del_func(struct func_dir *entry)
+{
+	kobject_del(&entry->kobj);
+	put_file(entry->live);
+	kobject_put(&entry->kobj);
 }
 
 /**
@@ -321,15 +414,17 @@ void kpatch_sysfs_del(struct kpatch_dir *dir)
 
 	if (!dir)
 		return;
-	list_for_each_entry_safe(entry, next, &dir->funcs, list) {
-		kobject_del(&entry->kobj);
-		kobject_put(&entry->kobj);
-	}
+	scoped_guard(mutex, &dirs_lock)
+		list_del_init(&dir->list);
+	list_for_each_entry_safe(entry, next, &dir->funcs, list)
+		del_func(entry);
 	if (dir->object) {
 		kobject_del(dir->object);
 		kobject_put(dir->object);
 	}
 	kobject_del(&dir->kobj);
+	put_file(dir->enabled);
+	put_file(dir->blockers);
 	kobject_put(&dir->kobj);
 }
 
@@ -352,12 +447,14 @@ int kpatch_sysfs_add(struct kpatch_module *kpmod)
 		return -ENOMEM;
 	dir->kpmod = kpmod;
 	INIT_LIST_HEAD(&dir->funcs);
+	INIT_LIST_HEAD(&dir->list);
 	ret = kobject_init_and_add(&dir->kobj, &patch_ktype, kpatch_root, "%s",
 				   kpmod->mod->name);
 	if (ret) {
 		kobject_put(&dir->kobj);
 		return ret;
 	}
+	dir->enabled = kernfs_find_and_get(dir->kobj.sd, "enabled");
 	ret = add_blockers(dir);
 	if (!ret)
 		ret = add_funcs(dir);
@@ -365,6 +462,8 @@ int kpatch_sysfs_add(struct kpatch_module *kpmod)
 		kpatch_sysfs_del(dir);
 		return ret;
 	}
+	scoped_guard(mutex, &dirs_lock)
+		list_add(&dir->list, &dirs);
 	kpmod->dir = dir;
 	return 0;
 }
@@ -377,5 +476,6 @@ int kpatch_sysfs_add(struct kpatch_module *kpmod)
 int __init kpatch_sysfs_init(void)
 {
 	kpatch_root = kobject_create_and_add("kpatch", kernel_kobj);
+	kpatch_patch_on_change(patch_changed);
 	return kpatch_root ? 0 : -ENOMEM;
 }

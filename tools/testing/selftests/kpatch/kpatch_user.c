@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -31,6 +32,7 @@ static int print_usage(void)
 		"usage: kpatch_user getpid PROCESSES ENABLED ROUNDS\n"
 		"       kpatch_user spin PROCESSES\n"
 		"       kpatch_user pause NAME\n"
+		"       kpatch_user watch FILE SECONDS\n"
 		"       kpatch_user weakopen FILE\n"
 		"       kpatch_user proftimer\n");
 	return 2;
@@ -232,6 +234,28 @@ static void print_file(const char *what, int fd)
 	fflush(stdout);
 }
 
+/*
+ * watch: read FILE, wait until poll() tells that it has changed, and read it
+ * again. Give up after SECONDS: poll() has one more look at the file then, and
+ * may find a change that nobody was woken up for.
+ */
+static int do_watch(const char *file, int seconds)
+{
+	struct pollfd pollfd = { .events = POLLPRI | POLLERR };
+	time_t end = time(NULL) + seconds;
+
+	pollfd.fd = open(file, O_RDONLY);
+	if (pollfd.fd < 0)
+		return 1;
+	print_file("before", pollfd.fd);
+	if (poll(&pollfd, 1, seconds * 1000) == 1 &&
+	    pollfd.revents & POLLPRI && time(NULL) < end)
+		print_file("after", pollfd.fd);
+	else
+		puts("no change");
+	return 0;
+}
+
 static int set_admin(bool on)
 {
 	struct __user_cap_header_struct head = { _LINUX_CAPABILITY_VERSION_3 };
@@ -274,6 +298,8 @@ int main(int argc, char **argv)
 		return do_spin(atoi(argv[2]));
 	if (!strcmp(what, "pause") && argc == 3)
 		return do_pause(argv[2]);
+	if (!strcmp(what, "watch") && argc == 4)
+		return do_watch(argv[2], atoi(argv[3]));
 	if (!strcmp(what, "weakopen") && argc == 3)
 		return do_weakopen(argv[2]);
 	if (!strcmp(what, "proftimer") && argc == 2)

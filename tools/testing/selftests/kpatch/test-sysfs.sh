@@ -238,6 +238,116 @@ test_a_reader_of_blockers_sees_the_numbers_of_its_pid_namespace()
 		"$(cat $blockers)"
 }
 
+# start_watch FILE [SECONDS]: read it, and again when poll() says that it changed
+start_watch()
+{
+	seen=$(mktemp)
+	background "$user" watch "$1" "${2:-30}" > "$seen"
+	watcher=$child
+	check "somebody watches" wait_for 20 grep -q ^before: "$seen"
+}
+
+# check_seen BEFORE AFTER
+check_seen()
+{
+	wait "$watcher"
+	check_is "seen with poll()" "before: $1 after: $2" "$(paste -sd ' ' "$seen")"
+}
+
+check_no_change_seen()
+{
+	wait "$watcher"
+	check_is "seen with poll()" "no change" "$(tail -n 1 "$seen")"
+}
+
+test_poll_tells_that_a_patch_was_switched()
+{
+	check "insmod" load $patch
+	start_watch $files/enabled
+	check "disable" enabled $patch 0
+	check_seen 1 0
+	start_watch $files/enabled
+	check "enable" enabled $patch 1
+	check_seen 0 1
+}
+
+test_poll_tells_nothing_if_nothing_has_changed()
+{
+	check "insmod" load $patch
+	start_watch $files/enabled 3
+	check "enable" enabled $patch 1
+	echo 0 > $files/check || fail "check failed"
+	! enabled $patch 2 || fail "writing 2 succeeded"
+	check "another one" load $pause
+	check "disable the other one" enabled $pause 0
+	check_no_change_seen
+}
+
+test_poll_tells_that_tasks_were_in_the_way()
+{
+	start_blocker
+	kill -KILL "$sleeper"
+	wait "$sleeper" 2>/dev/null
+	start_watch $blockers
+	check "disable" enabled $pause 0
+	check_seen "$sleeper sleeper new_pause asleep" ""
+	start_watch $blockers 3
+	check "enable" enabled $pause 1
+	check_no_change_seen
+
+	start_watch $blockers
+	background "$user" pause sleeper > /dev/null
+	sleeper=$child
+	check "the sleeper sleeps" wait_for 10 sleeps "$sleeper"
+	! echo 0 2>/dev/null > $kpatch_sysfs/$pause/check || fail "check succeeded"
+	check_seen "" "$sleeper sleeper new_pause asleep"
+}
+
+# It is not written to, and not switched.
+test_poll_tells_that_another_patch_took_a_function_over()
+{
+	local live=$files/vmlinux/cmdline_proc_show,1/live
+
+	check "insmod" load $patch
+	start_watch $live
+	check "insmod" load test_kpatch_cmdline2
+	check_seen 1 0
+	start_watch $live
+	check "disable" enabled test_kpatch_cmdline2 0
+	check_seen 0 1
+	start_watch $live
+	check "disable" enabled $patch 0
+	check_seen 1 0
+}
+
+test_poll_tells_that_a_patch_is_gone()
+{
+	local live=$files/vmlinux/cmdline_proc_show,1/live f
+
+	for f in $files/enabled $files/blockers $live; do
+		check "insmod" load $patch
+		check "disable" enabled $patch 0
+		start_watch "$f"
+		check "rmmod" unload $patch
+		wait "$watcher"
+		check_is "seen with poll()" "after: No such device" "$(tail -n 1 "$seen")"
+	done
+}
+
+test_poll_tells_that_a_module_was_removed_by_force()
+{
+	local live=$files/vmlinux/cmdline_proc_show,1/live
+
+	check "insmod" load $patch
+	check "insmod" load test_kpatch_cmdline2
+	start_watch $live
+	if ! rmmod -f test_kpatch_cmdline2 2>/dev/null; then
+		skip "the kernel cannot remove modules by force"
+		return
+	fi
+	check_seen 0 1
+}
+
 test_an_open_file_does_not_keep_the_module()
 {
 	check "insmod" load $patch
