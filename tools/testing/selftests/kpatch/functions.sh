@@ -39,7 +39,9 @@ log_errors=$scratch/log_errors
 
 fail()
 {
-	echo "# $*"
+	local text=$*
+
+	echo "# ${text//$'\n'/$'\n'# }"
 	failures=$((failures + 1))
 }
 
