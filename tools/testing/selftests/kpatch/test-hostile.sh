@@ -1,0 +1,512 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# What programs without privileges do does not keep patches from being switched,
+# unless they really are in a function that is replaced and no signal gets them
+# out of it: then the write says so, in time, and names them.
+
+# shellcheck source=sleepers.sh
+. "$(dirname "$0")/sleepers.sh"
+
+hostile_program=$dir/kpatch_hostile
+cpus=$(nproc)
+
+has_begun()
+{
+	grep -q -e ^ready -e ^skip "$hostile_out" ||
+		grep -q '^State:.Z' "/proc/$hostile/status"
+}
+
+# start_hostile MODE...: and wait until it has done it. Then the process is
+# $hostile, the task that is in the way $hostile_tid, what it prints goes to
+# $hostile_out. Fails if the kernel does not have what it takes: the test is skipped.
+start_hostile()
+{
+	hostile_out=$(mktemp)
+	background "$hostile_program" "$@" > "$hostile_out"
+	hostile=$child
+	wait_for 120 has_begun
+	hostile_tid=$(sed -n 's/^ready //p' "$hostile_out")
+	if grep -q ^skip "$hostile_out"; then
+		skip "$(sed -n 's/^skip //p' "$hostile_out")"
+		return 1
+	fi
+	[ -n "$hostile_tid" ] || fail "'$*' does not get ready"
+	[ -n "$hostile_tid" ]
+}
+
+kill_hostile()
+{
+	pkill -KILL -P "$hostile"
+	kill -KILL "$hostile"
+	wait "$hostile" 2>/dev/null
+}
+
+is_gone() { [ ! -e "/proc/$1" ]; }
+
+# has_function NAME: it can be patched
+has_function()
+{
+	[ -n "$1" ] && grep -q "^$1\( \|\$\)" "$tracing/available_filter_functions" && return
+	skip "there is no function ${1:-of that name} to patch"
+	return 1
+}
+
+# check_answer VALUE: what the call of the hostile task has returned
+check_answer()
+{
+	check "its call returns" wait_for 30 grep -q ^answer "$hostile_out"
+	check_is "answer" "$1" "$(sed -n 's/^answer //p' "$hostile_out")"
+}
+
+# cpu_time TID: what it has used, in hundredths of a second
+cpu_time()
+{
+	local stat
+
+	read -r stat < "/proc/$1/stat"
+	# shellcheck disable=SC2086
+	set -- ${stat##*) }
+	echo $((${12} + ${13}))
+}
+
+# load_elsewhere: a patch of a function that no task is in here
+load_elsewhere()
+{
+	check "insmod" load test_kpatch_cmdline
+	check "disable" enabled test_kpatch_cmdline 0
+}
+
+# A switch of such a function takes one attempt and one stop.
+check_not_in_the_way()
+{
+	local files=$kpatch_sysfs/test_kpatch_cmdline value attempts stops
+
+	for value in 1 0; do
+		attempts=$(statistic attempts)
+		stops=$(statistic stops)
+		check "writing $value" try_switch enabled $value
+		check_is "attempts" 1 $(($(statistic attempts) - attempts))
+		check_is "stops" 1 $(($(statistic stops) - stops))
+	done
+}
+
+# check_harmless MODE...: what it does is in nobody's way
+check_harmless()
+{
+	load_elsewhere
+	start_hostile "$@" || return
+	check_not_in_the_way
+	kill_hostile
+}
+
+# check_named NAME FUNCTION: the hostile task of this name is in there, and no signal
+# gets it out. That is said in time, without a stop; others are not held longer
+# than that; and it works as soon as that task is gone.
+check_named()
+{
+	local stops
+
+	start_sleepers eventfd 20
+	knob prescan Y
+	knob deadline_ms 400
+	stops=$(statistic stops)
+	check_busy enabled 1
+	between 300 5000 $switch_ms || fail "EBUSY after $switch_ms ms of 400"
+	check_is "blockers" "$hostile_tid $1 $2" "$(cut -d ' ' -f 1-3 $files/blockers)"
+	check_is "stops" "$stops" "$(statistic stops)"
+	check "all sleep again" wait_for 10 all_in "$sleeper" 20 eventfd_read
+	kill_hostile
+	check "it is gone" wait_for 20 is_gone "$hostile_tid"
+	knob deadline_ms 5000
+	check "enable" try_switch enabled 1
+	check "disable" try_switch enabled 0
+	check_answers "20 $new_answer"
+}
+
+# check_inside FUNCTION MODE...: it is in the way of a patch of FUNCTION only
+check_inside()
+{
+	local function=$1
+
+	shift
+	has_function "$function" || return
+	load_elsewhere
+	load_disabled "eventfd_read,$function"
+	start_hostile "$@" || return
+	check_not_in_the_way
+	check_named hostile "$function"
+}
+
+test_the_dying_first_process_of_a_namespace_is_not_in_the_way()
+{
+	check_harmless pidns
+}
+
+test_a_task_that_a_signal_has_stopped_is_not_in_the_way()
+{
+	check_harmless stopped signal
+}
+
+test_a_task_that_its_debugger_has_stopped_is_not_in_the_way()
+{
+	check_harmless stopped syscall
+}
+
+test_a_debugger_stops_a_task_in_fork()
+{
+	check_inside "$(symbol_of __x64_sys_fork)" stopped fork
+}
+
+test_a_page_that_never_comes()
+{
+	check_inside "$(symbol_of __x64_sys_process_vm_readv)" \
+		userfault process_vm_readv
+}
+
+test_a_file_system_that_never_answers()
+{
+	check_inside "$(first_of fuse_lookup_name)" fuse
+}
+
+test_a_supervisor_that_never_answers()
+{
+	check_inside "$(first_of __seccomp_filter)" seccomp
+}
+
+# It can be awakened, but waits on in there. Others leave all the same.
+test_a_task_that_waits_for_io_uring()
+{
+	check_inside "$(symbol_of __x64_sys_io_uring_enter)" uring
+}
+
+# Those that wait for the lock of a pipe are in there as is the one that has it.
+test_the_lock_of_a_pipe_is_held_for_ever()
+{
+	local function count
+
+	function=$(first_of anon_pipe_write pipe_write)
+	load_elsewhere
+	load_disabled "$function"
+	start_hostile pipe 10 || return
+	check_not_in_the_way
+	knob deadline_ms 400
+	check_busy enabled 1
+	count=$(grep -c "^[0-9]* hostile $function asleep" $files/blockers)
+	between 10 11 "$count" || fail "$count of 11 are named"
+	kill_hostile
+	check "it is gone" wait_for 20 is_gone "$hostile_tid"
+	# To say anything takes a pipe.
+	try_switch enabled 1
+	check_is "enabled" "1, 0" "$(<$files/enabled), $(try_switch enabled 0; echo $?)"
+}
+
+test_a_core_dump_that_nobody_takes()
+{
+	local pattern
+
+	[ -e /proc/sys/kernel/core_pattern ] || {
+		skip "no core dumps"
+		return
+	}
+	pattern=$(cat /proc/sys/kernel/core_pattern)
+	echo '|/bin/sleep 31415' > /proc/sys/kernel/core_pattern
+	check_inside "$(first_of vfs_coredump do_coredump)" dump
+	echo "$pattern" > /proc/sys/kernel/core_pattern
+	pkill -KILL -f '^/bin/sleep 31415'
+}
+
+# give_cgroup TYPE OPTIONS: a cgroup of the user's own, $cgroup
+give_cgroup()
+{
+	cgroup_mount=$(mktemp -d)
+	if ! mount -t "$1" ${2:+-o "$2"} none "$cgroup_mount" 2>/dev/null; then
+		rmdir "$cgroup_mount"
+		skip "there is no $1 ${2:-}"
+		return 1
+	fi
+	cgroup=$cgroup_mount/kpatch-test
+	mkdir -p "$cgroup/frozen"
+	chown -R 65534:65534 "$cgroup"
+}
+
+take_cgroup()
+{
+	wait_for 20 rmdir "$cgroup/frozen" 2>/dev/null
+	wait_for 20 rmdir "$cgroup" 2>/dev/null
+	umount "$cgroup_mount"
+	rmdir "$cgroup_mount"
+}
+
+# Freezing takes tasks out of their system calls.
+check_frozen()
+{
+	load_elsewhere
+	load_disabled futex_wait
+	start_hostile freeze "$cgroup" || return
+	check_not_in_the_way
+	check "enable" try_switch enabled 1
+	echo 0 > "$cgroup/frozen/cgroup.freeze"
+	check_answer "$new_answer"
+	check "disable" try_switch enabled 0
+}
+
+test_a_frozen_cgroup_is_not_in_the_way()
+{
+	give_cgroup cgroup2 || return
+	check_frozen
+	kill_hostile
+	take_cgroup
+}
+
+# There it does not: they are frozen where they sleep.
+test_a_frozen_cgroup_of_version_1()
+{
+	give_cgroup cgroup freezer || return
+	load_elsewhere
+	load_disabled futex_wait
+	if start_hostile freeze "$cgroup"; then
+		check_not_in_the_way
+		knob deadline_ms 400
+		check_busy enabled 1
+		check_is "blockers" "$hostile_tid sleeper futex_wait" \
+			"$(cut -d ' ' -f 1-3 $files/blockers)"
+		echo THAWED > "$cgroup/frozen/freezer.state"
+		check "enable" try_switch enabled 1
+		check_answer "$new_answer"
+		check "disable" try_switch enabled 0
+	fi
+	kill_hostile
+	take_cgroup
+}
+
+# While it sits in a function it must neither eat a CPU, once it was called, nor get
+# an answer that is none.
+check_userfault()
+{
+	local before used
+
+	knob deadline_ms 500
+	check_busy enabled 1
+	check "it is named" grep -q "^$hostile_tid hostile $1 " $files/blockers
+	sleep 0.5
+	before=$(cpu_time "$hostile_tid")
+	sleep 2
+	used=$(($(cpu_time "$hostile_tid") - before))
+	[ "$used" -lt 20 ] || fail "it used $used of 200 hundredths of a second"
+	kill -USR1 "$hostile"
+	check_answer "$2"
+	check "enable" try_switch enabled 1
+	check "disable" try_switch enabled 0
+}
+
+test_a_task_that_waits_for_a_page_sleeps_on_after_a_failure()
+{
+	load_disabled eventfd_read
+	start_hostile userfault read || return
+	check_userfault eventfd_read 8
+}
+
+test_a_task_that_says_how_long_it_has_not_slept_gets_no_strange_answer()
+{
+	local ms
+
+	load_disabled do_nanosleep
+	start_hostile userfault nanosleep || return
+	check_userfault do_nanosleep 0
+	ms=$(sed -n 's/^took //p' "$hostile_out")
+	[ "$ms" -ge 1500 ] || fail "it slept for $ms ms of 1500"
+}
+
+test_a_task_that_spins_in_a_function_is_named()
+{
+	local stops
+
+	load_disabled eventfd_read
+	start_hostile spin || return
+	stops=$(statistic stops)
+	knob prescan Y
+	check_busy enabled 1
+	check "it is named" grep -q "^$hostile_tid hostile eventfd_read " $files/blockers
+	stops=$(($(statistic stops) - stops))
+	echo "# $stops stops"
+	[ $stops -le 5 ] || fail "the machine was stopped $stops times in vain"
+	kill -USR1 "$hostile"
+	check_answer 8
+	check "enable" try_switch enabled 1
+}
+
+# Whoever may read a file may take any time to do so.
+test_a_reader_of_a_file_does_not_hold_a_patch()
+{
+	load_disabled eventfd_read
+	start_hostile userfault file "$files/attempts" || return
+	check "enable" try_switch enabled 1
+	check "disable" try_switch enabled 0
+	background rmmod $patch
+	check "rmmod ends" wait_for 20 is_gone "$child"
+	check_gone $patch
+}
+
+# They hardly ever get the CPU, and lose it in the function.
+test_starved_tasks_do_not_keep_a_patch_out()
+{
+	check "insmod" load test_kpatch_getpid
+	check "disable" enabled test_kpatch_getpid 0
+	start_hostile starve 20 20 || return
+	check "enable" enabled test_kpatch_getpid 1
+	check "disable" enabled test_kpatch_getpid 0
+	kill_hostile
+}
+
+# A cgroup may hardly run: in some kernels its tasks lose the CPU wherever they are.
+test_throttled_tasks_are_named_or_not_in_the_way()
+{
+	local files=$kpatch_sysfs/test_kpatch_getpid
+
+	give_cgroup cgroup2 || return
+	echo +cpu > "$cgroup_mount/cgroup.subtree_control"
+	if [ ! -e "$cgroup/cpu.max" ]; then
+		skip "no CPU controller"
+		rmdir "$cgroup/frozen" "$cgroup"
+		umount "$cgroup_mount"
+		return
+	fi
+	check "insmod" load test_kpatch_getpid
+	check "disable" enabled test_kpatch_getpid 0
+	start_hostile throttle "$cgroup" 20
+	echo "1000 1000000" > "$cgroup/cpu.max"
+	sleep 1
+	if ! try_switch enabled 1; then
+		echo "# $switch_error, $(grep -c ' getpid\|__do_sys_getpid\|sys_getpid' $files/blockers) named"
+		check "named" grep -q " hostile .*preempted" $files/blockers
+		between 1500 6000 $switch_ms || fail "EBUSY after $switch_ms ms of 2000"
+	fi
+	echo max > "$cgroup/cpu.max"
+	check "enable" try_switch enabled 1
+	check "disable" try_switch enabled 0
+	kill_hostile
+	echo -cpu > "$cgroup_mount/cgroup.subtree_control"
+	take_cgroup
+}
+
+# They are past the end, all but the last step, and do not get the CPU for that.
+test_exiting_tasks_that_are_starved_are_not_in_the_way()
+{
+	local pid stack=0
+
+	load_elsewhere
+	start_hostile exiters 100 20 || return
+	for pid in $(pgrep -P "$hostile" -r Z); do
+		! grep -q . "/proc/$pid/stack" || stack=$((stack + 1))
+	done
+	echo "# $stack of 100 have not got to their end"
+	check_not_in_the_way
+	kill_hostile
+}
+
+# check_rounds ROUNDS: it works each time, with hardly a stop in vain
+check_rounds()
+{
+	local i attempts stops
+
+	attempts=$(statistic attempts)
+	stops=$(statistic stops)
+	for ((i = 1; i <= $1; i++)); do
+		check "enable, $i" try_switch enabled 1
+		check "disable, $i" try_switch enabled 0
+	done
+	attempts=$(($(statistic attempts) - attempts))
+	stops=$(($(statistic stops) - stops))
+	echo "# $((2 * $1)) switches, $attempts attempts, $stops stops"
+	[ $stops -lt $((4 * $1)) ] || fail "$stops stops for $((2 * $1)) switches"
+}
+
+test_processes_that_exit_all_the_time_are_not_in_the_way()
+{
+	local i
+
+	load_disabled eventfd_read
+	for ((i = 0; i < cpus; i++)); do
+		background setpriv --reuid=65534 --regid=65534 --clear-groups \
+			bash -c 'while :; do /bin/true; done'
+	done
+	sleep 0.5
+	check_rounds 20
+}
+
+# check_storm KIND
+check_storm()
+{
+	load_disabled eventfd_read
+	start_hostile storm "$1" $((2 * cpus)) || return
+	check_rounds 10
+	kill_hostile
+}
+
+test_processes_that_fork_all_the_time_are_not_in_the_way()
+{
+	check_storm fork
+}
+
+test_processes_that_execute_all_the_time_are_not_in_the_way()
+{
+	check_storm exec
+}
+
+test_processes_that_get_signals_all_the_time_are_not_in_the_way()
+{
+	check_storm signal
+}
+
+test_processes_that_change_their_cpu_all_the_time_are_not_in_the_way()
+{
+	check_storm affinity
+}
+
+test_processes_that_want_all_CPUs_are_not_in_the_way()
+{
+	load_disabled eventfd_read
+	start_hostile hogs 20 || return
+	check_rounds 3
+	kill_hostile
+}
+
+test_a_process_with_many_dead_children_exits()
+{
+	local i
+
+	load_disabled eventfd_read
+	start_hostile zombies 5000 || return
+	for i in 1 2 3 4 5; do
+		[ "$i" != 2 ] || kill -USR1 "$hostile"
+		check_rounds 1
+	done
+	check "it is gone" wait_for 20 is_gone "$(pgrep -P "$hostile" -o)"
+	kill_hostile
+}
+
+# Each one is led out, and there always is one more.
+test_new_threads_that_come_into_a_function_all_the_time()
+{
+	load_disabled eventfd_read
+	knob deadline_ms 5000
+	start_hostile spawn 4 || return
+	check "enable" try_switch enabled 1
+	echo "# $switch_ms ms, $(statistic attempts) attempts, $(statistic stops) stops"
+	kill_hostile
+	check "disable" try_switch enabled 0
+}
+
+test_many_threads_that_come_into_a_function_one_after_the_other()
+{
+	load_disabled "$(symbol_of __x64_sys_select)"
+	knob deadline_ms 10000
+	start_hostile relay 500 1000 || return
+	check "enable" try_switch enabled 1
+	echo "# $switch_ms ms, $(statistic attempts) attempts, $(statistic stops) stops"
+	check "disable" try_switch enabled 0
+	kill_hostile
+}
+
+run_tests
