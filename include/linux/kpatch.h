@@ -159,7 +159,7 @@ struct kpatch_module {
 /* 0, or the compiler says in words what is wrong. */
 #define KPATCH_CHECK_TYPE(_old, _new)					\
 	(0 * sizeof(struct {						\
-		_Static_assert(						\
+		static_assert(						\
 			__builtin_types_compatible_p(typeof(_old),	\
 						     typeof(_new)),	\
 			"kpatch: type of " #_new " differs from that of " \

@@ -81,6 +81,7 @@ static int find_pending(void)
 	int cpu;
 
 	for_each_online_cpu(cpu) {
+		/* Pairs with visit_cpu(). */
 		if (smp_load_acquire(&per_cpu_ptr(&visits, cpu)->pending))
 			return cpu;
 	}

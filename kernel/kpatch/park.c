@@ -184,6 +184,7 @@ static bool call_back(struct kpatch_parked *parked)
 		put_parked(parked);
 	} else {
 		clear_tsk_thread_flag(task, TIF_NOTIFY_SIGNAL);
+		/* Pairs with task_work_add(): the work, then the flag. */
 		smp_mb__after_atomic();
 		if (has_other_work(task, &parked->restart))
 			set_notify_signal(task);

@@ -167,7 +167,6 @@ test_a_task_in_what_was_split_off_a_replacement_is_found()
 {
 	local part name
 
-	hurry
 	for part in part.0 __part.0; do
 		name=new_lcm_split.$part
 		[ "$part" = __part.0 ] || name+=.isra.0
@@ -199,7 +198,6 @@ test_a_task_in_a_clone_of_a_function_is_found()
 {
 	local keep pid where
 
-	hurry
 	keep=$(clones_of vfs_kern_mount)
 	check "insmod" load test_kpatch_mount
 	check "a thread mounts" wait_for 10 mounts

@@ -85,13 +85,17 @@ unsigned long new_lcm_split_fragment(unsigned long a, unsigned long b)
 
 noinline unsigned long new_lcm_split_part(unsigned long a, unsigned long b)
 {
+	WRITE_ONCE(inside, true);
 	wait_event_idle(leaving, may_leave());
+	WRITE_ONCE(inside, false);
 	return 1;
 }
 
 noinline unsigned long new_lcm_split_fragment(unsigned long a, unsigned long b)
 {
+	WRITE_ONCE(inside, true);
 	wait_event_idle(leaving, may_leave());
+	WRITE_ONCE(inside, false);
 	return 2;
 }
 
