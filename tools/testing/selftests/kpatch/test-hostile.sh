@@ -351,11 +351,15 @@ test_a_reader_of_a_file_does_not_hold_a_patch()
 # They hardly ever get the CPU, and lose it in the function.
 test_starved_tasks_do_not_keep_a_patch_out()
 {
+	local files=$kpatch_sysfs/test_kpatch_getpid value
+
 	check "insmod" load test_kpatch_getpid
 	check "disable" enabled test_kpatch_getpid 0
 	start_hostile starve 20 20 || return
-	check "enable" enabled test_kpatch_getpid 1
-	check "disable" enabled test_kpatch_getpid 0
+	for value in 1 0; do
+		check "writing $value" try_switch enabled $value
+		between 0 10000 "$switch_ms" || fail "it took $switch_ms ms"
+	done
 	kill_hostile
 }
 
