@@ -358,7 +358,8 @@ static void log_dry_run(const struct kpatch_module *kpmod, const char *what)
 
 	if (!total)
 		return;
-	kpatch_format_blocker(&kpmod->report->blocker[0], line, sizeof(line));
+	kpatch_format_blocker(&kpmod->report->blocker[0], &init_pid_ns, line,
+			      sizeof(line));
 	pr_notice("'%s': to %s it %u task(s) would have to be parked, first is %s\n",
 		  kpmod->mod->name, what, total, line);
 }
