@@ -19,7 +19,7 @@ help:
 	@echo 'make demo          set up, build, boot, and show a patch at work'
 	@echo 'make test          set up, build, and run all tests'
 	@echo 'make build         build the kernel and the modules'
-	@echo 'make shell         a shell in the guest; "exit" ends it'
+	@echo 'make shell         a shell in the guest, with the sample; "exit" ends it'
 	@echo 'make selftests     the kselftests in the guest, or TESTS="..."'
 	@echo 'make torture       the same tests, each for a thousand rounds'
 	@echo 'make static        checkpatch, sparse, kernel-doc, layers, ...'

@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # boot.sh NAME [COMMAND...]: boot the kernel in QEMU, run COMMAND in bash in the
-# guest, or an interactive shell if there is none. The console goes to
-# build/<base>/out/NAME/console.log, files that the guest writes to /run/out end
-# up beside it. Fails if the command fails, the guest dies or hangs, or the
-# kernel complains.
+# guest, or an interactive shell on this terminal if there is none. The console
+# goes to build/<base>/out/NAME/console.log, files that the guest writes to
+# /run/out end up beside it. Fails if the command fails, the guest dies or hangs, or
+# the kernel complains.
 #
 # ICOUNT=1: the guest's clock counts instructions, one for each nanosecond, and
 # does not wait: where nobody has anything to do it goes on to the next timer.
@@ -41,7 +41,7 @@ append+=" tsc=reliable clocksource=tsc ${khz:+tsc_early_khz=$khz}"
 
 qemu=(qemu-system-x86_64 -M "microvm,rtc=on,pit=on,pic=on,acpi=off,isa-serial=on"
 	-accel "$accel" "${clock[@]}" -cpu max -smp "$CPUS" -m "${MEM:-1024}"
-	-nodefaults -no-user-config -nographic -serial stdio -no-reboot
+	-nodefaults -no-user-config -nographic -no-reboot
 	-kernel "$obj/arch/x86/boot/bzImage" -append "$append"
 	-fsdev "local,id=root,path=/,security_model=none,readonly=on,multidevs=remap"
 	-device "virtio-9p-device,fsdev=root,mount_tag=/dev/root"
@@ -49,14 +49,24 @@ qemu=(qemu-system-x86_64 -M "microvm,rtc=on,pit=on,pic=on,acpi=off,isa-serial=on
 	-device "virtio-9p-device,fsdev=out,mount_tag=out")
 
 if [ $# -eq 0 ]; then
-	touch "$out/interactive"
-	exec "${qemu[@]}"
+	build_tool
+	{
+		printf 'cd %q\n' "$obj/samples/kpatch"
+		printf 'PATH+=:%q\n' "$src/tools/kpatch"
+		echo "PS1='guest# '"
+		echo 'cat <<-END'
+		echo 'The sample is here: kpatch load kpatch-sample.ko'
+		echo '"exit" ends the guest. If it does not answer any more, Ctrl-a x ends it.'
+		echo 'END'
+	} > "$out/interactive"
+	# With a monitor beside the console QEMU leaves Ctrl-C to the guest.
+	exec "${qemu[@]}" -serial mon:stdio
 fi
 
 printf 'cd %q && %s\n' "$top" "$*" > "$out/command"
 log=$out/console.log
 status=0
-timeout "$TIMEOUT" "${qemu[@]}" </dev/null > "$log" 2>&1 || status=$?
+timeout "$TIMEOUT" "${qemu[@]}" -serial stdio </dev/null > "$log" 2>&1 || status=$?
 
 # What a healthy kernel never prints.
 splat='\] (BUG|WARNING|INFO): |\] (Oops|general protection|Kernel panic|stack segment)|\] =+\[ cut here|rcu: INFO: |rcu:.*detected stalls|possible circular locking|inconsistent lock state|suspicious RCU usage|scheduling while atomic|soft lockup|hard LOCKUP|------------\[ cut here|Call Trace:|invalid opcode|unable to handle'

@@ -24,7 +24,7 @@ mount -t 9p -o trans=virtio,version=9p2000.L,msize=262144 out /run/out
 
 cd /run || exit 1
 if [ -e /run/out/interactive ]; then
-	setsid -c bash -i
+	setsid -c bash --rcfile /run/out/interactive -i
 else
 	bash /run/out/command
 	echo $? > /run/out/status

@@ -103,6 +103,11 @@ export KBUILD_BUILD_TIMESTAMP='1970-01-01' KBUILD_BUILD_USER=kpatch KBUILD_BUILD
 say() { printf '== %s\n' "$*"; }
 die() { printf 'FAIL: %s\n' "$*" >&2; exit 1; }
 
+build_tool() {
+	make -s -C "$src/tools/kpatch" > "$work/tool.log" 2>&1 ||
+		{ tail -n 30 "$work/tool.log"; die "tools/kpatch does not build"; }
+}
+
 # Files of the kernel payload, relative to the top: what the series adds.
 payload() (
 	paths=(Documentation arch include kernel samples tools)

@@ -26,8 +26,7 @@ full)
 esac
 
 say "kselftests for $(make -s -C "$src" O="$obj" kernelrelease)"
-make -s -C "$src/tools/kpatch" > "$work/tool.log" 2>&1 ||
-	{ tail -n 30 "$work/tool.log"; die "tools/kpatch does not build"; }
+build_tool
 rm -rf "$inst"
 make -s -C "$src/tools/testing/selftests" O="$obj" TARGETS=kpatch KDIR="$obj" \
 	INSTALL_PATH="$inst" install > "$work/selftests.log" 2>&1 ||
