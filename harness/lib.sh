@@ -103,6 +103,39 @@ export KBUILD_BUILD_TIMESTAMP='1970-01-01' KBUILD_BUILD_USER=kpatch KBUILD_BUILD
 say() { printf '== %s\n' "$*"; }
 die() { printf 'FAIL: %s\n' "$*" >&2; exit 1; }
 
+# start_checks KIND: of scripts that print a line for each check
+start_checks() {
+	checks="$(basename "$work") $1"
+	log=$work/$1.log
+	pass=0 fail=0 skip=0
+	mkdir -p "$work"
+}
+
+# try NAME COMMAND...: COMMAND succeeds; what it prints is shown if not
+try() {
+	local name=$1
+	shift
+	if "$@" > "$log" 2>&1; then
+		echo "PASS $checks: $name"
+		pass=$((pass + 1))
+	else
+		echo "FAIL $checks: $name"
+		tail -n 40 "$log"
+		fail=$((fail + 1))
+	fi
+}
+
+# skipped NAME REASON
+skipped() {
+	echo "SKIP $checks: $1: $2"
+	skip=$((skip + 1))
+}
+
+finish_checks() {
+	echo "$pass $fail $skip" >> "$top/build/results"
+	[ "$fail" -eq 0 ]
+}
+
 build_tool() {
 	make -s -C "$src/tools/kpatch" > "$work/tool.log" 2>&1 ||
 		{ tail -n 30 "$work/tool.log"; die "tools/kpatch does not build"; }

@@ -6,30 +6,8 @@
 
 . "$(dirname "$0")/lib.sh"
 
-label=$(basename "$work")
-pass=0 fail=0 skip=0
 kernel_dirs=(kernel/kpatch samples/kpatch)
-mkdir -p "$work"
-log=$work/static.log
-
-# try NAME COMMAND...: COMMAND succeeds; what it prints is shown if not
-try() {
-	local name=$1
-	shift
-	if "$@" > "$log" 2>&1; then
-		echo "PASS $label static: $name"
-		pass=$((pass + 1))
-	else
-		echo "FAIL $label static: $name"
-		head -n 40 "$log"
-		fail=$((fail + 1))
-	fi
-}
-
-skipped() {
-	echo "SKIP $label static: $1: $2"
-	skip=$((skip + 1))
-}
+start_checks static
 
 # Compile our files again with what W=1 and C=2 add; any word about them fails.
 compile() {
@@ -143,6 +121,25 @@ mutants_apply() (
 	done
 )
 
+# reStructuredText that Sphinx takes, too; and no paragraph is indented by accident.
+is_rst() {
+	rst2html --halt=warning --report=warning "$1" > "$work/rst.html" || return 1
+	! grep -A8 '<blockquote>' "$work/rst.html"
+}
+
+# The kernel makes a chapter of its documentation of these files: with a script in
+# Perl, and later with one in Python, which takes the same arguments.
+abi() {
+	local tool=("$src/scripts/get_abi.pl") dir=$top/Documentation/ABI/testing warnings
+
+	[ ! -e "$src/tools/docs/get_abi.py" ] || tool=(python3 -B "$src/tools/docs/get_abi.py")
+	warnings=$("${tool[@]}" --dir "$dir" validate 2>&1) || return 1
+	[ -z "$warnings" ] || { echo "$warnings"; return 1; }
+	# The role is one of Sphinx.
+	{ printf '.. role:: ref\n\n'; "${tool[@]}" --dir "$dir" rest; } > "$work/abi.rst" &&
+		is_rst "$work/abi.rst"
+}
+
 scripts() {
 	cd "$top"
 	shellcheck harness/*.sh harness/bench/*.sh .ci/run tools/testing/selftests/kpatch/*.sh \
@@ -163,6 +160,7 @@ try "the handler calls nothing that can be traced" handler_is_closed
 try "checkpatch --strict is silent" checkpatch
 try "kernel-doc is silent" kernel_doc
 try "a replacement of the wrong type is refused in words" wrong_type_is_told
+try "get_abi makes a chapter of the ABI" abi
 if [ "$BASE" = 6.12 ] && [ -z "$KSRC" ]; then
 	try "sparse is silent" sparse_works
 	try "no BUG()" no_bug
@@ -170,11 +168,13 @@ if [ "$BASE" = 6.12 ] && [ -z "$KSRC" ]; then
 	try "no version of Linux is asked for" no_versions
 	try "shellcheck is silent" scripts
 	try "the kpatch command passes its own tests" tool
+	try "the documentation is valid reStructuredText" is_rst "$top/Documentation/kpatch.txt"
+	try "mandoc has nothing to say about the manual page" \
+		mandoc -T lint -W style "$top/tools/kpatch/kpatch.8"
 elif sparse_works > "$log" 2>&1; then
 	try "sparse is silent" sparse_works
 else
 	skipped "sparse is silent" "this kernel wants a newer sparse than is installed"
 fi
 
-echo "$pass $fail $skip" >> "$top/build/results"
-[ "$fail" -eq 0 ]
+finish_checks
