@@ -12,8 +12,8 @@
 
 export BASE KSRC ACCEL CPUS JOBS MODE
 
-.PHONY: help setup demo test build shell selftests torture series check-series static mutants \
-	bench bench-check bench-record clean
+.PHONY: help setup demo test build shell selftests torture series check-series static recipes \
+	mutants bench bench-check bench-record clean
 
 help:
 	@echo 'make demo          set up, build, boot, and show a patch at work'
@@ -23,6 +23,7 @@ help:
 	@echo 'make selftests     the kselftests in the guest, or TESTS="..."'
 	@echo 'make torture       the same tests, each for a thousand rounds'
 	@echo 'make static        checkpatch, sparse, kernel-doc, layers, ...'
+	@echo 'make recipes       type what README and documentation say: does it work?'
 	@echo 'make mutants       break the core on purpose: do the tests notice?'
 	@echo 'make bench         measure kpatch beside livepatch: table, JSON, plots'
 	@echo 'make bench-check   count instructions again: are they what they were?'
@@ -55,6 +56,9 @@ torture: build
 
 static: build
 	@harness/static.sh
+
+recipes: build
+	@harness/recipes.sh
 
 mutants: build
 	@harness/mutants.sh $(MUTANTS)

@@ -5,9 +5,11 @@
 #
 #  - It is what series.sh makes of the payload and the hunks, byte for byte.
 # And on pristine trees of each of BASES, or on that of KSRC:
-#  - it applies with plain git am;
+#  - it applies with git am, called as README.md says;
 #  - that gives the payload, the hunks, and nothing else;
 #  - checkpatch.pl --strict of that tree reports nothing, for each patch;
+#  - a configuration that Kconfig.fragment is merged into as README.md says has
+#    kpatch and the sample;
 #  - full only: each prefix builds, with CONFIG_KPATCH=y and =n, without a
 #    warning, W=1 for our own files.
 #
@@ -108,10 +110,42 @@ make_tree() {
 	in_check branch -f base HEAD
 }
 
+# as_in_readme WORDS: do what README.md tells to type, the line that begins so
+as_in_readme() {
+	local line
+
+	line=$(grep "^    $1" "$top/README.md") || { echo "README.md has no '$1'"; return 1; }
+	echo "$line"
+	(cd "$tree" && K=$top eval "$line")
+}
+
 apply_series() {
-	patches | xargs git --git-dir="$work/check/git" --work-tree="$tree" -C "$tree" \
-		-c user.name=check -c user.email=check am -q
+	(
+		export GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_NOSYSTEM=1
+		export GIT_DIR=$work/check/git GIT_WORK_TREE=$tree
+		export GIT_COMMITTER_NAME=check GIT_COMMITTER_EMAIL=check
+		as_in_readme 'git am'
+	)
+	[ "$(in_check rev-list --count base..)" -eq "$(patches | wc -l)" ]
 	in_check branch -f series HEAD
+}
+
+merge_fragment() {
+	make -s -C "$tree" x86_64_defconfig && as_in_readme scripts/kconfig/merge_config.sh
+	printf 'CONFIG_KPATCH=y\nCONFIG_SAMPLE_KPATCH=m\n' > "$scratch/sample.config"
+	fragments=("$top/Kconfig.fragment" "$scratch/sample.config")
+	unmet_options "$tree/.config"
+}
+
+# What was configured has to go, or nothing can be built elsewhere.
+configure_as_in_readme() {
+	local unmet
+
+	in_check checkout -q -f --detach series
+	unmet=$(merge_fragment 2>&1 | tee "$scratch/merge.log" | grep ': wanted ' || :)
+	make -s -C "$tree" mrproper
+	grep -q 'configuration written to .config' "$scratch/merge.log" || { cat "$scratch/merge.log"; return 1; }
+	[ -z "$unmet" ] || { echo "$unmet"; return 1; }
 }
 
 # The tree that the harness builds, as far as it differs from a pristine one.
@@ -241,6 +275,7 @@ check_base() {
 	check "$BASE: the series applies with git am" apply_series
 	$passed || return 0
 	check "$BASE: it gives the payload, the hunks, and nothing else" compare
+	check "$BASE: Kconfig.fragment configures kpatch and the sample" configure_as_in_readme
 	in_check checkout -q -f --detach base
 	check "$BASE: checkpatch --strict reports nothing" checkpatch
 	if [ "$mode" = full ]; then

@@ -130,6 +130,7 @@ check_counts() {
 for base in "${built[@]}"; do
 	finish_guest "$base"
 	step "static checks" "$base" "$h/static.sh" || :
+	step recipes "$base" "$h/recipes.sh" || :
 done
 if [[ " ${built[*]} " = *" 6.12 "* ]]; then
 	step "instruction counts" 6.12 check_counts || :

@@ -1,0 +1,128 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# recipes.sh: does what README.md and Documentation/kpatch.txt tell a user to type
+# work as it is written? Uses the kernel that build.sh has made for BASE. One line
+# for each recipe. check-series.sh has those that need a pristine tree.
+
+. "$(dirname "$0")/lib.sh"
+
+doc=$top/Documentation/kpatch.txt
+own=$work/own
+start_checks recipes
+
+# block FILE TEXT: the first literal block that has a line with TEXT, from there on
+block() {
+	awk -v text="$2" '
+	!on && !done && /^  / && index($0, text) { on = 1 }
+	on && /^[^ ]/ { on = 0; done = 1 }
+	on { sub(/^  /, ""); print }' "$1"
+}
+
+# Only the place of the kernel is another one here, since it is not installed.
+own_module() {
+	local kbuild command
+
+	kbuild=$(block "$doc" 'obj-m +=')
+	command=$(block "$doc" '$ make -C ' | sed -n 's/^\$ //p')
+	grep -qF "$kbuild" "$top/README.md" || { echo "README.md has another line for Kbuild"; return 1; }
+	grep -qF "$command" "$top/README.md" || { echo "README.md has another make"; return 1; }
+	rm -rf "$own"
+	mkdir -p "$own"
+	block "$doc" '#include <linux/kpatch.h>' > "$own/my-patch.c"
+	echo "$kbuild" > "$own/Kbuild"
+	# shellcheck disable=SC2016  # it is not to be expanded here
+	command=${command//'/lib/modules/$(uname -r)/build'/"$obj"}
+	(cd "$own" && eval "$command") > "$own/log" 2>&1 || { cat "$own/log"; return 1; }
+	! grep -A5 warning: "$own/log" && [ -e "$own/my-patch.ko" ]
+}
+
+# What to wait for, and what to type then.
+session() {
+	cat <<-'END'
+	guest# 
+	echo start; sleep 1000\r
+	start\r
+	\x03
+	guest# 
+	kpatch load kpatch-sample.ko && kpatch list\r
+	kpatch_sample  enabled
+	cat /proc/cmdline; kpatch unload kpatch_sample && echo gone\r
+	this has been patched by kpatch
+	\r
+	gone\r
+	END
+	cat <<-END
+	insmod $own/my-patch.ko && cat /proc/cmdline\\r
+	this has been patched by kpatch
+	ls /sys/kernel/kpatch; kpatch unload my_patch && echo unloaded\\r
+	unloaded\\r
+	exit\\r
+	END
+}
+
+shell() {
+	session | "$top/harness/type.py" 300 "$top/harness/boot.sh" shell
+}
+
+# makes_tree MESSAGE VERSION: make the tree of $ksrc or leave it, and say MESSAGE, or
+# nothing if that is empty
+makes_tree() {
+	KSRC=$ksrc "$scratch/harness/tree.sh" > "$scratch/out" 2>&1 || { cat "$scratch/out"; return 1; }
+	tree=$(echo "$scratch"/build/ksrc-*/linux)
+	if [ "$(version "$tree")" = "$2" ]; then
+		if [ -z "$1" ]; then
+			[ -s "$scratch/out" ] || return 0
+		elif grep -q "$1" "$scratch/out"; then
+			return 0
+		fi
+	fi
+	echo "wanted '$1' and $2, have:"
+	cat "$scratch/out" "$tree/Makefile"
+	return 1
+}
+
+make_source() {
+	mkdir -p "$scratch/linux"
+	printf 'VERSION = 6\nPATCHLEVEL = 12\nSUBLEVEL = %d\n' "$1" > "$scratch/linux/Makefile"
+	echo > "$scratch/linux/Kbuild"
+	touch -d @0 "$scratch/linux/Makefile"
+	tar -c -f "$scratch/linux.tar" -C "$scratch" --mtime=@0 linux
+	touch -d @0 "$scratch/linux.tar"
+}
+
+# This harness without payload, and a kernel of two files.
+sources() (
+	scratch=$(mktemp -d)
+	trap 'rm -rf "$scratch"' EXIT
+	mkdir -p "$scratch"/{Documentation,arch,include,kernel,samples,tools} "$scratch/harness/series/01"
+	cp -r "$top"/harness/{*.sh,*.config,kernels,bench} "$scratch/harness"
+	: > "$scratch/harness/series/01/hooks.patch"
+
+	ksrc=$scratch/linux.tar
+	make_source 1
+	makes_tree 'linux: from' 6.12.1 || exit
+	makes_tree 'Linux 6.12.1 is used.*; tested were' 6.12.1 || exit
+	! grep 'made anew' "$scratch/out" || exit
+	make_source 2
+	makes_tree 'made anew' 6.12.2 || exit
+	KSRC=$ksrc "$scratch/harness/bench/bench.sh" check > "$scratch/out" || exit
+	grep -q '^SKIP bench: .*6.12.2' "$scratch/out" || { cat "$scratch/out"; exit 1; }
+	echo "6.12 6.12.2 0 $(sha256sum < "$ksrc" | cut -d' ' -f1)" > "$scratch/harness/kernels"
+	makes_tree '' 6.12.2 || exit
+
+	rm -rf "$scratch/build"
+	ksrc=$scratch/linux
+	makes_tree 'linux: from' 6.12.2 || exit
+	makes_tree 'is used' 6.12.2 || exit
+	! grep 'made anew' "$scratch/out" || exit
+	echo '# edited' >> "$ksrc/Makefile"
+	makes_tree 'made anew' 6.12.2 && grep -q edited "$tree/Makefile"
+)
+
+try "a module is built as the documentation says" own_module
+try "make shell: Ctrl-C, kpatch, the sample, that module" shell
+if [ "$BASE" = 6.12 ] && [ -z "$KSRC" ]; then
+	try "a tree is made anew when its source changes" sources
+fi
+finish_checks
