@@ -53,7 +53,8 @@ static void forget(struct kpatch_module *kpmod)
  * * -ENOTUNIQ - there are several and @sympos does not choose
  * * -EOPNOTSUPP - the function cannot be traced, or is in a module
  * * -EEXIST - the module has registered a patch already
- * * -EDEADLK - some task is always in the function
+ * * -EDEADLK - some task is always in the function: it is what a kernel thread
+ *   started in, or what a switch itself runs
  * * -ENODEV - kpatch could not start at boot
  * * any errno of kpatch_enable()
  */

@@ -6,9 +6,12 @@
 #include "common.h"
 
 #include <linux/ftrace.h>
+#include <linux/kthread.h>
 #include <linux/module_symbol.h>
 #include <linux/overflow.h>
 #include <linux/preempt.h>
+#include <linux/rcupdate.h>
+#include <linux/sched/signal.h>
 #include <linux/sched/task_stack.h>
 #include <linux/seq_buf.h>
 #include <linux/slab.h>
@@ -243,18 +246,44 @@ static int find_old(struct resolver *res)
 	return 0;
 }
 
-/* Some task sleeps in each of these at any time: they could never be switched. */
+/*
+ * Some task is in each of these whenever the machine is stopped: those that do
+ * this work themselves, and those that every kernel thread or idle task is in.
+ * What else kernel threads never leave check_threads() finds.
+ */
 static const char * const always_live[] = {
-	"schedule", "worker_thread", "kthread", "kthreadd", "do_idle",
-	"cpu_stopper_thread", "multi_cpu_stop", "smpboot_thread_fn",
+	/* below every kernel thread */
+	"ret_from_fork", "kthread", "kthreadd",
+	/* kernel threads, idle tasks */
+	"worker_thread", "smpboot_thread_fn", "do_idle",
+	/* in any task that sleeps, or gives way in might_sleep() */
+	"schedule", "__cond_resched",
+	/* in the task that stops the machine */
+	"stop_machine_cpuslocked", "stop_cpus", "__stop_cpus",
+	"wait_for_completion", "__wait_for_common", "schedule_timeout",
+	/* in those that stand still for it */
+	"cpu_stopper_thread", "multi_cpu_stop",
 };
+
+/* A clone of such a function is no better. */
+static bool is_always_live(const char *name)
+{
+	size_t len = kpatch_base_len(name);
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(always_live); i++) {
+		if (!strncmp(always_live[i], name, len) && !always_live[i][len])
+			return true;
+	}
+	return false;
+}
 
 static int check_name(void *data, const char *name)
 {
 	struct resolver *res = data;
 	struct kpatch_func *func = res->func;
 
-	if (match_string(always_live, ARRAY_SIZE(always_live), name) >= 0) {
+	if (is_always_live(name)) {
 		func_err(func, " always has some task in it, so it can never be switched; patch what it calls instead (%d)",
 			 -EDEADLK);
 		return -EDEADLK;
@@ -444,12 +473,13 @@ static int check_twice(const struct resolver *res)
 	return 0;
 }
 
-/* Is @set, of whole functions, one with that which begins at @addr? */
-static bool has_function(const struct kpatch_ranges *set, unsigned long addr)
+/* What @set, of whole functions, has at @addr, if one begins there. */
+static struct kpatch_func *func_at(const struct kpatch_ranges *set,
+				   unsigned long addr)
 {
 	const struct kpatch_range *r = kpatch_ranges_find(set, addr);
 
-	return r && r->start == addr;
+	return r && r->start == addr ? r->func : NULL;
 }
 
 /**
@@ -467,7 +497,7 @@ static int list_clone(void *data, const struct kpatch_variant *variant)
 	const struct clone_list *list = data;
 
 	if (variant->kind != KPATCH_KIND_CLONE ||
-	    has_function(&list->res->funcs, variant->start))
+	    func_at(&list->res->funcs, variant->start))
 		return 0;
 	return list_variant(list->names, variant);
 }
@@ -499,7 +529,7 @@ static int check_clones(const struct resolver *res)
 	const struct kpatch_range *r;
 
 	for (r = set->r; r < set->r + set->nr; r++) {
-		if (has_function(&res->funcs, r->start))
+		if (func_at(&res->funcs, r->start))
 			continue;
 		unlisted_err(res, r->func);
 		return -EINVAL;
@@ -515,13 +545,63 @@ static int check_kept(const struct resolver *res)
 
 	for (r = set->r; r < set->r + set->nr; r++) {
 		if (!kpatch_is_kept(r->func) ||
-		    has_function(&res->clones, r->start))
+		    func_at(&res->clones, r->start))
 			continue;
 		func_err(r->func, " is to be kept, but is a clone of no function of the patch; leave it out (%d)",
 			 -EINVAL);
 		return -EINVAL;
 	}
 	return 0;
+}
+
+/**
+ * struct thread - a kernel thread that never leaves a function of a patch
+ * @func: the function, %NULL if there is no such thread
+ * @comm: name of the thread
+ * @pid: its number
+ */
+struct thread {
+	const struct kpatch_func *func;
+	char comm[TASK_COMM_LEN];
+	pid_t pid;
+};
+
+/*
+ * What kthread_func() looks at goes with the task, and a task that is on the list
+ * goes a grace period after it has left the list, or later.
+ */
+static struct thread find_thread(const struct kpatch_ranges *funcs)
+{
+	struct task_struct *task;
+	struct thread thread = {};
+
+	guard(rcu)();
+	for_each_process(task) {
+		if (!(task->flags & PF_KTHREAD) || task->flags & PF_EXITING)
+			continue;
+		thread.func = func_at(funcs, (unsigned long)kthread_func(task));
+		if (!thread.func)
+			continue;
+		strscpy(thread.comm, task->comm, sizeof(thread.comm));
+		thread.pid = task_pid_nr(task);
+		break;
+	}
+	return thread;
+}
+
+/*
+ * A kernel thread is in the function that it was started in until it exits, and
+ * cannot be parked. To wait for it would be in vain.
+ */
+static int check_threads(const struct resolver *res)
+{
+	struct thread found = find_thread(&res->funcs);
+
+	if (!found.func)
+		return 0;
+	func_err(found.func, " is what the kernel thread %s (pid %d) runs for as long as it lives, so the function cannot be switched; patch what it calls instead (%d)",
+		 found.comm, found.pid, -EDEADLK);
+	return -EDEADLK;
 }
 
 /* What can only be said of all functions together. */
@@ -534,6 +614,8 @@ static int check_set(const struct resolver *res)
 		ret = check_clones(res);
 	if (!ret)
 		ret = check_kept(res);
+	if (!ret)
+		ret = check_threads(res);
 	return ret;
 }
 

@@ -61,6 +61,18 @@ static enum kpatch_kind suffix_kind(const char *suffix)
 }
 
 /**
+ * kpatch_base_len() - how long a name is without suffixes
+ * @name: the name of a symbol
+ *
+ * Return: the length of "foo" for "foo", "foo.part.0" and the like. A name that
+ * begins with a dot is that of a label: it does not begin with a suffix.
+ */
+size_t kpatch_base_len(const char *name)
+{
+	return *name ? 1 + strcspn(name + 1, ".$") : 0;
+}
+
+/**
  * kpatch_name_kind() - what a function is, as its name says
  * @name: the name of a symbol
  *
@@ -68,9 +80,7 @@ static enum kpatch_kind suffix_kind(const char *suffix)
  */
 enum kpatch_kind kpatch_name_kind(const char *name)
 {
-	/* One that begins with a dot is the name of a label. */
-	return *name ? suffix_kind(name + 1 + strcspn(name + 1, ".$")) :
-		       KPATCH_KIND_OWN;
+	return suffix_kind(name + kpatch_base_len(name));
 }
 
 /**

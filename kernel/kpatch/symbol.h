@@ -75,6 +75,7 @@ int kpatch_on_each_name(unsigned long addr, kpatch_name_fn fn, void *data);
 unsigned long kpatch_symbol_size(unsigned long addr);
 unsigned long kpatch_symbol_pos(const char *name, unsigned long addr);
 void kpatch_symbol_name(unsigned long addr, char name[KSYM_NAME_LEN]);
+size_t kpatch_base_len(const char *name);
 enum kpatch_kind kpatch_name_kind(const char *name);
 int kpatch_on_each_module_symbol(struct module *mod, kpatch_symbol_fn fn,
 				 void *data);

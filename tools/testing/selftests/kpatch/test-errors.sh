@@ -275,6 +275,37 @@ test_a_function_that_some_task_is_always_in()
 		name=worker_thread
 }
 
+# On the way to each stop, below all kernel threads, and clones of such functions.
+test_a_function_that_a_switch_itself_runs_in()
+{
+	local name seen=0
+
+	for name in kthread schedule_timeout wait_for_completion __wait_for_common \
+		stop_cpus __stop_cpus __stop_cpus.constprop.0 stop_machine_cpuslocked; do
+		grep -qx "$name" "$tracing/available_filter_functions" || continue
+		case $name in
+		*.*) check_refused "deadlock" "function '$name' always has some task in it" \
+			$clone clone="$name" ;;
+		*) check_refused "deadlock" "function '$name' always has some task in it" \
+			$any name="$name" ;;
+		esac
+		seen=$((seen + 1))
+	done
+	check "some of them are there" [ "$seen" -ge 3 ]
+}
+
+# Not tried for as long as a switch may take: the line says who is in there.
+test_a_function_that_a_kernel_thread_never_leaves()
+{
+	local name
+
+	for name in rescuer_thread kswapd; do
+		check_refused "deadlock" "'$any': function '$name' is what the kernel thread" \
+			$any name=$name
+	done
+	check_log "the kernel thread kswapd0 (pid $(pgrep -x kswapd0)) runs for as long as it lives"
+}
+
 # cmdline_proc_show() is not called while it is patched with a function that
 # returns nothing: nobody reads /proc/cmdline in these two tests.
 test_registering_twice()
