@@ -146,7 +146,9 @@ static int check_memory(const struct kpatch_module *kpmod, const char *what,
  * @funcs: the old functions, each one from its very start
  * @clones: clones of them, listed by the patch or not
  * @func: the function that is being looked at
- * @is_clone: it has the name of a clone
+ * @names: how many names it has
+ * @is_clone: one of them is that of a clone
+ * @aliases: some function of the patch has several names
  */
 struct resolver {
 	struct kpatch_module *kpmod;
@@ -154,7 +156,9 @@ struct resolver {
 	struct kpatch_ranges funcs;
 	struct kpatch_ranges clones;
 	struct kpatch_func *func;
+	unsigned int names;
 	bool is_clone;
+	bool aliases;
 };
 
 /* Text of the old function under another name. */
@@ -170,13 +174,17 @@ static int add_variant(void *data, const struct kpatch_variant *variant)
 	return kpatch_ranges_add(set, variant->start, variant->end, res->func);
 }
 
+static void list_name(struct seq_buf *names, const char *name)
+{
+	seq_buf_printf(names, "%s'%s'", names->len ? ", " : "", name);
+}
+
 static int list_variant(void *data, const struct kpatch_variant *variant)
 {
 	struct seq_buf *names = data;
 
 	if (variant->kind != KPATCH_KIND_PART)
-		seq_buf_printf(names, "%s'%s'", names->len ? ", " : "",
-			       variant->name);
+		list_name(names, variant->name);
 	return 0;
 }
 
@@ -288,6 +296,8 @@ static int check_name(void *data, const char *name)
 			 -EDEADLK);
 		return -EDEADLK;
 	}
+	if (res->names++)
+		res->aliases = true;
 	if (kpatch_name_kind(name) == KPATCH_KIND_CLONE)
 		res->is_clone = true;
 	/* Then find_old_by_name() has met what is named after it. */
@@ -301,6 +311,7 @@ static int check_names(struct resolver *res)
 	struct kpatch_func *func = res->func;
 	int ret;
 
+	res->names = 0;
 	res->is_clone = false;
 	ret = kpatch_on_each_name(func->addr, check_name, res);
 	if (ret)
@@ -650,6 +661,74 @@ static int build_old_ranges(struct kpatch_module *kpmod)
 }
 
 /**
+ * struct alias_list - further names of a function
+ * @name: the one that the patch has for it
+ * @names: the others
+ */
+struct alias_list {
+	const char *name;
+	struct seq_buf *names;
+};
+
+/* __x64_sys_foo, __do_sys_foo and their like are one system call. */
+static bool is_same_syscall(const char *a, const char *b)
+{
+	a = strstr(a, "sys_");
+	b = strstr(b, "sys_");
+	return a && b && !strcmp(a, b);
+}
+
+/* foo and foo.localalias are one function. */
+static bool is_same_base(const char *a, const char *b)
+{
+	size_t len = kpatch_base_len(a);
+
+	return len == kpatch_base_len(b) && !strncmp(a, b, len);
+}
+
+static int list_alias(void *data, const char *name)
+{
+	const struct alias_list *list = data;
+
+	if (!is_same_base(name, list->name) &&
+	    !is_same_syscall(name, list->name))
+		list_name(list->names, name);
+	return 0;
+}
+
+static void tell_aliases(const struct kpatch_func *func)
+{
+	DECLARE_SEQ_BUF(names, MAX_NAMES);
+	struct alias_list list = { .names = &names };
+	char name[KSYM_NAME_LEN];
+
+	list.name = func->old_name;
+	if (!list.name) {
+		kpatch_symbol_name(func->addr, name);
+		list.name = name;
+	}
+	kpatch_on_each_name(func->addr, list_alias, &list);
+	if (names.len)
+		pr_notice("'%s': function '%s' is also %s; calls of that are replaced, too\n",
+			  func->kpmod->mod->name, list.name, list_str(&names));
+}
+
+/*
+ * A compiler that finds two functions to be the same keeps one of them, under both
+ * names. So the patch changes more than its author may have meant. That is no reason
+ * to refuse it: it cannot be told from what has several names in the source.
+ */
+static void tell_all_aliases(const struct resolver *res)
+{
+	unsigned int i;
+
+	for (i = 0; res->aliases && i < res->kpmod->num_funcs; i++) {
+		if (!kpatch_is_kept(&res->kpmod->funcs[i]))
+			tell_aliases(&res->kpmod->funcs[i]);
+	}
+}
+
+/**
  * struct module_parts - a search for split-off parts of functions of a module
  * @kpmod: the patch
  * @symbols: all symbols of its module
@@ -774,6 +853,8 @@ int kpatch_resolve(struct kpatch_module *kpmod)
 		ret = build_old_ranges(kpmod);
 	if (!ret)
 		ret = build_new_ranges(kpmod, &res.symbols);
+	if (!ret)
+		tell_all_aliases(&res);
 	kpatch_ranges_clear(&res.symbols);
 	kpatch_ranges_clear(&res.funcs);
 	kpatch_ranges_clear(&res.clones);

@@ -306,6 +306,23 @@ test_a_function_that_a_kernel_thread_never_leaves()
 	check_log "the kernel thread kswapd0 (pid $(pgrep -x kswapd0)) runs for as long as it lives"
 }
 
+# A compiler that finds two functions to be the same keeps one, under both names.
+test_other_names_of_a_function_are_told()
+{
+	mark_log
+	check "insmod" load test_kpatch_getpid
+	check "insmod" load test_kpatch_cmdline
+	check_no_log "is also"
+	if [ "$(symbol_of lru_add_drain)" = "$(symbol_of lru_add_and_bh_lrus_drain)" ]; then
+		mark_log
+		check "insmod" load $clone name=lru_add_and_bh_lrus_drain
+		check "disable" enabled $clone 0
+		check_log "'$clone': function 'lru_add_and_bh_lrus_drain' is also 'lru_add_drain'; calls of that are replaced, too"
+	else
+		skip "the compiler has left lru_add_drain() alone"
+	fi
+}
+
 # cmdline_proc_show() is not called while it is patched with a function that
 # returns nothing: nobody reads /proc/cmdline in these two tests.
 test_registering_twice()
