@@ -46,6 +46,12 @@ def read_symbols(path):
     return symbols
 
 
+def cloned(symbols):
+    """Names of functions that kpatch wants the clones of as well."""
+    found = (re.match(r"(\w+)\.(?!cold|__part)", name) for name in symbols)
+    return {match[1] for match in found if match}
+
+
 def choose(sites, stacks, symbols, count):
     """Functions with a name of their own and the site at their start."""
     asleep = set(re.findall(r"\] (\S+?)\+0x", stacks))
@@ -56,6 +62,8 @@ def choose(sites, stacks, symbols, count):
                 and name not in asleep and not AVOID.search(name):
             names.append(name)
     random.Random(1).shuffle(names)
+    clones = cloned(symbols)
+    names = [name for name in names if name not in clones]
     if len(names) < count:
         sys.exit(f"FAIL: only {len(names)} functions to choose from")
     return names[:count]

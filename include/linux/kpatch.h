@@ -156,14 +156,13 @@ struct kpatch_module {
 	struct kpatch_stats stats;
 };
 
-/* 0, or the compiler says in words what is wrong. */
-#define KPATCH_CHECK_TYPE(_old, _new)					\
-	(0 * sizeof(struct {						\
-		static_assert(						\
-			__builtin_types_compatible_p(typeof(_old),	\
-						     typeof(_new)),	\
-			"kpatch: type of " #_new " differs from that of " \
-			#_old ", which it replaces");			\
+/* Its address, or the compiler says in words what is wrong. */
+#define KPATCH_CHECKED(_old, _new)					\
+	((void *)(_new) + 0 * sizeof(struct {				\
+		static_assert(__builtin_types_compatible_p(		\
+				      typeof(_old), typeof(_new)),	\
+			      "kpatch: type of " #_new " differs from " \
+			      "that of " #_old ", which it replaces");	\
 	}))
 
 /**
@@ -176,7 +175,7 @@ struct kpatch_module {
  */
 #define KPATCH_FUNC(_old, _new) {					\
 	.old_name = __stringify(_old),					\
-	.new_addr = (void *)(_new) + KPATCH_CHECK_TYPE(_old, _new),	\
+	.new_addr = KPATCH_CHECKED(_old, _new),				\
 }
 
 /**

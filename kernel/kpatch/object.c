@@ -60,7 +60,7 @@ enum memory {
 static const char * const memory_problems[] = {
 	[MEMORY_STACK] = "on the stack of the task that registers it; make it static",
 	[MEMORY_INIT] = "in memory that is freed after init; leave out __initdata",
-	[MEMORY_RO_AFTER_INIT] = "in memory that becomes read-only after init; leave out __ro_after_init",
+	[MEMORY_RO_AFTER_INIT] = "in memory that becomes read-only; leave out __ro_after_init",
 	[MEMORY_CONST] = "in constant data; leave out const",
 	[MEMORY_TEXT] = "in program text; pass the address of the data",
 };

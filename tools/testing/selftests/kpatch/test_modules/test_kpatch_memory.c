@@ -25,7 +25,7 @@ static int new_cmdline_proc_show(struct seq_file *m, void *v)
 #define PATCH(_funcs) {							\
 	.mod = THIS_MODULE,						\
 	.funcs = (struct kpatch_func *)(_funcs),			\
-	.num_funcs = ARRAY_SIZE(_funcs),				\
+	.num_funcs = 1,							\
 }
 
 static struct kpatch_func good_funcs[] = { FUNC };
