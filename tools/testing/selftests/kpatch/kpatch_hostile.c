@@ -56,7 +56,7 @@ static void die(const char *what)
 }
 
 /* The kernel, or its configuration, does not have it: not a failure. */
-static void skip(const char *what)
+static void give_up(const char *what)
 {
 	printf("skip %s: %s\n", what, strerror(errno));
 	exit(SKIP);
@@ -72,13 +72,13 @@ static void drop_privileges(void)
 	prctl(PR_SET_NAME, "hostile");
 }
 
-static void ready(pid_t tid)
+static void say_ready(pid_t tid)
 {
 	printf("ready %d\n", tid);
 	fflush(stdout);
 }
 
-static void answer(long value)
+static void say_answer(long value)
 {
 	printf("answer %ld\n", value);
 	fflush(stdout);
@@ -195,7 +195,7 @@ static int do_pidns(char **args)
 
 	drop_privileges();
 	if (unshare(CLONE_NEWUSER | CLONE_NEWPID))
-		skip("namespaces");
+		give_up("namespaces");
 	first = fork_child();
 	if (!first)
 		pause_for_ever();
@@ -205,7 +205,7 @@ static int do_pidns(char **args)
 	kill(first, SIGKILL);
 	wait_for_state(second, "Z");
 	nap_ms(100);
-	ready(first);
+	say_ready(first);
 	pause_for_ever();
 	return 0;
 }
@@ -229,7 +229,7 @@ static void open_userfaultfd(void)
 
 	uffd = syscall(SYS_userfaultfd, O_CLOEXEC);
 	if (uffd < 0 || ioctl(uffd, UFFDIO_API, &api))
-		skip("userfaultfd");
+		give_up("userfaultfd");
 }
 
 static void watch_page(void)
@@ -370,7 +370,7 @@ static void finish_victim(void)
 	while (!answered)
 		nap_ms(10);
 	printf("took %ld\n", victim_ms);
-	answer(victim_result);
+	say_answer(victim_result);
 	pause_for_ever();
 }
 
@@ -383,7 +383,7 @@ static int do_userfault(char **args)
 		wait_for_state(victim, "S");
 	else
 		wait_for_fault();
-	ready(victim);
+	say_ready(victim);
 	finish_victim();
 	return 0;
 }
@@ -405,7 +405,7 @@ static int do_spin(char **args)
 	start_victim("read");
 	wait_for_fault();
 	syscall(SYS_tgkill, getpid(), victim, SIGUSR2);
-	ready(victim);
+	say_ready(victim);
 	finish_victim();
 	return 0;
 }
@@ -440,7 +440,7 @@ static int do_pipe(char **args)
 			nap_ms(1);
 		wait_for_state(last_writer, "D");
 	}
-	ready(last_writer);
+	say_ready(last_writer);
 	finish_victim();
 	return 0;
 }
@@ -484,7 +484,7 @@ static int mount_fuse(int fd)
 		 NOBODY);
 	if (mount("hostile", tmp ? dir + 5 : dir, "fuse",
 		  MS_NOSUID | MS_NODEV, options))
-		skip("mounting a FUSE file system");
+		give_up("mounting a FUSE file system");
 	root = open(tmp ? dir + 5 : dir, O_PATH | O_DIRECTORY);
 	umount2(tmp ? dir + 5 : dir, MNT_DETACH);
 	rmdir(tmp ? dir + 5 : dir);
@@ -499,7 +499,7 @@ static int do_fuse(char **args)
 	pid_t pid;
 
 	if (fd < 0)
-		skip("/dev/fuse");
+		give_up("/dev/fuse");
 	root = mount_fuse(fd);
 	drop_privileges();
 	pid = fork_child();
@@ -510,7 +510,7 @@ static int do_fuse(char **args)
 	}
 	answer_init(fd);
 	wait_for_state(pid, "SD");
-	ready(pid);
+	say_ready(pid);
 	pause_for_ever();
 	return 0;
 }
@@ -534,7 +534,7 @@ static pid_t start_tracee(long options)
 	}
 	if (waitpid(pid, NULL, 0) != pid ||
 	    ptrace(PTRACE_SETOPTIONS, pid, NULL, options | PTRACE_O_EXITKILL))
-		skip("ptrace");
+		give_up("ptrace");
 	return pid;
 }
 
@@ -560,7 +560,7 @@ static int do_stopped(char **args)
 	} else {
 		return print_usage();
 	}
-	ready(pid);
+	say_ready(pid);
 	pause_for_ever();
 	return 0;
 }
@@ -583,7 +583,7 @@ static int listen_for(int nr)
 		     SECCOMP_FILTER_FLAG_NEW_LISTENER |
 		     SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV, &prog);
 	if (fd < 0)
-		skip("seccomp");
+		give_up("seccomp");
 	return fd;
 }
 
@@ -601,8 +601,8 @@ static int do_seccomp(char **args)
 		_exit(0);
 	}
 	if (ioctl(fd, SECCOMP_IOCTL_NOTIF_RECV, notif))
-		skip("seccomp");
-	ready(pid);
+		give_up("seccomp");
+	say_ready(pid);
 	pause_for_ever();
 	return 0;
 }
@@ -617,7 +617,7 @@ static int do_uring(char **args)
 	drop_privileges();
 	fd = syscall(SYS_io_uring_setup, 4, &params);
 	if (fd < 0)
-		skip("io_uring");
+		give_up("io_uring");
 	pid = fork_child();
 	if (!pid) {
 		result_of(syscall(SYS_io_uring_enter, fd, 0, 1,
@@ -625,7 +625,7 @@ static int do_uring(char **args)
 		pause_for_ever();
 	}
 	wait_for_state(pid, "S");
-	ready(pid);
+	say_ready(pid);
 	pause_for_ever();
 	return 0;
 }
@@ -669,7 +669,7 @@ static int do_dump(char **args)
 		dump_core();
 	nap_ms(1000);
 	wait_for_state(pid, "SD");
-	ready(pid);
+	say_ready(pid);
 	pause_for_ever();
 	return 0;
 }
@@ -698,7 +698,7 @@ static int do_freeze(char **args)
 	if (!pid) {
 		prctl(PR_SET_NAME, "sleeper");
 		/* FUTEX_WAIT */
-		answer(result_of(syscall(SYS_futex, &word, 0, 0, NULL, NULL,
+		say_answer(result_of(syscall(SYS_futex, &word, 0, 0, NULL, NULL,
 					 0)));
 		_exit(0);
 	}
@@ -710,7 +710,7 @@ static int do_freeze(char **args)
 	else
 		put_file(args[0], "frozen/cgroup.freeze", "1");
 	nap_ms(200);
-	ready(pid);
+	say_ready(pid);
 	pause_for_ever();
 	return 0;
 }
@@ -730,7 +730,7 @@ static int do_throttle(char **args)
 				syscall(SYS_getpid);
 		}
 	}
-	ready(pid);
+	say_ready(pid);
 	pause_for_ever();
 	return 0;
 }
@@ -776,7 +776,7 @@ static int do_starve(char **args)
 	nap_ms(200);
 	start_hogs(atoi(args[1]), 0);
 	nap_ms(500);
-	ready(pid);
+	say_ready(pid);
 	pause_for_ever();
 	return 0;
 }
@@ -807,7 +807,7 @@ static int do_exiters(char **args)
 		wait_for_signal(SIGCHLD);
 	}
 	start_hogs(atoi(args[1]), 0);
-	ready(pid);
+	say_ready(pid);
 	pause_for_ever();
 	return 0;
 }
@@ -840,7 +840,7 @@ static int do_zombies(char **args)
 			die("fork");
 	}
 	wait_for_state(pid, "Z");
-	ready(getpid());
+	say_ready(getpid());
 	wait_for_signal(SIGUSR1);
 	_exit(0);
 }
@@ -893,7 +893,7 @@ static int do_spawn(char **args)
 		}
 	}
 	nap_ms(200);
-	ready(pid);
+	say_ready(pid);
 	pause_for_ever();
 	return 0;
 }
@@ -933,7 +933,7 @@ static int do_relay(char **args)
 			die("pthread_create");
 	}
 	nap_ms(relay_ms);
-	ready(getpid());
+	say_ready(getpid());
 	pause_for_ever();
 	return 0;
 }
@@ -946,7 +946,7 @@ static int do_hogs(char **args)
 	drop_privileges();
 	for (cpu = 0; cpu < sysconf(_SC_NPROCESSORS_ONLN); cpu++)
 		start_hogs(count, cpu);
-	ready(getpid());
+	say_ready(getpid());
 	pause_for_ever();
 	return 0;
 }
@@ -1019,7 +1019,7 @@ static int do_storm(char **args)
 		for (;;)
 			storm->once();
 	}
-	ready(getpid());
+	say_ready(getpid());
 	pause_for_ever();
 	return 0;
 }

@@ -112,7 +112,7 @@ check_named()
 	knob deadline_ms 400
 	stops=$(statistic stops)
 	check_busy enabled 1
-	between 300 5000 $switch_ms || fail "EBUSY after $switch_ms ms of 400"
+	between 300 5000 "$switch_ms" || fail "EBUSY after $switch_ms ms of 400"
 	check_is "blockers" "$hostile_tid $1 $2" "$(cut -d ' ' -f 1-3 $files/blockers)"
 	check_is "stops" "$stops" "$(statistic stops)"
 	check "all sleep again" wait_for 10 all_in "$sleeper" 20 eventfd_read
