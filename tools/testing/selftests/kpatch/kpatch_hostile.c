@@ -698,8 +698,8 @@ static int do_freeze(char **args)
 	if (!pid) {
 		prctl(PR_SET_NAME, "sleeper");
 		/* FUTEX_WAIT */
-		say_answer(result_of(syscall(SYS_futex, &word, 0, 0, NULL, NULL,
-					 0)));
+		say_answer(result_of(syscall(SYS_futex, &word, 0, 0, NULL,
+					     NULL, 0)));
 		_exit(0);
 	}
 	wait_for_state(pid, "S");
