@@ -30,8 +30,10 @@ children=()
 endings=()
 declare -A knobs
 
-# All temporary files of a script, until it ends.
+# All temporary files of a script, until it ends. Programs that have given up their
+# privileges get to what is given to them in there.
 scratch=$(mktemp -d)
+chmod 711 "$scratch"
 export TMPDIR=$scratch
 trap 'rm -rf "$scratch"' EXIT
 log=$scratch/log

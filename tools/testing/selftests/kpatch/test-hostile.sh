@@ -13,7 +13,7 @@ cpus=$(nproc)
 
 has_begun()
 {
-	grep -q -e ^ready -e ^skip "$hostile_out" ||
+	grep -q -e ^ready -e ^skip "$hostile_out" || [ ! -e "/proc/$hostile" ] ||
 		grep -q '^State:.Z' "/proc/$hostile/status"
 }
 
