@@ -52,7 +52,7 @@ settings+=" KPATCH_TEST_PATIENCE=${KPATCH_TEST_PATIENCE:-6} KPATCH_TEST_ONLY='${
 # To a pipe: the runner opens its output again for each script, and a file would
 # be written from its start each time.
 TIMEOUT=${TIMEOUT:-7200} "$top/harness/boot.sh" "$guest" \
-	"$before; export $settings; ${run[*]} 2>&1 | tr -d '\\r' > /run/out/ktap" ||
+	"$before; export $settings; ${run[*]} 2>&1 | sed -u 's,\\r,,g' > /run/out/ktap" ||
 	status=$?
 out=$work/out/$guest
 "$top/harness/results.sh" "$out/ktap" "$label" || status=1

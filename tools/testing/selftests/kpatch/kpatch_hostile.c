@@ -925,6 +925,8 @@ static int do_relay(char **args)
 	long i;
 
 	drop_privileges();
+	/* The new function answers tasks of this name, others it keeps busy. */
+	prctl(PR_SET_NAME, "sleeper");
 	relay_ms = atoi(args[1]);
 	pthread_attr_init(&attr);
 	pthread_attr_setstacksize(&attr, STACK_SIZE);

@@ -111,7 +111,7 @@ static unsigned long new_lcm_split(unsigned long a, unsigned long b)
 /* Not forever: where nobody is preempted this stops the machine. */
 static unsigned long new_lcm_spin(unsigned long a, unsigned long b)
 {
-	unsigned long end = jiffies + 120 * HZ;
+	unsigned long end = jiffies + 30 * HZ;
 
 	if (a != STAY_MAGIC || b != STAY_MAGIC)
 		return max(a, b);
