@@ -481,7 +481,7 @@ test_a_process_with_many_dead_children_exits()
 	local i
 
 	load_disabled eventfd_read
-	start_hostile zombies 5000 || return
+	start_hostile zombies 2000 || return
 	for i in 1 2 3 4 5; do
 		[ "$i" != 2 ] || kill -USR1 "$hostile"
 		check_rounds 1
