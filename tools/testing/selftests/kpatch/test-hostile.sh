@@ -471,7 +471,7 @@ test_processes_that_change_their_cpu_all_the_time_are_not_in_the_way()
 test_processes_that_want_all_CPUs_are_not_in_the_way()
 {
 	load_disabled eventfd_read
-	start_hostile hogs 20 || return
+	start_hostile hogs 5 || return
 	check_rounds 3
 	kill_hostile
 }
