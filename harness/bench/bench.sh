@@ -56,7 +56,8 @@ step_calls() { guest calls 1 limits calls crowd; }
 step_functions() { guest functions 1 functions; }
 step_tasks() { guest tasks 1 tasks check depth; }
 step_inside() { guest inside 2 inside; }
-step_busy() { guest busy 2 busy ran forks; }
+step_busy() { guest busy 2 busy ran; }
+step_forks() { guest forks 2 forks; }
 
 step_stop() {
 	local cpus
@@ -151,7 +152,7 @@ if [ $# -gt 0 ]; then
 fi
 run build modules
 # A guest keeps one core busy, and counts the same whatever the other one does.
-run inside busy &
+run inside busy forks &
 beside=$!
 run calls functions tasks stop
 wait "$beside"

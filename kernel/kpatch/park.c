@@ -62,7 +62,8 @@ struct kpatch_park {
  * @restart: what it does there if @work was called back
  * @users: @work or @restart, until it has run, and the list; so nobody else can
  *	have a work at this address as long as it is used to call back this one
- * @waiting: it waits in the park
+ * @come: it has come to the park
+ * @waiting: it waits there
  * @released: it does not have to wait any longer
  * @park: the park
  * @task: the task, with a reference
@@ -72,6 +73,7 @@ struct kpatch_parked {
 	struct callback_head work;
 	struct callback_head restart;
 	refcount_t users;
+	bool come;
 	bool waiting;
 	bool released;
 	struct kpatch_park *park;
@@ -123,6 +125,7 @@ static void wait_in_park(struct callback_head *work)
 		container_of(work, struct kpatch_parked, work);
 	struct kpatch_park *park = parked->park;
 
+	WRITE_ONCE(parked->come, true);
 	if (atomic_dec_and_test(&park->missing))
 		wake_up(&park->coming);
 	if (!is_dying(current)) {
@@ -345,6 +348,18 @@ struct kpatch_parked *kpatch_park_task(struct kpatch_park *park,
 bool kpatch_park_holds(const struct kpatch_parked *parked)
 {
 	return READ_ONCE(parked->waiting);
+}
+
+/**
+ * kpatch_park_has_come() - has it been in the park?
+ * @parked: a task that was sent to a park which is still open
+ *
+ * Return: false if it has not, and so has not been in user space since it was sent
+ * either.
+ */
+bool kpatch_park_has_come(const struct kpatch_parked *parked)
+{
+	return READ_ONCE(parked->come);
 }
 
 /**

@@ -15,6 +15,7 @@ struct kpatch_park *kpatch_park_open(unsigned long end);
 void kpatch_park_close(struct kpatch_park *park);
 struct kpatch_parked *kpatch_park_task(struct kpatch_park *park,
 				       struct task_struct *task);
+bool kpatch_park_has_come(const struct kpatch_parked *parked);
 void kpatch_park_release(struct kpatch_parked *parked);
 void kpatch_park_wake(struct kpatch_park *park);
 bool kpatch_park_wakes(const struct task_struct *task);

@@ -85,6 +85,7 @@ static const char * const reason_text[KPATCH_NR_REASONS] = {
 	[KPATCH_UNKNOWN]	= "unknown stack",
 	[KPATCH_PARKED_INSIDE]	= "parked inside",
 	[KPATCH_THREAD]		= "thread function",
+	[KPATCH_RUNNING]	= "running",
 	[KPATCH_CPU]		= "does not leave CPU",
 };
 

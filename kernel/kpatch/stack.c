@@ -87,6 +87,17 @@ static struct kpatch_blocker *report(const struct kpatch_scan *scan,
 }
 
 /**
+ * kpatch_report_running() - report a task that was inside and runs
+ * @scan: takes the report
+ * @task: the task
+ */
+void kpatch_report_running(const struct kpatch_scan *scan,
+			   struct task_struct *task)
+{
+	report(scan, task, 0, KPATCH_RUNNING);
+}
+
+/**
  * kpatch_report_cpu() - report a CPU that does not come to be stopped
  * @scan: takes the report
  * @cpu: the CPU

@@ -31,6 +31,8 @@
  * @KPATCH_PARKED_INSIDE: it sleeps in the function, and where it was parked it
  *	still was in there
  * @KPATCH_THREAD: it is a kernel thread that was created for the function
+ * @KPATCH_RUNNING: it was inside when it was last seen off its CPU, and has not
+ *	been in user space since
  * @KPATCH_CPU: it runs on a CPU that does not come to be stopped
  * @KPATCH_NR_REASONS: how many reasons there are
  */
@@ -49,6 +51,7 @@ enum kpatch_reason {
 	KPATCH_UNKNOWN,
 	KPATCH_PARKED_INSIDE,
 	KPATCH_THREAD,
+	KPATCH_RUNNING,
 	KPATCH_CPU,
 	KPATCH_NR_REASONS,
 };
@@ -115,6 +118,8 @@ void kpatch_scan_offline_cpus(const struct kpatch_scan *scan);
 void kpatch_scan_exiting(const struct kpatch_scan *scan);
 
 void kpatch_report_clear(struct kpatch_report *report);
+void kpatch_report_running(const struct kpatch_scan *scan,
+			   struct task_struct *task);
 void kpatch_report_cpu(const struct kpatch_scan *scan, unsigned int cpu);
 
 /* How many tasks stood in the way, and of how many it is known who they are. */

@@ -126,8 +126,8 @@ static bool lost_place(struct task_struct *group, struct task_struct *task)
  * Call @fn for each task in the list until it does not return 0. Let others run after
  * @batch of them, if that is not 0; -EAGAIN if the walk has lost its way then.
  */
-static int walk(int (*fn)(struct task_struct *task, void *data), void *data,
-		unsigned int batch)
+static __always_inline int walk(int (*fn)(struct task_struct *task, void *data),
+				void *data, unsigned int batch)
 {
 	struct task_struct *group, *task;
 	unsigned int n = 0;
@@ -297,6 +297,17 @@ static void scan_known(struct kpatch_task *t, const struct kpatch_scan *scan)
 	t->switches = switches;
 }
 
+/*
+ * It was inside, was sent to the park and has not come: so it has not been in user
+ * space since, and is probably still inside. A task in a fault that user space has to
+ * resolve runs in there for as long as a signal is pending. To stop the machine for it
+ * would be in vain. It is off its CPU again when it has come.
+ */
+static bool has_stayed(const struct kpatch_task *t)
+{
+	return t->inside && t->parked && !kpatch_park_has_come(t->parked);
+}
+
 /* The task can neither get on a CPU nor leave one: its locks are held. */
 static int prescan_task(struct task_struct *task, void *data)
 {
@@ -310,6 +321,10 @@ static int prescan_task(struct task_struct *task, void *data)
 	}
 	/* One that runs is looked at once the machine is stopped. */
 	t->clean = KPATCH_NOT_CLEAN;
+	if (has_stayed(t)) {
+		kpatch_report_running(prescan->scan, task);
+		return 1;
+	}
 	t->inside = false;
 	t->slow = false;
 	return 0;
@@ -402,7 +417,8 @@ static struct kpatch_watch *start_watch(const struct kpatch_tasks *tasks)
 		return NULL;
 	for (i = 0; i < tasks->nr; i++) {
 		kpatch_watch_add(w, tasks->t[i].task, i);
-		cond_resched();
+		if (!(i % CHUNK))
+			cond_resched();
 	}
 	if (kpatch_watch_start(w)) {
 		kpatch_watch_free(w);
