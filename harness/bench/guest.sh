@@ -302,13 +302,14 @@ scenario_ran() {
 	done
 }
 
-# Tasks come and go elsewhere, among many that sleep.
+# Tasks come and go elsewhere, among many that sleep. CPUs take turns, so a stop as a
+# whole has what the one that forks does until its CPU comes; work_ns has not.
 scenario_forks() {
 	local t=${SLEEPING:-20000}
 
 	ONLY_KPATCH=1
-	with_tasks "$t" pause among_phases forks "$t asleep" 1
-	with_tasks "$t" pause with_tasks 1 fork among_phases forks "$t asleep, one forks" 1
+	with_tasks "$t" pause among forks "$t asleep" 1
+	with_tasks "$t" pause with_tasks 1 fork among forks "$t asleep, one forks" 1
 	unset ONLY_KPATCH
 }
 

@@ -148,9 +148,9 @@ def stop_rows(res):
     for t in (0, 100, 1000, 5000, 10000):
         yield from row(f"{t} threads asleep", f"phases/kpatch on {t} asleep/stop",
                   f"phases/empty {t} asleep/stop")
-    for case in ("20000 asleep", "20000 asleep, one forks"):
-        yield from row(f"{case}, CPUs: 2, taking turns", f"forks/kpatch on {case}/stop",
-                  f"forks/empty {case}/stop")
+    yield from row("20000 threads asleep, one forks; beside none that forks; work in the stop",
+                   "forks/kpatch 20000 asleep, one forks/work_ns",
+                   "forks/kpatch 20000 asleep/work_ns")
     for n in (1, 10, 100, 1000):
         yield from row(f"5000 threads asleep, functions: {n}", f"check/kpatch on {n}/stop",
                   f"check/empty {n}/stop")

@@ -90,11 +90,12 @@ static struct kpatch_blocker *report(const struct kpatch_scan *scan,
  * kpatch_report_running() - report a task that was inside and runs
  * @scan: takes the report
  * @task: the task
+ * @addr: what it was found for
  */
 void kpatch_report_running(const struct kpatch_scan *scan,
-			   struct task_struct *task)
+			   struct task_struct *task, unsigned long addr)
 {
-	report(scan, task, 0, KPATCH_RUNNING);
+	report(scan, task, addr, KPATCH_RUNNING);
 }
 
 /**
@@ -279,47 +280,51 @@ static unsigned long find_thread_function(const struct kpatch_scan *scan,
 }
 
 /* Places that hold addresses which are surely going to be used. */
-static bool check_kept(const struct kpatch_scan *scan, struct task_struct *task)
+static bool check_kept(const struct kpatch_scan *scan, struct task_struct *task,
+		       unsigned long *addr)
 {
 	enum kpatch_reason reason = KPATCH_GRAPH;
-	unsigned long addr;
 
-	addr = find_graph_return(scan, task);
-	if (!addr) {
+	*addr = find_graph_return(scan, task);
+	if (!*addr) {
 		reason = KPATCH_KRETPROBE;
-		addr = find_rethook_return(scan, task);
+		*addr = find_rethook_return(scan, task);
 	}
-	if (!addr) {
+	if (!*addr) {
 		reason = KPATCH_RESTART;
-		addr = find_restart(scan, task);
+		*addr = find_restart(scan, task);
 	}
-	if (!addr) {
+	if (!*addr) {
 		reason = KPATCH_THREAD;
-		addr = find_thread_function(scan, task);
+		*addr = find_thread_function(scan, task);
 	}
-	if (!addr)
+	if (!*addr)
 		return false;
-	report(scan, task, addr, reason);
+	report(scan, task, *addr, reason);
 	return true;
 }
 
-/* The stack of @task from @sp up; true if it is inside, which is reported. */
+/*
+ * The stack of @task from @sp up; true if it is inside, which is reported, and then
+ * @addr is what was found, if anything was.
+ */
 static bool check_stack(const struct kpatch_scan *scan,
 			struct task_struct *task, unsigned long sp,
-			enum kpatch_reason reason)
+			enum kpatch_reason reason, unsigned long *addr)
 {
-	unsigned long top = arch_kpatch_stack_top(task), addr;
+	unsigned long top = arch_kpatch_stack_top(task);
 
-	if (check_kept(scan, task))
+	*addr = 0;
+	if (check_kept(scan, task, addr))
 		return true;
 	if (!stack_bounds_ok(task, sp, top)) {
 		report(scan, task, 0, KPATCH_UNKNOWN);
 		return true;
 	}
-	addr = find_word(scan, sp, top);
-	if (!addr || is_leftover(scan, task, &reason))
+	*addr = find_word(scan, sp, top);
+	if (!*addr || is_leftover(scan, task, &reason))
 		return false;
-	report(scan, task, addr, reason);
+	report(scan, task, *addr, reason);
 	return true;
 }
 
@@ -340,20 +345,22 @@ enum kpatch_reason kpatch_scan_reason(const struct task_struct *task)
  * @task: a task that is off its CPU and stays off: its scheduler locks are
  *	held, see task_call_func(), or the machine is stopped
  * @reason: what to report it for, unless the scan finds a better one
+ * @addr: set to the address that was found, 0 if there is none
  *
  * Context: interrupts off.
  *
  * Return: true if it is, or may be; then it is in the report.
  */
 bool kpatch_scan_task(const struct kpatch_scan *scan, struct task_struct *task,
-		      enum kpatch_reason reason)
+		      enum kpatch_reason reason, unsigned long *addr)
 {
 	bool inside;
 
 	/* A zombie has no stack, and nothing that it kept will be used. */
 	if (!try_get_task_stack(task))
 		return false;
-	inside = check_stack(scan, task, arch_kpatch_saved_sp(task), reason);
+	inside = check_stack(scan, task, arch_kpatch_saved_sp(task), reason,
+			     addr);
 	put_task_stack(task);
 	return inside;
 }
@@ -369,9 +376,11 @@ bool kpatch_scan_task(const struct kpatch_scan *scan, struct task_struct *task,
  */
 noinline void kpatch_scan_writer(const struct kpatch_scan *scan)
 {
+	unsigned long addr;
+
 	preempt_disable();
 	check_stack(scan, current, (unsigned long)__builtin_frame_address(0),
-		    KPATCH_WRITER);
+		    KPATCH_WRITER, &addr);
 	preempt_enable();
 }
 
@@ -420,9 +429,10 @@ void kpatch_scan_offline_cpus(const struct kpatch_scan *scan)
 void kpatch_scan_idle_task(const struct kpatch_scan *scan)
 {
 	struct task_struct *idle = idle_task(smp_processor_id());
+	unsigned long addr;
 
 	if (idle && !task_curr(idle))
-		kpatch_scan_task(scan, idle, KPATCH_IDLE);
+		kpatch_scan_task(scan, idle, KPATCH_IDLE, &addr);
 }
 
 /**
@@ -451,6 +461,8 @@ void kpatch_scan_exiting(const struct kpatch_scan *scan)
  */
 noinline void kpatch_scan_stopper(const struct kpatch_scan *scan)
 {
+	unsigned long addr;
+
 	check_stack(scan, current, (unsigned long)__builtin_frame_address(0),
-		    KPATCH_STOPPER);
+		    KPATCH_STOPPER, &addr);
 }

@@ -110,7 +110,7 @@ struct kpatch_scan {
 
 enum kpatch_reason kpatch_scan_reason(const struct task_struct *task);
 bool kpatch_scan_task(const struct kpatch_scan *scan, struct task_struct *task,
-		      enum kpatch_reason reason);
+		      enum kpatch_reason reason, unsigned long *addr);
 void kpatch_scan_writer(const struct kpatch_scan *scan);
 void kpatch_scan_stopper(const struct kpatch_scan *scan);
 void kpatch_scan_idle_task(const struct kpatch_scan *scan);
@@ -119,7 +119,7 @@ void kpatch_scan_exiting(const struct kpatch_scan *scan);
 
 void kpatch_report_clear(struct kpatch_report *report);
 void kpatch_report_running(const struct kpatch_scan *scan,
-			   struct task_struct *task);
+			   struct task_struct *task, unsigned long addr);
 void kpatch_report_cpu(const struct kpatch_scan *scan, unsigned int cpu);
 
 /* How many tasks stood in the way, and of how many it is known who they are. */

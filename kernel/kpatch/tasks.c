@@ -291,7 +291,7 @@ static void scan_known(struct kpatch_task *t, const struct kpatch_scan *scan)
 	unsigned long switches = count_switches(t->task);
 	enum kpatch_reason reason = reason_for(t);
 
-	t->inside = kpatch_scan_task(scan, t->task, reason);
+	t->inside = kpatch_scan_task(scan, t->task, reason, &t->addr);
 	t->parks_inside |= t->inside && reason == KPATCH_PARKED_INSIDE;
 	t->slow = t->inside && t->slow && switches == t->switches;
 	t->switches = switches;
@@ -322,7 +322,7 @@ static int prescan_task(struct task_struct *task, void *data)
 	/* One that runs is looked at once the machine is stopped. */
 	t->clean = KPATCH_NOT_CLEAN;
 	if (has_stayed(t)) {
-		kpatch_report_running(prescan->scan, task);
+		kpatch_report_running(prescan->scan, task, t->addr);
 		return 1;
 	}
 	t->inside = false;
@@ -350,10 +350,11 @@ struct rest {
 static int scan_unknown(struct task_struct *task, void *data)
 {
 	struct rest *rest = data;
+	unsigned long addr;
 
 	if (task_curr(task))
 		return 0;
-	kpatch_scan_task(rest->scan, task, kpatch_scan_reason(task));
+	kpatch_scan_task(rest->scan, task, kpatch_scan_reason(task), &addr);
 	atomic_inc(&rest->tasks->scanned);
 	return 0;
 }

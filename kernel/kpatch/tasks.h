@@ -25,6 +25,7 @@ struct task_struct;
  *	%KPATCH_NOT_CLEAN if the last look at it did not find that
  * @switches: how often it had left its CPU when it was scanned
  * @inside: the last scan found it inside
+ * @addr: what it was found for then, 0 if that is not known
  * @parks_inside: and in the park at the same time: to park it is of no use
  * @slow: it kept others waiting in the park, and has not run since
  * @parked: how it is being led out, %NULL if it is not
@@ -35,6 +36,7 @@ struct kpatch_task {
 	unsigned long clean;
 	unsigned long switches;
 	bool inside;
+	unsigned long addr;
 	bool parks_inside;
 	bool slow;
 	struct kpatch_parked *parked;
