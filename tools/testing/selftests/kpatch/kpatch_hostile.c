@@ -858,6 +858,9 @@ static void *sleep_in_eventfd(void *arg)
 	return NULL;
 }
 
+/* Then another process goes on. */
+#define MAX_SPAWNED 200
+
 static void spawn(void)
 {
 	pthread_attr_t attr;
@@ -866,7 +869,7 @@ static void spawn(void)
 
 	pthread_attr_init(&attr);
 	pthread_attr_setstacksize(&attr, STACK_SIZE);
-	for (i = 0; i < 2000; i++) {
+	for (i = 0; i < MAX_SPAWNED; i++) {
 		nap_ms(1);
 		if (pthread_create(&thread, &attr, sleep_in_eventfd, NULL))
 			break;
@@ -880,6 +883,8 @@ static int do_spawn(char **args)
 	pid_t pid = 0;
 
 	drop_privileges();
+	/* The new function answers tasks of this name, others it keeps busy. */
+	prctl(PR_SET_NAME, "sleeper");
 	fds[0] = eventfd(0, EFD_SEMAPHORE);
 	while (count--) {
 		pid = fork_child();

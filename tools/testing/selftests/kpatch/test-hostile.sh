@@ -490,7 +490,7 @@ test_a_process_with_many_dead_children_exits()
 		[ "$i" != 2 ] || kill -USR1 "$hostile"
 		check_rounds 1
 	done
-	check "it is gone" wait_for 20 is_gone "$(pgrep -P "$hostile" -o)"
+	check "it is gone" wait_for 20 is_gone "$hostile_tid"
 	kill_hostile
 }
 
