@@ -472,7 +472,7 @@ test_processes_that_change_their_cpu_all_the_time_are_not_in_the_way()
 	check_storm affinity
 }
 
-test_processes_that_want_all_CPUs_are_not_in_the_way()
+test_processes_that_want_all_cpus_are_not_in_the_way()
 {
 	load_disabled eventfd_read
 	start_hostile hogs 5 || return
