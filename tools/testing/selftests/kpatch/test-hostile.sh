@@ -348,15 +348,21 @@ test_a_reader_of_a_file_does_not_hold_a_patch()
 	check_gone $patch
 }
 
+# skip_full MODEL...: where a task may lose the CPU anywhere in the kernel
+skip_full()
+{
+	if grep -q -e "($1)" -e "(${2:-$1})" /sys/kernel/debug/sched/preempt 2>/dev/null; then
+		skip "a switch that fails waits for each of them to be scheduled, for minutes"
+	fi
+	[ -z "$skipped" ]
+}
+
 # They hardly ever get the CPU, and lose it in the function.
 test_starved_tasks_do_not_keep_a_patch_out()
 {
 	local files=$kpatch_sysfs/test_kpatch_getpid value
 
-	if grep -q -e '(full)' -e '(lazy)' /sys/kernel/debug/sched/preempt 2>/dev/null; then
-		skip "a switch that fails waits for each of them to be scheduled, for minutes"
-		return
-	fi
+	skip_full full lazy || return
 	check "insmod" load test_kpatch_getpid
 	check "disable" enabled test_kpatch_getpid 0
 	start_hostile starve 20 20 || return
@@ -372,6 +378,7 @@ test_throttled_tasks_are_named_or_not_in_the_way()
 {
 	local files=$kpatch_sysfs/test_kpatch_getpid
 
+	skip_full full || return
 	give_cgroup cgroup2 || return
 	echo +cpu > "$cgroup_mount/cgroup.subtree_control"
 	if [ ! -e "$cgroup/cpu.max" ]; then
