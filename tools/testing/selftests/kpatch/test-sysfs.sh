@@ -34,11 +34,11 @@ check_write_refused()
 test_the_directory_of_a_patch_has_what_is_documented()
 {
 	local func=$files/vmlinux/cmdline_proc_show,1
-	local stats=" scanned scanned_stopped stop_ns stops"
+	local stats=" scanned scanned_stopped stop_ns stops vmlinux work_ns"
 
 	check "insmod" load $patch
 	check_is "patches" $patch "$(ls $kpatch_sysfs)"
-	check_is "files" "attempts blockers check enabled max_stop_ns$stats vmlinux" \
+	check_is "files" "attempts blockers check enabled max_stop_ns max_work_ns$stats" \
 		"$(names_in $files)"
 	check_is "functions" "cmdline_proc_show,1" "$(ls $files/vmlinux)"
 	check_is "files of a function" "live" "$(names_in $func)"
@@ -55,7 +55,7 @@ test_the_modes_of_the_files()
 	check_is "enabled" 644 "$(mode $files/enabled)"
 	check_is "blockers" 400 "$(mode $files/blockers)"
 	check_is "check" 200 "$(mode $files/check)"
-	for f in attempts stops stop_ns max_stop_ns scanned scanned_stopped; do
+	for f in attempts stops stop_ns max_stop_ns work_ns max_work_ns scanned scanned_stopped; do
 		check_is "$f" 444 "$(mode "$files/$f")"
 	done
 	check_is "live" 444 "$(mode $files/vmlinux/cmdline_proc_show,1/live)"
