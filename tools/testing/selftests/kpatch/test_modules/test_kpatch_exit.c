@@ -6,16 +6,30 @@
  * The old one only drops what is cached of the task's files in /proc, which are
  * checked again before use.
  */
-#include <linux/delay.h>
 #include <linux/jiffies.h>
 #include <linux/kpatch.h>
 #include <linux/kprobes.h>
-#include <linux/minmax.h>
 #include <linux/proc_fs.h>
 #include <linux/sched.h>
+#include <linux/wait.h>
 
+static DECLARE_WAIT_QUEUE_HEAD(wake);
 static unsigned int sleep_ms;
-module_param(sleep_ms, uint, 0644);
+
+static int set_sleep_ms(const char *val, const struct kernel_param *kp)
+{
+	int ret = param_set_uint(val, kp);
+
+	wake_up_all(&wake);
+	return ret;
+}
+
+static const struct kernel_param_ops sleep_ms_ops = {
+	.set = set_sleep_ms,
+	.get = param_get_uint,
+};
+
+module_param_cb(sleep_ms, &sleep_ms_ops, &sleep_ms, 0644);
 MODULE_PARM_DESC(sleep_ms, "how long a task sleeps, or until this is 0");
 
 static atomic_t sleepers = ATOMIC_INIT(0);
@@ -32,7 +46,6 @@ static void (*die)(int signr);
 static void new_proc_flush_pid(struct pid *pid)
 {
 	unsigned int ms = READ_ONCE(sleep_ms);
-	unsigned long end = jiffies + msecs_to_jiffies(ms);
 
 	/* Others get here when they wait for a child. */
 	if (!(current->flags & PF_EXITING))
@@ -42,9 +55,7 @@ static void new_proc_flush_pid(struct pid *pid)
 	if (!ms)
 		return;
 	atomic_inc(&sleepers);
-	do {
-		msleep(min(ms, 20u));
-	} while (READ_ONCE(sleep_ms) && time_before(jiffies, end));
+	wait_event_timeout(wake, !READ_ONCE(sleep_ms), msecs_to_jiffies(ms));
 	atomic_dec(&sleepers);
 }
 
