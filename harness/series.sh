@@ -125,7 +125,10 @@ arrived() { [ -e "$tree/$1" ]; }
 prune_makefile() {
 	local dir=$1
 	awk -v dir="$tree/$dir" '
+	# A composite object is there once one of its parts is.
 	function have(object) {
+		if (object == "kpatch.o")
+			return system("ls \"" dir "\"/*.c > /dev/null 2>&1") == 0
 		sub(/\.o$/, ".c", object)
 		return system("test -e \"" dir "/" object "\"") == 0
 	}
@@ -140,7 +143,7 @@ prune_makefile() {
 	NR == 1 { first = 1 }
 	/^$/ { flush_paragraph(); next }
 	/^#/ { paragraph = paragraph $0 "\n"; next }
-	/^obj-/ {
+	/^(obj|kpatch)-/ {
 		line = $1 " " $2
 		n = 0
 		for (i = 3; i <= NF; i++)

@@ -236,14 +236,6 @@ int kpatch_unregister(struct kpatch_module *kpmod);
 int kpatch_enable(struct kpatch_module *kpmod);
 int kpatch_disable(struct kpatch_module *kpmod);
 
-struct ftrace_regs;
-void kpatch_redirect(unsigned long ip, struct ftrace_regs *fregs);
-
-struct task_struct;
-void kpatch_exit_start(struct task_struct *task);
-void kpatch_exit_finish(struct task_struct *task);
-void kpatch_exit_abort(struct task_struct *task);
-
 #else /* CONFIG_KPATCH */
 
 static inline int kpatch_register(struct kpatch_module *kpmod)
@@ -265,16 +257,6 @@ static inline int kpatch_disable(struct kpatch_module *kpmod)
 {
 	return -EOPNOTSUPP;
 }
-
-struct ftrace_regs;
-static inline void kpatch_redirect(unsigned long ip, struct ftrace_regs *fregs)
-{
-}
-
-struct task_struct;
-static inline void kpatch_exit_start(struct task_struct *task) { }
-static inline void kpatch_exit_finish(struct task_struct *task) { }
-static inline void kpatch_exit_abort(struct task_struct *task) { }
 
 #endif /* CONFIG_KPATCH */
 

@@ -25,6 +25,7 @@
 
 #include <linux/atomic.h>
 #include <linux/hash.h>
+#include <linux/kpatch_hooks.h>
 #include <linux/minmax.h>
 #include <linux/overflow.h>
 #include <linux/sched.h>

@@ -11,6 +11,7 @@
 
 #include <linux/atomic.h>
 #include <linux/hashtable.h>
+#include <linux/kpatch_hooks.h>
 #include <linux/kprobes.h>
 #include <linux/lockdep.h>
 #include <linux/preempt.h>
@@ -44,14 +45,14 @@ static DEFINE_HASHTABLE(kpatch_table, KPATCH_HASH_BITS);
  * The transaction word: the one location that a commit changes, however many
  * functions and patches take part.
  *
- *  KPATCH_TXN_IDLE      -> KPATCH_TXN_OPEN       kpatch_txn_open(), machine
+ *  KPATCH_TXN_IDLE      -> KPATCH_TXN_OPEN       kpatch_word_open(), machine
  *                                                stopped, scan passed
- *  KPATCH_TXN_OPEN      -> KPATCH_TXN_COMMITTED  kpatch_txn_commit(), machine
+ *  KPATCH_TXN_OPEN      -> KPATCH_TXN_COMMITTED  kpatch_word_commit(), machine
  *                                                still stopped
  *  KPATCH_TXN_OPEN      -> KPATCH_TXN_ABORTED    an NMI that met a function
  *                                                of the transaction
  *  KPATCH_TXN_COMMITTED,
- *  KPATCH_TXN_ABORTED   -> KPATCH_TXN_IDLE       kpatch_txn_reset(), machine
+ *  KPATCH_TXN_ABORTED   -> KPATCH_TXN_IDLE       kpatch_word_reset(), machine
  *                                                running again
  *
  * The handler reads it only for a patch in state ADDING or REMOVING. Outside of
@@ -220,37 +221,37 @@ struct kpatch_func *kpatch_table_live(unsigned long ip)
 }
 
 /**
- * kpatch_txn_open() - from here on an NMI that meets a function of the
+ * kpatch_word_open() - from here on an NMI that meets a function of the
  *	transaction aborts it
  *
  * Context: machine stopped. Every other CPU has to acknowledge at task level
- * that it saw the word before kpatch_txn_commit(), see apply.c.
+ * that it saw the word before kpatch_word_commit(), see txn.c.
  */
-void kpatch_txn_open(void)
+void kpatch_word_open(void)
 {
 	raw_atomic_set(&kpatch_txn, KPATCH_TXN_OPEN);
 }
 
 /**
- * kpatch_txn_commit() - make the transaction real, everywhere at once
+ * kpatch_word_commit() - make the transaction real, everywhere at once
  *
  * Context: machine stopped.
  *
  * Return: true if it committed, false if an NMI had aborted it.
  */
-bool kpatch_txn_commit(void)
+bool kpatch_word_commit(void)
 {
 	return raw_atomic_cmpxchg(&kpatch_txn, KPATCH_TXN_OPEN,
 				  KPATCH_TXN_COMMITTED) == KPATCH_TXN_OPEN;
 }
 
 /**
- * kpatch_txn_reset() - get ready for the next attempt
+ * kpatch_word_reset() - get ready for the next attempt
  *
  * After the machine was stopped. No handler is left that has read the state of
  * the patch before it, and so would need the verdict.
  */
-void kpatch_txn_reset(void)
+void kpatch_word_reset(void)
 {
 	lockdep_assert_held(&kpatch_mutex);
 	raw_atomic_set(&kpatch_txn, KPATCH_TXN_IDLE);

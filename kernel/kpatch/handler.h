@@ -17,8 +17,8 @@ void kpatch_table_del(struct kpatch_func *func);
 struct kpatch_func *kpatch_table_top(unsigned long ip);
 struct kpatch_func *kpatch_table_live(unsigned long ip);
 
-void kpatch_txn_open(void);
-bool kpatch_txn_commit(void);
-void kpatch_txn_reset(void);
+void kpatch_word_open(void);
+bool kpatch_word_commit(void);
+void kpatch_word_reset(void);
 
 #endif /* _KPATCH_HANDLER_H */

@@ -21,8 +21,8 @@
 
 #include "handler.h"
 #include "object.h"
-#include "redirect.h"
-#include "stack.h"
+#include "hook.h"
+#include "scan.h"
 #include "symbol.h"
 
 /* A line in the log: what @fmt says comes right after the function's name. */

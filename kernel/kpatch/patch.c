@@ -19,9 +19,9 @@
 #include "handler.h"
 #include "object.h"
 #include "patch.h"
-#include "redirect.h"
-#include "settle.h"
-#include "stack.h"
+#include "hook.h"
+#include "switch.h"
+#include "scan.h"
 #include "symbol.h"
 
 /**
@@ -50,12 +50,12 @@
  * from     to         by
  * ======== ========== ========================================================
  * (none)   OFF        kpatch_register()
- * OFF      ADDING     kpatch_settle(), module pinned and functions hooked
- * ADDING   ON         kpatch_settle(), committed
- * ADDING   OFF        kpatch_settle(), not committed
- * ON       REMOVING   kpatch_settle()
- * REMOVING OFF        kpatch_settle(), committed; then unhooked and unpinned
- * REMOVING ON         kpatch_settle(), not committed
+ * OFF      ADDING     kpatch_switch(), module pinned and functions hooked
+ * ADDING   ON         kpatch_switch(), committed
+ * ADDING   OFF        kpatch_switch(), not committed
+ * ON       REMOVING   kpatch_switch()
+ * REMOVING OFF        kpatch_switch(), committed; then unhooked and unpinned
+ * REMOVING ON         kpatch_switch(), not committed
  * OFF      (none)     kpatch_unregister(), or kpatch_register() that failed
  * ======== ========== ========================================================
  *
@@ -379,7 +379,7 @@ static int enable_patch(struct kpatch_module *kpmod, bool dry_run)
 	ret = hook_patch(kpmod);
 	if (ret)
 		goto put_module;
-	ret = kpatch_settle(kpmod, true, dry_run);
+	ret = kpatch_switch(kpmod, true, dry_run);
 	if (ret)
 		log_failure(kpmod, "enable", ret);
 	else if (dry_run)
@@ -432,7 +432,7 @@ static int disable_patch(struct kpatch_module *kpmod, bool dry_run)
 		       -EBUSY);
 		return -EBUSY;
 	}
-	ret = kpatch_settle(kpmod, false, dry_run);
+	ret = kpatch_switch(kpmod, false, dry_run);
 	if (ret)
 		log_failure(kpmod, "disable", ret);
 	else if (dry_run)

@@ -42,7 +42,7 @@
 #include <linux/sysfs.h>
 
 #include "patch.h"
-#include "stack.h"
+#include "scan.h"
 #include "symbol.h"
 #include "sysfs.h"
 

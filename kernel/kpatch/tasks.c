@@ -15,12 +15,12 @@
  * return address there. What is looked for does not change either, while
  * kpatch_mutex is held.
  *
- * Who has left a CPU is written down where it does, see watch.c, from right before
+ * Who has left a CPU is written down where it does, see track.c, from right before
  * the last look. So the stop need not even ask those that have not. A task that has
  * come since is written down there, too, if it has run: until then it has only the
  * frame that it was created with, which leads to no function but through its entry.
  * Nobody but the core of the kernel creates a task that begins anywhere else than in
- * kthread(), and that one tells what it is going to call, see stack.c.
+ * kthread(), and that one tells what it is going to call, see scan.c.
  */
 #include "common.h"
 
@@ -37,9 +37,9 @@
 #include "cpus.h"
 #include "exiting.h"
 #include "park.h"
-#include "stack.h"
+#include "scan.h"
 #include "tasks.h"
-#include "watch.h"
+#include "track.h"
 
 /* More tasks than there are now, for those that come while we make room. */
 #define SPARE_TASKS	64
@@ -367,11 +367,11 @@ static void prescan_strangers(struct kpatch_tasks *tasks,
 			      const struct kpatch_scan *scan)
 {
 	struct rest rest = { .tasks = tasks, .scan = scan };
-	const struct kpatch_watch_slot *slot;
+	const struct kpatch_track_slot *slot;
 	unsigned int i;
 
-	for (i = 0; i < kpatch_watch_nr(tasks->watch); i++) {
-		slot = kpatch_watch_get(tasks->watch, i);
+	for (i = 0; i < kpatch_track_nr(tasks->track); i++) {
+		slot = kpatch_track_get(tasks->track, i);
 		if (slot && !slot->index)
 			task_call_func(slot->task, scan_unknown, &rest);
 		cond_resched();
@@ -401,28 +401,28 @@ void kpatch_tasks_prescan(struct kpatch_tasks *tasks,
 		if (!is_settled(prescan.t))
 			atomic_add(task_call_func(prescan.t->task, prescan_task,
 						  &prescan), &tasks->scanned);
-		if (tasks->watch && prescan.t->clean == KPATCH_NOT_CLEAN)
-			kpatch_watch_note(tasks->watch, prescan.t->task);
+		if (tasks->track && prescan.t->clean == KPATCH_NOT_CLEAN)
+			kpatch_track_note(tasks->track, prescan.t->task);
 		cond_resched();
 	}
-	if (tasks->watch)
+	if (tasks->track)
 		prescan_strangers(tasks, scan);
 }
 
-static struct kpatch_watch *start_watch(const struct kpatch_tasks *tasks)
+static struct kpatch_track *start_track(const struct kpatch_tasks *tasks)
 {
-	struct kpatch_watch *w = kpatch_watch_alloc(tasks->nr);
+	struct kpatch_track *w = kpatch_track_alloc(tasks->nr);
 	unsigned int i;
 
 	if (!w)
 		return NULL;
 	for (i = 0; i < tasks->nr; i++) {
-		kpatch_watch_add(w, tasks->t[i].task, i);
+		kpatch_track_add(w, tasks->t[i].task, i);
 		if (!(i % CHUNK))
 			cond_resched();
 	}
-	if (kpatch_watch_start(w)) {
-		kpatch_watch_free(w);
+	if (kpatch_track_start(w)) {
+		kpatch_track_free(w);
 		return NULL;
 	}
 	return w;
@@ -431,10 +431,10 @@ static struct kpatch_watch *start_watch(const struct kpatch_tasks *tasks)
 /* Whether it has run or not: it may have before the watch was started. */
 static int note_stranger(struct task_struct *task, void *data)
 {
-	struct kpatch_watch *w = data;
+	struct kpatch_track *w = data;
 
-	if (!kpatch_watch_knows(w, task))
-		kpatch_watch_note(w, task);
+	if (!kpatch_track_knows(w, task))
+		kpatch_track_note(w, task);
 	return 0;
 }
 
@@ -451,13 +451,13 @@ static void note_strangers(struct kpatch_tasks *tasks)
 		return;
 	guard(rcu)();
 	do {
-		ret = walk(note_stranger, tasks->watch, batch_size(tries++));
+		ret = walk(note_stranger, tasks->track, batch_size(tries++));
 	} while (ret);
-	kpatch_exiting_visit(note_stranger, tasks->watch);
+	kpatch_exiting_visit(note_stranger, tasks->track);
 }
 
 /**
- * kpatch_tasks_watch() - take down who runs from here on
+ * kpatch_tasks_track() - take down who runs from here on
  * @tasks: the tasks, all there are; to be looked at by kpatch_tasks_prescan()
  *	next, with CPUs neither coming nor going from then on
  * @scan: takes the report
@@ -468,19 +468,19 @@ static void note_strangers(struct kpatch_tasks *tasks)
  * Waits until each CPU has run its stopper: the watch needs that, and a CPU that
  * does not run it soon would have all others wait for it, standing still.
  *
- * To be followed by kpatch_tasks_unwatch() in any case.
+ * To be followed by kpatch_tasks_untrack() in any case.
  *
  * Context: process context, may sleep, under kpatch_mutex.
  *
  * Return: 0; -EBUSY with a CPU in the report that does not run its stopper; -EINTR
  * for a fatal signal.
  */
-int kpatch_tasks_watch(struct kpatch_tasks *tasks,
+int kpatch_tasks_track(struct kpatch_tasks *tasks,
 		       const struct kpatch_scan *scan)
 {
 	int cpu;
 
-	tasks->watch = start_watch(tasks);
+	tasks->track = start_track(tasks);
 	cpu = kpatch_cpus_visit(msecs_to_jiffies(VISIT_MS));
 	if (fatal_signal_pending(current))
 		return -EINTR;
@@ -488,22 +488,22 @@ int kpatch_tasks_watch(struct kpatch_tasks *tasks,
 		kpatch_report_cpu(scan, cpu);
 		return -EBUSY;
 	}
-	if (tasks->watch)
+	if (tasks->track)
 		note_strangers(tasks);
 	return 0;
 }
 
 /**
- * kpatch_tasks_unwatch() - forget who ran
+ * kpatch_tasks_untrack() - forget who ran
  * @tasks: the tasks, watched or not
  *
  * Context: process context, under kpatch_mutex.
  */
-void kpatch_tasks_unwatch(struct kpatch_tasks *tasks)
+void kpatch_tasks_untrack(struct kpatch_tasks *tasks)
 {
-	if (tasks->watch)
-		kpatch_watch_stop(tasks->watch);
-	tasks->watch = NULL;
+	if (tasks->track)
+		kpatch_track_stop(tasks->track);
+	tasks->track = NULL;
 }
 
 /**
@@ -534,20 +534,20 @@ static void scan_stopped(struct kpatch_tasks *tasks, struct kpatch_task *t,
  */
 static unsigned int nr_left(const struct kpatch_tasks *tasks)
 {
-	return tasks->watch ? kpatch_watch_nr(tasks->watch) : tasks->nr;
+	return tasks->track ? kpatch_track_nr(tasks->track) : tasks->nr;
 }
 
 static void scan_left(struct kpatch_tasks *tasks, unsigned int i,
 		      const struct kpatch_scan *scan)
 {
 	struct rest rest = { .tasks = tasks, .scan = scan };
-	const struct kpatch_watch_slot *slot;
+	const struct kpatch_track_slot *slot;
 
-	if (!tasks->watch) {
+	if (!tasks->track) {
 		scan_stopped(tasks, &tasks->t[i], scan);
 		return;
 	}
-	slot = kpatch_watch_get(tasks->watch, i);
+	slot = kpatch_track_get(tasks->track, i);
 	if (slot->index)
 		scan_stopped(tasks, &tasks->t[slot->index - 1], scan);
 	else
@@ -580,14 +580,14 @@ bool kpatch_tasks_scan_some(struct kpatch_tasks *tasks,
 /* -ETIME if there is no time for another one. */
 static int scan_rest(struct rest *rest, struct task_struct *task, bool known)
 {
-	struct kpatch_watch *w = rest->tasks->watch;
+	struct kpatch_track *w = rest->tasks->track;
 
 	if (!(++rest->nr % CHUNK)) {
 		touch_nmi_watchdog();
 		if (ktime_get_mono_fast_ns() > rest->end)
 			return -ETIME;
 	}
-	if (known || (w && kpatch_watch_knows(w, task)))
+	if (known || (w && kpatch_track_knows(w, task)))
 		return 0;
 	return scan_unknown(task, rest);
 }
@@ -629,7 +629,7 @@ bool kpatch_tasks_scan_rest(struct kpatch_tasks *tasks,
 		.end = end,
 	};
 
-	if (tasks->watch && !tasks->watch->full)
+	if (tasks->track && !tasks->track->full)
 		return true;
 	/* Nobody has come since they were listed. */
 	if (total_forks == tasks->forks)
@@ -644,7 +644,7 @@ static bool missed_known(const struct kpatch_tasks *tasks)
 
 	for (; t < end; t++) {
 		if (!is_settled(t) && !task_curr(t->task) &&
-		    !kpatch_watch_has_noted(tasks->watch, t->task))
+		    !kpatch_track_has_noted(tasks->track, t->task))
 			return true;
 	}
 	return false;
@@ -657,7 +657,7 @@ static bool missed_unknown(const struct kpatch_tasks *tasks)
 	for_each_process_thread(group, task) {
 		if (count_switches(task) && !task_curr(task) &&
 		    !(READ_ONCE(task->__state) & TASK_DEAD) &&
-		    !kpatch_watch_knows(tasks->watch, task))
+		    !kpatch_track_knows(tasks->track, task))
 			return true;
 	}
 	return false;
@@ -676,10 +676,10 @@ static bool missed_unknown(const struct kpatch_tasks *tasks)
  */
 bool kpatch_tasks_missed(const struct kpatch_tasks *tasks)
 {
-	if (!IS_ENABLED(CONFIG_KPATCH_DEBUG) || !tasks->watch)
+	if (!IS_ENABLED(CONFIG_KPATCH_DEBUG) || !tasks->track)
 		return false;
 	return missed_known(tasks) ||
-	       (!tasks->watch->full && missed_unknown(tasks));
+	       (!tasks->track->full && missed_unknown(tasks));
 }
 
 /**

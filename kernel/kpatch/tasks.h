@@ -11,7 +11,7 @@
 
 struct kpatch_parked;
 struct kpatch_scan;
-struct kpatch_watch;
+struct kpatch_track;
 struct task_struct;
 
 /* More often than any task can leave its CPU. */
@@ -61,7 +61,7 @@ struct kpatch_tasks {
 	unsigned int nr;
 	unsigned int room;
 	unsigned long forks;
-	struct kpatch_watch *watch;
+	struct kpatch_track *track;
 	atomic_t next;
 	atomic_t scanned;
 };
@@ -70,9 +70,9 @@ int kpatch_tasks_update(struct kpatch_tasks *tasks);
 void kpatch_tasks_put(struct kpatch_tasks *tasks);
 void kpatch_tasks_prescan(struct kpatch_tasks *tasks,
 			  const struct kpatch_scan *scan);
-int kpatch_tasks_watch(struct kpatch_tasks *tasks,
+int kpatch_tasks_track(struct kpatch_tasks *tasks,
 		       const struct kpatch_scan *scan);
-void kpatch_tasks_unwatch(struct kpatch_tasks *tasks);
+void kpatch_tasks_untrack(struct kpatch_tasks *tasks);
 void kpatch_tasks_rewind(struct kpatch_tasks *tasks);
 bool kpatch_tasks_scan_some(struct kpatch_tasks *tasks,
 			    const struct kpatch_scan *scan);

@@ -2,8 +2,8 @@
 /*
  * Is a task inside of any of these pieces of text?
  */
-#ifndef _KPATCH_STACK_H
-#define _KPATCH_STACK_H
+#ifndef _KPATCH_SCAN_H
+#define _KPATCH_SCAN_H
 
 #include <linux/atomic.h>
 #include <linux/sched.h>
@@ -134,4 +134,4 @@ static inline unsigned int kpatch_report_nr(const struct kpatch_report *report)
 		     KPATCH_MAX_BLOCKERS);
 }
 
-#endif /* _KPATCH_STACK_H */
+#endif /* _KPATCH_SCAN_H */

@@ -30,7 +30,7 @@
 #include <asm/kpatch.h>
 
 #include "exiting.h"
-#include "stack.h"
+#include "scan.h"
 
 /**
  * kpatch_report_clear() - forget who stood in the way

@@ -11,7 +11,7 @@
 #include <linux/slab.h>
 
 #include "handler.h"
-#include "redirect.h"
+#include "hook.h"
 
 #define HOOK_HASH_BITS		8
 #define HOOK_TRIES		10

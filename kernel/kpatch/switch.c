@@ -14,18 +14,15 @@
 #include <linux/tick.h>
 #include <linux/time64.h>
 
-#include "apply.h"
+#include "txn.h"
 #include "debug.h"
 #include "object.h"
 #include "park.h"
-#include "settle.h"
-#include "stack.h"
+#include "switch.h"
+#include "scan.h"
 #include "tasks.h"
-#include "watch.h"
+#include "track.h"
 
-/* On the command line and in /sys/module: kpatch.NAME, not settle.NAME. */
-#undef MODULE_PARAM_PREFIX
-#define MODULE_PARAM_PREFIX "kpatch."
 
 /* Less than what the freezer has patience for, and what is taken for a hang. */
 #define MAX_DEADLINE_MS		15000U
@@ -136,15 +133,15 @@ static int look_again_and_try(struct settle *s)
 	if (ret)
 		return ret;
 	if (s->prescan)
-		ret = kpatch_tasks_watch(&s->tasks, &s->scan);
+		ret = kpatch_tasks_track(&s->tasks, &s->scan);
 	if (!ret) {
 		guard(cpus_read_lock)();
 		kpatch_scan_offline_cpus(&s->scan);
 		ret = look(s);
 		if (!ret)
-			ret = kpatch_apply_try(s->kpmod, &s->attempt);
+			ret = kpatch_txn_try(s->kpmod, &s->attempt);
 	}
-	kpatch_tasks_unwatch(&s->tasks);
+	kpatch_tasks_untrack(&s->tasks);
 	return ret;
 }
 
@@ -398,7 +395,7 @@ static int try_until_deadline(struct settle *s)
 }
 
 /**
- * kpatch_settle() - switch a patch on or off
+ * kpatch_switch() - switch a patch on or off
  * @kpmod: the patch: resolved, hooked, its module pinned, and in state OFF to
  *	enable or ON to disable it
  * @enable: which of the two
@@ -414,7 +411,7 @@ static int try_until_deadline(struct settle *s)
  * machine would have been stopped for too long; -EINTR if the current task is
  * killed; -ENOMEM.
  */
-int kpatch_settle(struct kpatch_module *kpmod, bool enable, bool dry_run)
+int kpatch_switch(struct kpatch_module *kpmod, bool enable, bool dry_run)
 {
 	unsigned long timeout = msecs_to_jiffies(READ_ONCE(deadline_ms));
 	struct settle *s;
@@ -441,11 +438,11 @@ int kpatch_settle(struct kpatch_module *kpmod, bool enable, bool dry_run)
 	if (READ_ONCE(park) && !dry_run)
 		open_park(s);
 
-	kpatch_apply_begin(kpmod, enable);
+	kpatch_txn_begin(kpmod, enable);
 	ret = try_until_deadline(s);
-	kpatch_apply_finish(kpmod);
+	kpatch_txn_finish(kpmod);
 	close_park(s);
-	kpatch_watch_detach();
+	kpatch_track_detach();
 
 	kpatch_tasks_put(&s->tasks);
 	kpatch_free_scan(&s->scan);

@@ -3,8 +3,8 @@
  * The transaction that switches a patch on or off, on the whole machine at one
  * instant.
  */
-#ifndef _KPATCH_APPLY_H
-#define _KPATCH_APPLY_H
+#ifndef _KPATCH_TXN_H
+#define _KPATCH_TXN_H
 
 #include <linux/types.h>
 
@@ -26,9 +26,9 @@ struct kpatch_attempt {
 	bool dry_run;
 };
 
-void kpatch_apply_begin(struct kpatch_module *kpmod, bool enable);
-int kpatch_apply_try(struct kpatch_module *kpmod,
+void kpatch_txn_begin(struct kpatch_module *kpmod, bool enable);
+int kpatch_txn_try(struct kpatch_module *kpmod,
 		     const struct kpatch_attempt *attempt);
-void kpatch_apply_finish(struct kpatch_module *kpmod);
+void kpatch_txn_finish(struct kpatch_module *kpmod);
 
-#endif /* _KPATCH_APPLY_H */
+#endif /* _KPATCH_TXN_H */

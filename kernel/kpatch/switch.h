@@ -2,13 +2,13 @@
 /*
  * Try to switch a patch until it works or the deadline has passed.
  */
-#ifndef _KPATCH_SETTLE_H
-#define _KPATCH_SETTLE_H
+#ifndef _KPATCH_SWITCH_H
+#define _KPATCH_SWITCH_H
 
 #include <linux/types.h>
 
 struct kpatch_module;
 
-int kpatch_settle(struct kpatch_module *kpmod, bool enable, bool dry_run);
+int kpatch_switch(struct kpatch_module *kpmod, bool enable, bool dry_run);
 
-#endif /* _KPATCH_SETTLE_H */
+#endif /* _KPATCH_SWITCH_H */

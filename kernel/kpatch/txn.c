@@ -13,20 +13,20 @@
 #include <linux/stop_machine.h>
 #include <linux/timekeeping.h>
 
-#include "apply.h"
+#include "txn.h"
 #include "cpus.h"
 #include "debug.h"
 #include "handler.h"
-#include "stack.h"
+#include "scan.h"
 #include "tasks.h"
 
 /**
  * DOC: Transaction
  *
- *  1. kpatch_apply_begin(): put the patch in state ADDING or REMOVING, and, to
+ *  1. kpatch_txn_begin(): put the patch in state ADDING or REMOVING, and, to
  *     enable it, its functions in the table. Nothing changes for callers: the
  *     transaction word is IDLE, which such a patch reads as "not committed".
- *  2. kpatch_apply_try(), any number of times: stop all CPUs.
+ *  2. kpatch_txn_try(), any number of times: stop all CPUs.
  *
  *     a. Each one checks the stack of its own stopper and its idle task, and takes
  *        its share of the tasks that may have run since they were looked at. One
@@ -52,7 +52,7 @@
  *     a CPU that is taken down are seen by neither RCU nor the stop. What it
  *     calls there may be old once more.)
  *
- *  3. kpatch_apply_finish(): if nothing was committed, go back to the state from
+ *  3. kpatch_txn_finish(): if nothing was committed, go back to the state from
  *     before. A patch that is OFF has nothing in the table.
  *
  * So there is nothing to wait for after a commit. Handlers that still look at the
@@ -149,13 +149,13 @@ static int commit(struct apply *apply)
 {
 	struct kpatch_module *kpmod = apply->kpmod;
 
-	kpatch_txn_open();
+	kpatch_word_open();
 	/* Pairs with follow(): who sees the phase sees the word OPEN. */
 	smp_store_release(&apply->phase, PHASE_OPEN);
 	wait_for_others(&apply->acked);
 	kpatch_debug_commit_delay();
 	/* ---- the instant ---- */
-	if (!kpatch_txn_commit())
+	if (!kpatch_word_commit())
 		return -EAGAIN;
 	set_state(kpmod, kpmod->state == KPATCH_ADDING ? KPATCH_ON :
 							 KPATCH_OFF);
@@ -218,7 +218,7 @@ static int run(struct apply *apply)
 }
 
 /* Runs on every online CPU, interrupts off, nothing else running anywhere. */
-static int apply_stopped(void *data)
+static int txn_stopped(void *data)
 {
 	int ret = run(data);
 
@@ -266,16 +266,16 @@ static void account(struct kpatch_stats *stats, const struct apply *apply)
 }
 
 /**
- * kpatch_apply_begin() - get ready to switch a patch on or off
+ * kpatch_txn_begin() - get ready to switch a patch on or off
  * @kpmod: the patch: resolved, hooked, its module pinned, and in state OFF to
  *	enable or ON to disable it
  * @enable: which of the two
  *
- * To be followed by kpatch_apply_finish().
+ * To be followed by kpatch_txn_finish().
  *
  * Context: process context, under kpatch_mutex.
  */
-void kpatch_apply_begin(struct kpatch_module *kpmod, bool enable)
+void kpatch_txn_begin(struct kpatch_module *kpmod, bool enable)
 {
 	lockdep_assert_held(&kpatch_mutex);
 	set_state(kpmod, enable ? KPATCH_ADDING : KPATCH_REMOVING);
@@ -284,8 +284,8 @@ void kpatch_apply_begin(struct kpatch_module *kpmod, bool enable)
 }
 
 /**
- * kpatch_apply_try() - make one attempt to commit
- * @kpmod: the patch, as kpatch_apply_begin() left it; its report and statistics
+ * kpatch_txn_try() - make one attempt to commit
+ * @kpmod: the patch, as kpatch_txn_begin() left it; its report and statistics
  *	are filled in
  * @attempt: how
  *
@@ -296,7 +296,7 @@ void kpatch_apply_begin(struct kpatch_module *kpmod, bool enable)
  * a dry run; or, with nothing changed, -EBUSY if @kpmod->report tells who is
  * inside, -EAGAIN if an NMI interfered, -ETIME if it took too long.
  */
-int kpatch_apply_try(struct kpatch_module *kpmod,
+int kpatch_txn_try(struct kpatch_module *kpmod,
 		     const struct kpatch_attempt *attempt)
 {
 	struct apply apply = { .kpmod = kpmod, .attempt = attempt };
@@ -306,15 +306,15 @@ int kpatch_apply_try(struct kpatch_module *kpmod,
 	lockdep_assert_cpus_held();
 	kpatch_tasks_rewind(attempt->tasks);
 	apply.asked = ktime_get_mono_fast_ns();
-	ret = stop_machine_cpuslocked(apply_stopped, &apply, cpu_online_mask);
-	kpatch_txn_reset();
+	ret = stop_machine_cpuslocked(txn_stopped, &apply, cpu_online_mask);
+	kpatch_word_reset();
 	WARN_ON_ONCE(apply.missed);
 	account(&kpmod->stats, &apply);
 	return ret;
 }
 
 /**
- * kpatch_apply_finish() - done with attempts
+ * kpatch_txn_finish() - done with attempts
  * @kpmod: the patch; ON or OFF when this returns
  *
  * If it is OFF handlers may be looking at its functions still, and so these must
@@ -322,7 +322,7 @@ int kpatch_apply_try(struct kpatch_module *kpmod,
  *
  * Context: process context, under kpatch_mutex.
  */
-void kpatch_apply_finish(struct kpatch_module *kpmod)
+void kpatch_txn_finish(struct kpatch_module *kpmod)
 {
 	if (kpmod->state == KPATCH_ADDING)
 		set_state(kpmod, KPATCH_OFF);

@@ -2,8 +2,8 @@
 /*
  * Which of some tasks run meanwhile.
  */
-#ifndef _KPATCH_WATCH_H
-#define _KPATCH_WATCH_H
+#ifndef _KPATCH_TRACK_H
+#define _KPATCH_TRACK_H
 
 #include <linux/atomic.h>
 #include <linux/rcupdate.h>
@@ -12,20 +12,20 @@
 struct task_struct;
 
 /**
- * struct kpatch_watch_slot - a task that is watched
+ * struct kpatch_track_slot - a task that is tracked
  * @task: the task, %NULL if the slot is empty; a task is never replaced. With a
- *	reference if it was not added before the watch was started.
+ *	reference if it was not added before the track was started.
  * @index: what the caller knows it by, plus 1; 0 if the caller does not know it
  * @noted: it has been noted
  */
-struct kpatch_watch_slot {
+struct kpatch_track_slot {
 	struct task_struct *task;
 	unsigned int index;
 	unsigned int noted;
 };
 
 /**
- * struct kpatch_watch - tasks that are watched, and which of them have run
+ * struct kpatch_track - tasks that are tracked, and which of them have run
  * @rcu: to free it when no CPU is looking at it
  * @nr: how many tasks have been noted
  * @noted: their slots, each one once, in no order
@@ -37,7 +37,7 @@ struct kpatch_watch_slot {
  * @bits: @slots has room for two to the power of this
  * @slots: all tasks, by the hash of their address; at least a third is empty
  */
-struct kpatch_watch {
+struct kpatch_track {
 	struct rcu_head rcu;
 	atomic_t nr;
 	unsigned int *noted;
@@ -46,22 +46,22 @@ struct kpatch_watch {
 	unsigned int room;
 	bool full;
 	unsigned int bits;
-	struct kpatch_watch_slot slots[];
+	struct kpatch_track_slot slots[];
 };
 
-struct kpatch_watch *kpatch_watch_alloc(unsigned int nr);
-void kpatch_watch_free(struct kpatch_watch *w);
-void kpatch_watch_add(struct kpatch_watch *w, struct task_struct *task,
+struct kpatch_track *kpatch_track_alloc(unsigned int nr);
+void kpatch_track_free(struct kpatch_track *w);
+void kpatch_track_add(struct kpatch_track *w, struct task_struct *task,
 		      unsigned int index);
-void kpatch_watch_note(struct kpatch_watch *w, struct task_struct *task);
-bool kpatch_watch_knows(struct kpatch_watch *w, struct task_struct *task);
-bool kpatch_watch_has_noted(struct kpatch_watch *w, struct task_struct *task);
-int kpatch_watch_start(struct kpatch_watch *w);
-void kpatch_watch_stop(struct kpatch_watch *w);
-void kpatch_watch_detach(void);
+void kpatch_track_note(struct kpatch_track *w, struct task_struct *task);
+bool kpatch_track_knows(struct kpatch_track *w, struct task_struct *task);
+bool kpatch_track_has_noted(struct kpatch_track *w, struct task_struct *task);
+int kpatch_track_start(struct kpatch_track *w);
+void kpatch_track_stop(struct kpatch_track *w);
+void kpatch_track_detach(void);
 
 /* How many tasks have been noted so far. */
-static inline unsigned int kpatch_watch_nr(const struct kpatch_watch *w)
+static inline unsigned int kpatch_track_nr(const struct kpatch_track *w)
 {
 	return atomic_read(&w->nr);
 }
@@ -70,8 +70,8 @@ static inline unsigned int kpatch_watch_nr(const struct kpatch_watch *w)
  * One of those, by its number. While tasks are still being noted, %NULL if it has
  * not been written down yet.
  */
-static inline const struct kpatch_watch_slot *
-kpatch_watch_get(const struct kpatch_watch *w, unsigned int i)
+static inline const struct kpatch_track_slot *
+kpatch_track_get(const struct kpatch_track *w, unsigned int i)
 {
 	/* Slot numbers are stored plus 1. */
 	unsigned int slot = smp_load_acquire(&w->noted[i]);
@@ -79,4 +79,4 @@ kpatch_watch_get(const struct kpatch_watch *w, unsigned int i)
 	return slot ? &w->slots[slot - 1] : NULL;
 }
 
-#endif /* _KPATCH_WATCH_H */
+#endif /* _KPATCH_TRACK_H */

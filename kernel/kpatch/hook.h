@@ -2,8 +2,8 @@
 /*
  * Hooks at function entries: the only file that talks to ftrace.
  */
-#ifndef _KPATCH_REDIRECT_H
-#define _KPATCH_REDIRECT_H
+#ifndef _KPATCH_HOOK_H
+#define _KPATCH_HOOK_H
 
 struct kpatch_func;
 
@@ -12,4 +12,4 @@ int kpatch_hook(struct kpatch_func *funcs, unsigned int num,
 		struct kpatch_func **culprit);
 void kpatch_unhook(struct kpatch_func *funcs, unsigned int num);
 
-#endif /* _KPATCH_REDIRECT_H */
+#endif /* _KPATCH_HOOK_H */

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Calls into kpatch from other parts of the kernel. Patch modules use
+ * <linux/kpatch.h>.
+ */
+#ifndef _LINUX_KPATCH_HOOKS_H
+#define _LINUX_KPATCH_HOOKS_H
+
+struct ftrace_regs;
+struct task_struct;
+
+#ifdef CONFIG_KPATCH
+
+/* kernel/trace/ftrace.c */
+void kpatch_redirect(unsigned long ip, struct ftrace_regs *fregs);
+
+/* kernel/exit.c */
+void kpatch_exit_start(struct task_struct *task);
+void kpatch_exit_finish(struct task_struct *task);
+void kpatch_exit_abort(struct task_struct *task);
+
+#else /* CONFIG_KPATCH */
+
+static inline void kpatch_redirect(unsigned long ip, struct ftrace_regs *fregs)
+{
+}
+
+static inline void kpatch_exit_start(struct task_struct *task) { }
+static inline void kpatch_exit_finish(struct task_struct *task) { }
+static inline void kpatch_exit_abort(struct task_struct *task) { }
+
+#endif /* CONFIG_KPATCH */
+
+#endif /* _LINUX_KPATCH_HOOKS_H */
