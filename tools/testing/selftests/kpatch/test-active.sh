@@ -134,7 +134,7 @@ in_cold_part()
 	grep -q 'new_lcm_cold\.cold' "/proc/$(caller_pid)/stack"
 }
 
-test_a_task_below_the_cold_part_of_a_function_is_found()
+test_a_task_in_the_cold_part_of_a_function_is_found()
 {
 	if ! grep -qw new_lcm_cold.cold /proc/kallsyms; then
 		check "insmod" load test_kpatch_stay
@@ -162,7 +162,7 @@ only_in_part()
 		! grep -q 'new_lcm_split+' "/proc/$(caller_pid)/stack"
 }
 
-test_a_task_in_what_was_split_off_a_replacement_is_found()
+test_a_task_in_a_part_split_off_a_replacement_is_found()
 {
 	local part name
 
@@ -223,7 +223,7 @@ test_a_task_in_a_clone_of_a_function_is_found()
 	check "rmmod" unload test_kpatch_clone
 }
 
-test_a_task_that_was_preempted_in_a_function_is_found()
+test_a_task_preempted_in_a_function_is_found()
 {
 	need_preemption || return
 	background "$user" spin 4
@@ -237,7 +237,7 @@ test_a_task_that_was_preempted_in_a_function_is_found()
 
 # The handler has chosen the new function, which is not called yet: the address is
 # among saved registers that no unwinder looks at.
-test_a_task_between_handler_and_function_is_found()
+test_a_task_between_the_handler_and_the_function_is_found()
 {
 	local seen=0 i
 
@@ -359,7 +359,7 @@ nobody_exits()
 }
 
 # Such a task has nothing left but its stack: not even an entry in the task list.
-test_a_task_that_sleeps_when_it_is_almost_gone_is_found()
+test_a_task_asleep_past_exit_notify_is_found()
 {
 	local stops
 
@@ -389,7 +389,7 @@ many_exit()
 
 # They sleep in a function that is not switched, and are more than there are slots
 # for in the beginning.
-test_tasks_that_exit_elsewhere_are_not_in_the_way()
+test_exiting_tasks_asleep_elsewhere_do_not_block()
 {
 	check "insmod" load test_kpatch_cmdline
 	check_switch test_kpatch_cmdline 0
@@ -409,7 +409,7 @@ test_tasks_that_exit_elsewhere_are_not_in_the_way()
 faulted() { [ "$(parameter test_kpatch_exit faults)" = N ]; }
 
 # It is in the module, on a stack that nobody unwinds any more, and stays dead.
-test_a_task_that_faults_when_it_is_almost_gone_is_not_in_the_way()
+test_a_task_that_faults_past_exit_notify_does_not_block()
 {
 	check "insmod" load test_kpatch_exit
 	echo Y > /sys/module/test_kpatch_exit/parameters/faults
@@ -423,7 +423,7 @@ test_a_task_that_faults_when_it_is_almost_gone_is_not_in_the_way()
 	check "disable" enabled test_kpatch_cmdline 0
 }
 
-test_tasks_that_come_and_go_do_not_get_in_the_way_for_ever()
+test_short_lived_tasks_do_not_block_forever()
 {
 	local i
 
@@ -444,7 +444,7 @@ is_stopped()
 }
 
 # What is left of the system call is a pointer to a function to go on with.
-test_a_system_call_that_is_to_be_restarted_is_found()
+test_a_pending_system_call_restart_is_found()
 {
 	local answer
 
@@ -489,7 +489,7 @@ test_a_kernel_thread_that_was_never_woken_is_found()
 
 # Such a thread looks like the idle task of its CPU, but is in the task list, and in a
 # function of the patch.
-test_a_thread_that_makes_its_cpu_idle_is_found()
+test_a_thread_that_injects_idle_is_found()
 {
 	local i
 
@@ -505,7 +505,7 @@ test_a_thread_that_makes_its_cpu_idle_is_found()
 	check_no_splat
 }
 
-test_a_pointer_to_a_function_is_not_in_the_way()
+test_a_function_pointer_on_the_stack_does_not_block()
 {
 	check "insmod" load test_kpatch_caller hold=1
 	check "the thread sleeps" wait_for 10 sleeps_with_pointers
@@ -524,7 +524,7 @@ inside()
 	done
 }
 
-test_what_user_space_leaves_on_a_stack_is_not_in_the_way()
+test_user_data_on_a_kernel_stack_does_not_block()
 {
 	local addresses
 
@@ -538,7 +538,7 @@ test_what_user_space_leaves_on_a_stack_is_not_in_the_way()
 	check "it still sleeps" grep -q select "/proc/$child/stack"
 }
 
-test_a_function_that_insmod_itself_is_in_is_refused()
+test_a_function_that_insmod_runs_in_is_refused()
 {
 	check_refused "deadlock" "a switch needs this function itself" \
 		test_kpatch_any name=do_init_module
@@ -559,13 +559,13 @@ check_own_write_refused()
 	check "rmmod" unload test_kpatch_writer
 }
 
-test_functions_that_the_write_itself_is_in_are_refused()
+test_functions_that_the_requester_runs_in_are_refused()
 {
 	check_own_write_refused vfs_write
 	check_own_write_refused kernfs_fop_write_iter
 }
 
-test_a_patch_of_a_busy_function_can_be_unloaded_over_and_over()
+test_a_patch_of_a_busy_function_can_be_unloaded_repeatedly()
 {
 	local i
 

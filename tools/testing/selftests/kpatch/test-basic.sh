@@ -30,7 +30,7 @@ count_passes()
 }
 version() { cat /proc/version; }
 
-test_insmod_replaces_a_function_and_rmmod_brings_it_back()
+test_insmod_replaces_a_function_and_disabling_restores_it()
 {
 	local original
 
@@ -66,7 +66,7 @@ test_a_disabled_patch_can_be_enabled_again()
 	done
 }
 
-test_writing_what_is_so_already_succeeds_and_changes_nothing()
+test_writing_the_current_state_succeeds_and_changes_nothing()
 {
 	local attempts=$kpatch_sysfs/$one/attempts before
 
@@ -116,7 +116,7 @@ test_forced_rmmod_of_an_enabled_patch_disables_it_first()
 	check_gone $one
 }
 
-test_the_core_sets_all_that_it_owns_whatever_it_held()
+test_the_core_initializes_every_field_that_it_owns()
 {
 	local poison=test_kpatch_poison
 
@@ -131,7 +131,7 @@ test_the_core_sets_all_that_it_owns_whatever_it_held()
 	check "rmmod" unload $poison
 }
 
-test_of_several_patches_the_newest_enabled_one_wins()
+test_the_newest_enabled_patch_of_a_function_wins()
 {
 	local original original_version
 
@@ -169,7 +169,7 @@ test_a_patch_below_a_newer_one_cannot_be_disabled()
 	check "disable the older" enabled $one 0
 }
 
-test_hooks_are_shared_and_go_with_their_last_user()
+test_hooks_are_shared_and_removed_with_their_last_user()
 {
 	local before
 
@@ -187,7 +187,7 @@ test_hooks_are_shared_and_go_with_their_last_user()
 }
 
 # What two patches share must survive the one that was there first.
-test_a_hook_outlives_the_patch_that_needed_it_first()
+test_a_hook_outlives_the_patch_that_installed_it()
 {
 	check "insmod" load $two
 	check "insmod" load $one

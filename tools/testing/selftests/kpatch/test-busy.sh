@@ -55,7 +55,7 @@ test_insmod_fails_while_a_task_sleeps_in_the_function()
 	check "insmod" load $patch
 }
 
-test_enable_fails_and_lists_who_sleeps_in_the_function()
+test_enable_fails_and_lists_the_task_asleep_in_the_function()
 {
 	check "insmod" load $patch
 	check "disable" enabled $patch 0
@@ -69,7 +69,7 @@ test_enable_fails_and_lists_who_sleeps_in_the_function()
 	check_is "blockers" "" "$(cat $blockers)"
 }
 
-test_disable_fails_and_lists_who_sleeps_in_the_new_function()
+test_disable_fails_and_lists_the_task_asleep_in_the_new_function()
 {
 	check "insmod" load $patch
 	start_sleeper
@@ -82,7 +82,7 @@ test_disable_fails_and_lists_who_sleeps_in_the_new_function()
 	check "rmmod" unload $patch
 }
 
-test_a_killed_task_is_not_in_the_way()
+test_a_killed_task_does_not_block()
 {
 	check "insmod" load $patch
 	start_sleeper
@@ -92,7 +92,7 @@ test_a_killed_task_is_not_in_the_way()
 	check "rmmod" unload $patch
 }
 
-test_every_one_of_many_sleepers_is_listed()
+test_each_of_many_sleepers_is_listed()
 {
 	check "insmod" load $patch
 	for _ in 1 2 3 4 5; do
@@ -128,7 +128,7 @@ test_the_name_of_a_blocker_is_escaped()
 }
 
 # All of it is more than a page.
-test_as_many_blockers_as_are_listed_have_whole_lines()
+test_every_listed_blocker_has_a_whole_line()
 {
 	local line='^[0-9]+ (\\001){15} (a_long_name_){16} asleep$'
 
@@ -143,7 +143,7 @@ test_as_many_blockers_as_are_listed_have_whole_lines()
 	check_log "blocked by 33 task(s)"
 }
 
-test_unrelated_patches_are_not_disturbed_by_a_sleeper()
+test_a_sleeper_does_not_block_unrelated_patches()
 {
 	check "insmod" load $patch
 	start_sleeper
@@ -159,7 +159,7 @@ test_idle_tasks_are_checked()
 		name=cpu_startup_entry
 }
 
-test_the_task_that_asks_is_checked()
+test_the_requester_is_checked()
 {
 	check_refused "deadlock" "a switch needs this function itself" \
 		test_kpatch_any name=__x64_sys_finit_module

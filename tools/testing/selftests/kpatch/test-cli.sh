@@ -33,7 +33,7 @@ test_load_of_a_disabled_patch_enables_it()
 	check_is "enabled" 1 "$(is_enabled $patch)"
 }
 
-test_check_tells_and_changes_nothing()
+test_check_reports_and_changes_nothing()
 {
 	local error
 
@@ -50,7 +50,7 @@ test_check_tells_and_changes_nothing()
 	check_is "enabled" 1 "$(is_enabled $pause)"
 }
 
-test_info_shows_blockers_to_those_who_may_see_them()
+test_info_shows_blockers_only_with_the_capability()
 {
 	local info
 
@@ -67,7 +67,7 @@ test_info_shows_blockers_to_those_who_may_see_them()
 		"$(tail -n 1 <<< "$info")"
 }
 
-test_unload_waits_for_who_is_inside()
+test_unload_waits_for_a_task_inside()
 {
 	check "leave it alone" knob park N
 	check "load" "$kpatch" load "$mods/$pause.ko"
@@ -80,7 +80,7 @@ test_unload_waits_for_who_is_inside()
 	check_gone $pause
 }
 
-test_unload_gives_up_and_says_who_is_inside()
+test_unload_gives_up_and_names_the_blocker()
 {
 	local error
 

@@ -85,13 +85,13 @@ refused_memory()
 		memory="$1" funcs="$2"
 }
 
-test_a_patch_in_memory_that_does_not_stay()
+test_a_patch_in_memory_that_is_freed()
 {
 	check_memory init "in memory that is freed after init; leave out __initdata (-22)"
 	check_memory stack "on the stack of the task that registers it; make it static (-22)"
 }
 
-test_a_patch_in_memory_that_cannot_be_written()
+test_a_patch_in_read_only_memory()
 {
 	check_memory ro_after_init \
 		"in memory that becomes read-only; leave out __ro_after_init (-22)"
@@ -149,7 +149,7 @@ test_a_function_with_clones()
 	check_log "tasks may be in: '$name.part.0'"
 }
 
-test_a_clone_that_is_named_like_any_function()
+test_a_clone_named_without_the_flag()
 {
 	local name
 
@@ -165,7 +165,7 @@ test_a_clone_that_is_named_like_any_function()
 		addr="$(address_of "$name")"
 }
 
-test_flags_that_are_wrong()
+test_wrong_flags()
 {
 	local name
 
@@ -203,7 +203,7 @@ test_sympos_out_of_range()
 		$any name="$(ambiguous_name)" sympos=1000
 }
 
-test_function_that_is_not_traced()
+test_function_that_cannot_be_traced()
 {
 	check_refused "$eopnotsupp" \
 		"'$any': function 'ftrace_location' cannot be traced, so it cannot be patched" \
@@ -257,7 +257,7 @@ test_the_same_function_twice()
 		"same function twice" name=vfs_read
 }
 
-test_a_new_function_outside_of_the_module()
+test_a_new_function_outside_the_module()
 {
 	local text="not in the text of the patch module; set new_addr"
 
@@ -308,7 +308,7 @@ test_a_function_that_a_kernel_thread_never_leaves()
 }
 
 # A compiler that finds two functions to be the same keeps one, under both names.
-test_other_names_of_a_function_are_told()
+test_other_names_of_a_function_are_logged()
 {
 	mark_log
 	check "insmod" load test_kpatch_getpid
@@ -362,13 +362,13 @@ test_a_module_whose_init_fails_later()
 	check "/proc/cmdline is there" grep -q console /proc/cmdline
 }
 
-test_unregistering_what_is_not_registered()
+test_unregistering_an_unregistered_patch()
 {
 	refused_quirk "$no_such_thing" "cannot unregister a patch that is not registered" \
 		"unregister unknown"
 }
 
-test_enabling_what_is_not_registered()
+test_enabling_an_unregistered_patch()
 {
 	refused_quirk "$enodev" "cannot switch a patch that is not registered" "enable unknown"
 }

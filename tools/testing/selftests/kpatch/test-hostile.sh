@@ -138,27 +138,27 @@ check_inside()
 	check_named hostile "$function"
 }
 
-test_the_dying_first_process_of_a_namespace_is_not_in_the_way()
+test_a_dying_init_of_a_pid_namespace_does_not_block()
 {
 	check_harmless pidns
 }
 
-test_a_task_that_a_signal_has_stopped_is_not_in_the_way()
+test_a_task_stopped_by_a_signal_does_not_block()
 {
 	check_harmless stopped signal
 }
 
-test_a_task_that_its_debugger_has_stopped_is_not_in_the_way()
+test_a_task_stopped_by_its_tracer_does_not_block()
 {
 	check_harmless stopped syscall
 }
 
-test_a_debugger_stops_a_task_in_fork()
+test_a_tracer_stops_a_task_in_fork()
 {
 	check_inside "$(symbol_of __x64_sys_fork)" stopped fork
 }
 
-test_a_page_that_never_comes()
+test_a_page_fault_that_is_never_resolved()
 {
 	check_inside "$(symbol_of __x64_sys_process_vm_readv)" \
 		userfault process_vm_readv
@@ -169,19 +169,19 @@ test_a_file_system_that_never_answers()
 	check_inside "$(first_of fuse_lookup_name)" fuse
 }
 
-test_a_supervisor_that_never_answers()
+test_a_seccomp_supervisor_that_never_answers()
 {
 	check_inside "$(first_of __seccomp_filter)" seccomp
 }
 
 # It can be awakened, but waits on in there. Others leave all the same.
-test_a_task_that_waits_for_io_uring()
+test_a_task_waiting_for_io_uring()
 {
 	check_inside "$(symbol_of __x64_sys_io_uring_enter)" uring
 }
 
 # Those that wait for the lock of a pipe are in there as is the one that has it.
-test_the_lock_of_a_pipe_is_held_for_ever()
+test_the_lock_of_a_pipe_is_held_forever()
 {
 	local function count
 
@@ -201,7 +201,7 @@ test_the_lock_of_a_pipe_is_held_for_ever()
 	check_is "enabled" "1, 0" "$(<$files/enabled), $(try_switch enabled 0; echo $?)"
 }
 
-test_a_core_dump_that_nobody_takes()
+test_a_core_dump_that_is_never_read()
 {
 	local pattern
 
@@ -251,7 +251,7 @@ check_frozen()
 	check "disable" try_switch enabled 0
 }
 
-test_a_frozen_cgroup_is_not_in_the_way()
+test_a_frozen_cgroup_does_not_block()
 {
 	give_cgroup cgroup2 || return
 	check_frozen
@@ -260,7 +260,7 @@ test_a_frozen_cgroup_is_not_in_the_way()
 }
 
 # There it does not: they are frozen where they sleep.
-test_a_frozen_cgroup_of_version_1()
+test_a_frozen_cgroup_v1_blocks()
 {
 	give_cgroup cgroup freezer || return
 	load_elsewhere
@@ -300,14 +300,14 @@ check_userfault()
 	check "disable" try_switch enabled 0
 }
 
-test_a_task_that_waits_for_a_page_sleeps_on_after_a_failure()
+test_a_task_waiting_for_a_page_keeps_sleeping_after_a_failed_attempt()
 {
 	load_disabled eventfd_read
 	start_hostile userfault read || return
 	check_userfault eventfd_read 8
 }
 
-test_a_task_that_says_how_long_it_has_not_slept_gets_no_strange_answer()
+test_a_nanosleep_that_faults_on_its_remaining_time_is_restarted()
 {
 	local ms
 
@@ -318,7 +318,7 @@ test_a_task_that_says_how_long_it_has_not_slept_gets_no_strange_answer()
 	[ "$ms" -ge 1500 ] || fail "it slept for $ms ms of 1500"
 }
 
-test_a_task_that_spins_in_a_function_is_named()
+test_a_task_spinning_in_a_function_is_named()
 {
 	local stops
 
@@ -337,7 +337,7 @@ test_a_task_that_spins_in_a_function_is_named()
 }
 
 # Whoever may read a file may take any time to do so.
-test_a_reader_of_a_file_does_not_hold_a_patch()
+test_a_reader_of_a_file_does_not_pin_a_patch()
 {
 	load_disabled eventfd_read
 	start_hostile userfault file "$files/attempts" || return
@@ -358,7 +358,7 @@ skip_full()
 }
 
 # They hardly ever get the CPU, and lose it in the function.
-test_starved_tasks_do_not_keep_a_patch_out()
+test_starved_tasks_do_not_block()
 {
 	local files=$kpatch_sysfs/test_kpatch_getpid value
 
@@ -374,7 +374,7 @@ test_starved_tasks_do_not_keep_a_patch_out()
 }
 
 # A cgroup may hardly run: in some kernels its tasks lose the CPU wherever they are.
-test_throttled_tasks_are_named_or_not_in_the_way()
+test_throttled_tasks_are_named_or_do_not_block()
 {
 	local files=$kpatch_sysfs/test_kpatch_getpid
 
@@ -406,7 +406,7 @@ test_throttled_tasks_are_named_or_not_in_the_way()
 }
 
 # They are past the end, all but the last step, and do not get the CPU for that.
-test_exiting_tasks_that_are_starved_are_not_in_the_way()
+test_starved_exiting_tasks_do_not_block()
 {
 	local pid stack=0
 
@@ -437,7 +437,7 @@ check_rounds()
 	[ $stops -lt $((4 * $1)) ] || fail "$stops stops for $((2 * $1)) switches"
 }
 
-test_processes_that_exit_all_the_time_are_not_in_the_way()
+test_processes_that_keep_exiting_do_not_block()
 {
 	local i
 
@@ -459,27 +459,27 @@ check_storm()
 	kill_hostile
 }
 
-test_processes_that_fork_all_the_time_are_not_in_the_way()
+test_processes_that_keep_forking_do_not_block()
 {
 	check_storm fork
 }
 
-test_processes_that_execute_all_the_time_are_not_in_the_way()
+test_processes_that_keep_executing_programs_do_not_block()
 {
 	check_storm exec
 }
 
-test_processes_that_get_signals_all_the_time_are_not_in_the_way()
+test_processes_that_keep_getting_signals_do_not_block()
 {
 	check_storm signal
 }
 
-test_processes_that_change_their_cpu_all_the_time_are_not_in_the_way()
+test_processes_that_keep_changing_their_cpu_do_not_block()
 {
 	check_storm affinity
 }
 
-test_processes_that_want_all_cpus_are_not_in_the_way()
+test_processes_that_hog_all_cpus_do_not_block()
 {
 	load_disabled eventfd_read
 	start_hostile hogs 5 || return
@@ -487,7 +487,7 @@ test_processes_that_want_all_cpus_are_not_in_the_way()
 	kill_hostile
 }
 
-test_a_process_with_many_dead_children_exits()
+test_a_process_with_many_zombies_exits()
 {
 	local i
 
@@ -502,7 +502,7 @@ test_a_process_with_many_dead_children_exits()
 }
 
 # Each one is led out, and there always is one more.
-test_new_threads_that_come_into_a_function_all_the_time()
+test_new_threads_keep_entering_a_function()
 {
 	load_disabled eventfd_read
 	knob deadline_ms 5000
@@ -513,7 +513,7 @@ test_new_threads_that_come_into_a_function_all_the_time()
 	check "disable" try_switch enabled 0
 }
 
-test_many_threads_that_come_into_a_function_one_after_the_other()
+test_many_threads_enter_a_function_in_turn()
 {
 	load_disabled "$(symbol_of __x64_sys_select)"
 	knob deadline_ms 10000

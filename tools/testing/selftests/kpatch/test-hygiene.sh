@@ -82,7 +82,7 @@ run()
 	grep '^not ok\|^# ' "$output" | sed 's/^/# /'
 }
 
-test_scripts_leave_the_tracer_and_the_probes_of_others_alone()
+test_scripts_leave_foreign_tracers_and_probes_alone()
 {
 	start_tracing || return
 	run test-neighbours.sh 'kprobe_shares|tracer_shares|graph_tracer'
@@ -95,7 +95,7 @@ test_scripts_leave_the_tracer_and_the_probes_of_others_alone()
 		grep -q "bystander was here" "$tracing/trace"
 }
 
-test_scripts_put_parameters_back()
+test_scripts_restore_parameters()
 {
 	check "a deadline" knob deadline_ms 1234
 	check "a budget" knob stop_budget_us 56789
@@ -152,7 +152,7 @@ test_scripts_do_not_run_without_the_log()
 	check_skipped /dev/kmsg
 }
 
-test_scripts_do_not_run_beside_a_patch_of_others()
+test_scripts_do_not_run_beside_a_foreign_patch()
 {
 	local script
 
@@ -175,7 +175,7 @@ fails_without_log()
 	[ "$failures" -gt 0 ]
 )
 
-test_what_is_not_seen_in_the_log_is_not_taken_for_not_there()
+test_an_unreadable_log_is_not_taken_for_an_empty_one()
 {
 	check "nothing to read" fails_without_log /dev/null
 	check "something else to read" fails_without_log "$dir/functions.sh"

@@ -76,7 +76,7 @@ test_two_functions_are_never_seen_in_different_versions()
 	check_is "mixed pairs" 0 "$(parameter $check mixed)"
 }
 
-test_modules_come_and_go_while_their_functions_are_in_use()
+test_modules_are_loaded_and_unloaded_while_their_functions_are_in_use()
 {
 	background "$user" spin 6
 	for _ in $(seq "${KPATCH_TEST_ROUNDS:-5}"); do
@@ -90,7 +90,7 @@ test_modules_come_and_go_while_their_functions_are_in_use()
 }
 
 # Tasks leave the task list before they are done with the kernel.
-test_a_patch_is_switched_while_processes_come_and_go()
+test_a_patch_is_switched_while_processes_fork_and_exit()
 {
 	background bash -c 'while :; do /bin/true; (exit); done'
 	background bash -c 'while :; do (exit) | (exit); done'
@@ -104,7 +104,7 @@ test_a_patch_is_switched_while_processes_come_and_go()
 }
 
 # Whoever writes: each write gets a verdict, and one state comes out.
-test_concurrent_writers_get_a_verdict_each()
+test_each_concurrent_writer_gets_a_verdict()
 {
 	local file=$kpatch_sysfs/test_kpatch_getpid/enabled writers=() pid
 
@@ -120,7 +120,7 @@ test_concurrent_writers_get_a_verdict_each()
 	check_is "enabled" 1 "$(is_enabled test_kpatch_getpid)"
 }
 
-test_a_cpu_may_be_off()
+test_a_patch_is_switched_with_a_cpu_offline()
 {
 	local online=/sys/devices/system/cpu/cpu1/online
 

@@ -18,7 +18,7 @@ unload_livepatch()
 	wait_for 30 [ ! -e $klp ] && rmmod test_kpatch_livepatch
 }
 
-test_livepatch_has_the_function()
+test_a_function_that_livepatch_owns_is_refused()
 {
 	[ -e "$mods/test_kpatch_livepatch.ko" ] || { skip "no CONFIG_LIVEPATCH"; return; }
 	check "insmod" load test_kpatch_livepatch
@@ -31,7 +31,7 @@ test_livepatch_has_the_function()
 	check "insmod" load $patch
 }
 
-test_livepatch_wants_the_function()
+test_livepatch_cannot_take_a_patched_function()
 {
 	[ -e "$mods/test_kpatch_livepatch.ko" ] || { skip "no CONFIG_LIVEPATCH"; return; }
 	check "insmod" load $patch
@@ -42,7 +42,7 @@ test_livepatch_wants_the_function()
 	check "the live patch goes" unload_livepatch
 }
 
-test_livepatch_on_another_function()
+test_livepatch_of_another_function_keeps_working()
 {
 	[ -e "$mods/test_kpatch_livepatch.ko" ] || { skip "no CONFIG_LIVEPATCH"; return; }
 	check "insmod" load test_kpatch_livepatch
@@ -54,7 +54,7 @@ test_livepatch_on_another_function()
 }
 
 # One of two functions is taken: the log names it, and the other is left alone.
-test_the_one_function_that_is_taken_is_named()
+test_the_function_that_is_taken_is_named()
 {
 	check "insmod" load test_kpatch_probe
 	check_refused "resource busy" \
@@ -69,7 +69,7 @@ direct_calls()
 }
 
 # BPF can share its function, with some effort; others that call directly do not.
-test_a_direct_caller_has_the_function()
+test_a_function_with_a_direct_caller_is_refused()
 {
 	[ -e "$mods/test_kpatch_direct.ko" ] || { skip "not for $(uname -m)"; return; }
 	check "insmod" load test_kpatch_direct
@@ -81,7 +81,7 @@ test_a_direct_caller_has_the_function()
 	check "insmod" load test_kpatch_pair
 }
 
-test_a_direct_caller_wants_the_function()
+test_a_direct_caller_cannot_take_a_patched_function()
 {
 	[ -e "$mods/test_kpatch_direct.ko" ] || { skip "not for $(uname -m)"; return; }
 	check "insmod" load test_kpatch_pair
@@ -93,7 +93,7 @@ test_a_direct_caller_wants_the_function()
 	check "rmmod" rmmod test_kpatch_direct
 }
 
-test_a_direct_caller_of_another_function_goes_on()
+test_a_direct_caller_of_another_function_keeps_working()
 {
 	[ -e "$mods/test_kpatch_direct.ko" ] || { skip "not for $(uname -m)"; return; }
 	check "insmod" load test_kpatch_direct
@@ -104,7 +104,7 @@ test_a_direct_caller_of_another_function_goes_on()
 	check "rmmod" rmmod test_kpatch_direct
 }
 
-test_a_kprobe_with_a_post_handler_has_the_function()
+test_a_function_with_a_post_handler_kprobe_is_refused()
 {
 	check "insmod" load test_kpatch_probe
 	check_refused "resource busy" \
@@ -116,7 +116,7 @@ test_a_kprobe_with_a_post_handler_has_the_function()
 
 # Whether register_kprobe() tells or keeps to itself that the probe could not be
 # armed depends on the kernel; that it was not armed does not.
-test_a_kprobe_with_a_post_handler_wants_the_function()
+test_a_post_handler_kprobe_cannot_take_a_patched_function()
 {
 	check "insmod" load $patch
 	load test_kpatch_probe
@@ -170,7 +170,7 @@ test_the_function_graph_tracer_shares_the_function()
 }
 
 # ftrace drops calls of tracers that recurse too deep; not those of patches.
-test_tracers_that_recurse_do_not_bring_the_old_code_back()
+test_recursing_tracers_do_not_run_the_old_code()
 {
 	local nested=test_kpatch_nested
 
@@ -195,7 +195,7 @@ need_no_tracing()
 	[ -z "$skipped" ]
 }
 
-test_ftrace_cannot_be_switched_off_below_a_patch()
+test_ftrace_cannot_be_disabled_under_a_patch()
 {
 	need_no_tracing || return
 	check "insmod" load $patch
@@ -205,7 +205,7 @@ test_ftrace_cannot_be_switched_off_below_a_patch()
 	check_is "/proc/cmdline" "$patch: new cmdline" "$(cmdline)"
 }
 
-test_no_patch_while_ftrace_is_switched_off()
+test_a_patch_is_refused_while_ftrace_is_disabled()
 {
 	need_no_tracing || return
 	if ! change $ftrace_enabled 0; then

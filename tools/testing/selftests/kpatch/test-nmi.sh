@@ -94,7 +94,7 @@ test_nmis_see_both_functions_old_or_both_new()
 
 # Between the moment when NMIs begin to matter and the switch there is time enough
 # for an NMI to be met for sure. Each attempt is given up for the next one.
-test_an_nmi_in_the_switch_puts_it_off()
+test_an_nmi_during_an_attempt_aborts_it()
 {
 	local relay_us=/sys/module/$nmi/parameters/relay_us
 	local to before stops

@@ -34,7 +34,7 @@ switches()
 # Switch it while 1000 tasks sleep in there, and look what they say afterwards.
 # Nothing may go through a pipe while the patch is on: others than our threads get
 # no further then.
-test_1000_readers_of_a_pipe_get_the_answer_of_the_new_function()
+test_1000_readers_of_a_pipe_get_the_new_answer()
 {
 	local status=0
 
@@ -50,7 +50,7 @@ test_1000_readers_of_a_pipe_get_the_answer_of_the_new_function()
 	check_answers "1000 $new_answer"
 }
 
-test_1000_readers_of_a_pipe_read_on_after_an_attempt_in_vain()
+test_1000_readers_of_a_pipe_resume_after_a_failed_attempt()
 {
 	local function
 
@@ -65,7 +65,7 @@ test_1000_readers_of_a_pipe_read_on_after_an_attempt_in_vain()
 	check_answers "1000 1"
 }
 
-test_a_dry_run_disturbs_nobody()
+test_a_dry_run_disturbs_no_task()
 {
 	local before stops
 
@@ -86,7 +86,7 @@ test_a_dry_run_disturbs_nobody()
 	check_answers "40 8"
 }
 
-test_a_dry_run_knows_who_cannot_be_parked()
+test_a_dry_run_names_a_task_that_cannot_be_parked()
 {
 	local before
 
@@ -108,7 +108,7 @@ test_a_dry_run_knows_who_cannot_be_parked()
 	check_answers "5 8"
 }
 
-test_without_parking_sleepers_keep_a_patch_out()
+test_without_parking_sleepers_block()
 {
 	local stops
 
@@ -147,28 +147,28 @@ check_kind()
 	check "rmmod" unload $patch
 }
 
-test_readers_are_led_out()
+test_readers_are_parked()
 {
 	check_kind eventfd eventfd_read 8
 }
 
-test_waiters_for_a_futex_are_led_out()
+test_futex_waiters_are_parked()
 {
 	check_kind futex futex_wait 0
 }
 
-test_tasks_in_poll_are_led_out()
+test_tasks_in_poll_are_parked()
 {
 	check_kind poll do_sys_poll 1
 }
 
-test_tasks_in_accept_are_led_out()
+test_tasks_in_accept_are_parked()
 {
 	check_kind accept unix_accept 0
 }
 
 # Each attempt makes the call start again: with the time that is left.
-test_tasks_in_nanosleep_sleep_as_long_as_they_wanted()
+test_tasks_in_nanosleep_sleep_for_the_requested_time()
 {
 	local min max start last
 
@@ -189,7 +189,7 @@ test_tasks_in_nanosleep_sleep_as_long_as_they_wanted()
 	[ "$max" -lt $last ] || fail "the longest took $max ms of 4000"
 }
 
-test_a_tracer_sees_nothing()
+test_parking_is_invisible_to_a_tracer()
 {
 	load_disabled "eventfd_read,$stuck"
 	start_stuck
@@ -217,7 +217,7 @@ is_stopped()
 }
 
 # It left the function for that, and makes its call again when it goes on.
-test_a_stopped_task_is_not_in_the_way_and_stays_stopped()
+test_a_stopped_task_does_not_block_and_stays_stopped()
 {
 	load_disabled eventfd_read
 	start_sleepers eventfd 3
@@ -230,7 +230,7 @@ test_a_stopped_task_is_not_in_the_way_and_stays_stopped()
 	check_answers "3 $new_answer"
 }
 
-test_a_task_that_waits_for_vfork_elsewhere_is_not_in_the_way()
+test_a_task_in_vfork_elsewhere_does_not_block()
 {
 	load_disabled eventfd_read
 	start_stuck
@@ -291,7 +291,7 @@ start_attempt()
 
 is_gone() { [ ! -e "/proc/$1" ]; }
 
-test_a_task_that_was_led_out_can_be_killed()
+test_a_parked_task_can_be_killed()
 {
 	knob deadline_ms 15000
 	start_attempt enabled 1
@@ -307,7 +307,7 @@ test_a_task_that_was_led_out_can_be_killed()
 }
 
 # Whoever asks for a switch may be killed, too.
-test_all_are_released_when_the_writer_is_killed()
+test_all_tasks_are_unparked_when_the_requester_is_killed()
 {
 	knob deadline_ms 15000
 	start_attempt enabled 1
@@ -319,7 +319,7 @@ test_all_are_released_when_the_writer_is_killed()
 	check_answers "20 8"
 }
 
-test_all_are_released_at_the_deadline()
+test_all_tasks_are_unparked_at_the_deadline()
 {
 	check "deadline" knob deadline_ms 300
 	load_disabled "eventfd_read,$stuck"
@@ -334,7 +334,7 @@ test_all_are_released_at_the_deadline()
 }
 
 # They may be what the one that does not come waits for.
-test_nobody_is_kept_long_for_one_that_does_not_come()
+test_no_task_stays_parked_long_for_one_blocker()
 {
 	check "deadline" knob deadline_ms 15000
 	start_attempt enabled 1
@@ -347,7 +347,7 @@ test_nobody_is_kept_long_for_one_that_does_not_come()
 }
 
 # What they are given while they are kept out is not lost.
-test_tasks_that_were_led_out_find_what_came_meanwhile()
+test_events_that_arrive_while_tasks_are_parked_are_not_lost()
 {
 	knob deadline_ms 3000
 	start_attempt enabled 1
@@ -356,7 +356,7 @@ test_tasks_that_were_led_out_find_what_came_meanwhile()
 	! wait "$attempt" || fail "the attempt succeeded"
 }
 
-test_processes_may_exit_and_execute_all_the_time()
+test_processes_may_keep_exiting_and_executing_programs()
 {
 	load_disabled eventfd_read
 	out=$(mktemp)

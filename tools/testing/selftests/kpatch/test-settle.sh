@@ -38,7 +38,7 @@ test_a_hopeless_attempt_does_not_stop_the_machine()
 	[ "$(statistic attempts)" -gt "$attempts" ] || fail "no more attempts"
 }
 
-test_a_hopeless_attempt_without_a_scan_before_the_stop_does()
+test_a_hopeless_attempt_without_a_prescan_does()
 {
 	local stops
 
@@ -72,7 +72,7 @@ check_expired()
 	check_log "(-62)"
 }
 
-test_a_stop_that_takes_too_long_is_given_up()
+test_a_stop_that_exceeds_its_budget_is_aborted()
 {
 	local hooked
 
@@ -162,7 +162,7 @@ test_a_dry_run_of_disabling_fails_as_the_switch_would()
 	check_is "blockers" "$child sleeper new_pause asleep" "$(cat $files/blockers)"
 }
 
-test_a_dry_run_says_that_a_newer_patch_is_in_the_way()
+test_a_dry_run_names_a_newer_patch()
 {
 	local patch=test_kpatch_cmdline
 	local files=$kpatch_sysfs/$patch
@@ -186,7 +186,7 @@ check_check_refused()
 	esac
 }
 
-test_check_takes_nothing_but_0_and_1()
+test_check_accepts_only_0_and_1()
 {
 	load_disabled eventfd_read
 	check_check_refused "a newline" $'\n'
@@ -230,7 +230,7 @@ test_attempts_and_stops_are_counted()
 	done
 }
 
-test_tasks_that_sleep_are_not_scanned_while_the_machine_is_stopped()
+test_sleeping_tasks_are_not_scanned_in_the_stop()
 {
 	load_disabled eventfd_read
 	start_sleepers futex 500
@@ -242,7 +242,7 @@ test_tasks_that_sleep_are_not_scanned_while_the_machine_is_stopped()
 		fail "too many tasks were scanned while the machine stood still"
 }
 
-test_without_a_scan_before_all_tasks_are_scanned_in_the_stop()
+test_without_a_prescan_all_tasks_are_scanned_in_the_stop()
 {
 	need_prescan || return
 	load_disabled eventfd_read
@@ -255,13 +255,13 @@ test_without_a_scan_before_all_tasks_are_scanned_in_the_stop()
 
 # Tasks come, and enter the function, after the scan and before the stop. Nobody
 # wakes them until the new function is there, so none may get the old answer.
-test_nobody_who_comes_late_is_missed()
+test_no_task_created_late_is_missed()
 {
 	load_disabled eventfd_read
 	check "nobody is left behind" "$sleeper_program" herd $files/enabled 10
 }
 
-test_a_patch_is_switched_while_tasks_come_and_go()
+test_a_patch_is_switched_while_tasks_fork_and_exit()
 {
 	local i
 
@@ -291,7 +291,7 @@ many_run()
 
 # None of them gives up the CPU but where it loses it, and that is in there. To be
 # led out each one has to get its turn, which takes a while on a slow machine.
-test_100_busy_processes_do_not_keep_a_patch_out()
+test_100_busy_processes_do_not_block()
 {
 	check "insmod" load test_kpatch_getpid
 	check "disable" enabled test_kpatch_getpid 0
@@ -315,7 +315,7 @@ check_knob_refused()
 	check_is "$1" "$before" "$(cat "$file")"
 }
 
-test_parameters_take_no_nonsense()
+test_parameters_reject_invalid_values()
 {
 	check_knob_refused deadline_ms x
 	check_knob_refused deadline_ms -1
@@ -333,7 +333,7 @@ test_parameters_take_no_nonsense()
 }
 
 # An answer in time, whichever.
-test_the_extremes_of_the_parameters_do_no_harm()
+test_the_extremes_of_the_parameters_are_safe()
 {
 	load_disabled eventfd_read
 	knob deadline_ms 0
@@ -369,7 +369,7 @@ stop_hog()
 	check "rmmod" rmmod test_kpatch_hog
 }
 
-test_a_cpu_that_does_not_come_is_waited_for_before_the_stop()
+test_a_cpu_that_does_not_respond_is_waited_for_before_the_stop()
 {
 	load_disabled eventfd_read
 	knob prescan Y
@@ -381,7 +381,7 @@ test_a_cpu_that_does_not_come_is_waited_for_before_the_stop()
 	stop_hog
 }
 
-test_a_cpu_that_does_not_come_is_named()
+test_a_cpu_that_does_not_respond_is_named()
 {
 	load_disabled eventfd_read
 	knob prescan Y
@@ -393,7 +393,7 @@ test_a_cpu_that_does_not_come_is_named()
 }
 
 # It may take long until the write gets there: then there was nothing to wait for.
-test_a_stop_is_measured_from_the_first_cpu_that_stands_still()
+test_a_stop_is_measured_from_the_first_cpu_that_stops()
 {
 	local i
 

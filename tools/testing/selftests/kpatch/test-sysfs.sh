@@ -31,7 +31,7 @@ check_write_refused()
 	check_is "enabled after $1" "$before" "$(is_enabled $patch)"
 }
 
-test_the_directory_of_a_patch_has_what_is_documented()
+test_the_directory_of_a_patch_has_the_documented_files()
 {
 	local func=$files/vmlinux/cmdline_proc_show,1
 	local stats=" scanned scanned_stopped stop_ns stops vmlinux work_ns"
@@ -62,14 +62,14 @@ test_the_modes_of_the_files()
 }
 
 # It would tell root without capabilities where the kernel is.
-test_no_file_has_an_address()
+test_no_file_shows_an_address()
 {
 	check "insmod" load $patch
 	check_is "addresses" "" "$(grep -rsE '[0-9a-f]{16}' $files)"
 }
 
 # Before the log has enough of it.
-test_garbage_in_enabled_is_answered_in_the_log()
+test_garbage_in_enabled_is_logged()
 {
 	check "insmod" load $patch
 	mark_log
@@ -108,7 +108,7 @@ test_garbage_in_enabled_changes_nothing()
 	check_write_refused "a NUL and more" '1\0x'
 }
 
-test_a_digit_is_enough_and_a_newline_may_follow()
+test_a_digit_is_accepted_with_or_without_a_newline()
 {
 	check "insmod" load $patch
 	printf 0 > $files/enabled || fail "writing 0 failed"
@@ -198,7 +198,7 @@ test_root_without_the_capability_cannot_read_blockers()
 }
 
 # The capability of who opens the file counts, as with /proc/PID/stack.
-test_reading_blockers_takes_the_capability_when_it_is_opened()
+test_blockers_needs_the_capability_at_open()
 {
 	start_blocker
 	check_is "stack" "weak: Permission denied" \
@@ -222,7 +222,7 @@ test_root_of_a_user_namespace_cannot_read_blockers()
 	case $error in *"Permission denied"*) ;; *) fail "blockers: '$error'" ;; esac
 }
 
-test_a_reader_of_blockers_sees_the_numbers_of_its_pid_namespace()
+test_a_reader_of_blockers_sees_the_tids_of_its_pid_namespace()
 {
 	unshare --pid --fork true 2>/dev/null ||
 		{ skip "no PID namespaces"; return; }
@@ -260,7 +260,7 @@ check_no_change_seen()
 	check_is "seen with poll()" "no change" "$(tail -n 1 "$seen")"
 }
 
-test_poll_tells_that_a_patch_was_switched()
+test_poll_reports_a_switch()
 {
 	check "insmod" load $patch
 	start_watch $files/enabled
@@ -271,7 +271,7 @@ test_poll_tells_that_a_patch_was_switched()
 	check_seen 0 1
 }
 
-test_poll_tells_nothing_if_nothing_has_changed()
+test_poll_reports_nothing_if_nothing_has_changed()
 {
 	check "insmod" load $patch
 	start_watch $files/enabled 3
@@ -283,7 +283,7 @@ test_poll_tells_nothing_if_nothing_has_changed()
 	check_no_change_seen
 }
 
-test_poll_tells_that_tasks_were_in_the_way()
+test_poll_reports_a_change_of_blockers()
 {
 	start_blocker
 	kill -KILL "$sleeper"
@@ -304,7 +304,7 @@ test_poll_tells_that_tasks_were_in_the_way()
 }
 
 # It is not written to, and not switched.
-test_poll_tells_that_another_patch_took_a_function_over()
+test_poll_reports_that_another_patch_took_over()
 {
 	local live=$files/vmlinux/cmdline_proc_show,1/live
 
@@ -320,7 +320,7 @@ test_poll_tells_that_another_patch_took_a_function_over()
 	check_seen 1 0
 }
 
-test_poll_tells_that_a_patch_is_gone()
+test_poll_reports_that_a_patch_is_gone()
 {
 	local live=$files/vmlinux/cmdline_proc_show,1/live f
 
@@ -334,7 +334,7 @@ test_poll_tells_that_a_patch_is_gone()
 	done
 }
 
-test_poll_tells_that_a_module_was_removed_by_force()
+test_poll_reports_a_forced_rmmod()
 {
 	local live=$files/vmlinux/cmdline_proc_show,1/live
 
@@ -348,7 +348,7 @@ test_poll_tells_that_a_module_was_removed_by_force()
 	check_seen 0 1
 }
 
-test_an_open_file_does_not_keep_the_module()
+test_an_open_file_does_not_pin_the_module()
 {
 	check "insmod" load $patch
 	exec 6< $files/blockers 7> $files/enabled
