@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Helpers for the tests of kpatch. Sourced, by bash. A test is a function whose
-# name begins with test_; run_tests runs each one and prints its result in KTAP,
-# with its name in words. In a test, check and its like say what is wrong and let
-# the test go on; what it left behind is cleaned up after it.
+# Helpers for the kpatch tests, to be sourced by bash. A test is a function whose
+# name begins with test_; run_tests runs each test and prints its result in KTAP,
+# with the underscores of its name turned into blanks. Within a test, check and its
+# relatives report a failure and let the test continue; run_tests cleans up after
+# each test.
 #
-# The machine may be in use: only modules, patches and probes of the tests are
-# touched, tracers run in an instance of their own, and whatever else is changed is
-# put back, also after a signal.
+# The machine may be in use: the tests touch only their own modules, patches and
+# probes, run tracers in a tracing instance of their own, and restore every other
+# setting they change, even if a signal ends the script.
 # shellcheck shell=bash disable=SC2034
 
 dir=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -20,18 +21,18 @@ kpatch_sysfs=/sys/kernel/kpatch
 tracing=/sys/kernel/tracing
 parameters=/sys/module/kpatch/parameters
 debug=/sys/kernel/debug/kpatch
-# A tracing instance of the tests, and what their probes are called.
+# The tracing instance and the probe group of the tests.
 instance=$tracing/instances/kpatch_test
 probe_group=kpatch_test
-# How many times longer than on a quiet machine a test waits before it gives up.
+# A test waits this many times longer than a quiet machine needs before it gives up.
 patience=${KPATCH_TEST_PATIENCE:-6}
 failures=0
 children=()
 endings=()
 declare -A knobs
 
-# All temporary files of a script, until it ends. Programs that have given up their
-# privileges get to what is given to them in there.
+# All temporary files of a script; removed when it ends. Programs that have dropped
+# their privileges can still reach the files that they are given in here.
 scratch=$(mktemp -d)
 chmod 711 "$scratch"
 export TMPDIR=$scratch
@@ -47,7 +48,7 @@ fail()
 	failures=$((failures + 1))
 }
 
-# check WHAT COMMAND...: the command has to succeed
+# check WHAT COMMAND...: the command must succeed
 check()
 {
 	local what=$1
@@ -62,17 +63,17 @@ check_is()
 	[ "$2" = "$3" ] || fail "$1: expected '$2', got '$3'"
 }
 
-# The kernel log from here on is what the checks of the log look at. Each test begins
-# with this. Nothing is written to the log, where it could get lost: the position of
-# the open file is the mark.
+# The log checks look at the kernel log from this mark on. Each test begins with a
+# mark. The mark is the position of the open file: a marker line written to the log
+# could get lost.
 mark_log()
 {
 	: > "$log"
 	"$dir/kpatch_log" mark <&"$kmsg" 2>> "$log_errors"
 }
 
-# If the log cannot be read, or has lost records since the mark, the test fails, so
-# that "it is not in the log" is never said of a log that nobody has seen.
+# If the log cannot be read, or has lost records since the mark, the test fails: a
+# check_no_log must not pass on a log that was not read.
 log_since_mark()
 {
 	"$dir/kpatch_log" read <&"$kmsg" >> "$log" 2>> "$log_errors" ||
@@ -85,7 +86,7 @@ kpatch_log()
 	log_since_mark | grep 'kpatch: '
 }
 
-# check_log TEXT: the log has it since the mark
+# check_log TEXT: the log has contained TEXT since the mark
 check_log()
 {
 	log_since_mark | grep -qF -- "$1" ||
@@ -97,14 +98,14 @@ check_no_log()
 	! log_since_mark | grep -qF -- "$1" || fail "in the log: '$1'"
 }
 
-# What was read of the log since the last call of this was all there is.
+# Fails the test if the log could not be read completely since the last call.
 check_log_was_complete()
 {
 	[ ! -s "$log_errors" ] || fail "$(sort -u "$log_errors" | paste -sd ';')"
 	: > "$log_errors"
 }
 
-# load MODULE [PARAMETER...]: insmod; what it says goes to $load_error
+# load MODULE [PARAMETER...]: insmod; its messages go to $load_error
 load()
 {
 	local module=$1
@@ -113,7 +114,7 @@ load()
 	load_error=$(insmod "$mods/$module.ko" "$@" 2>&1)
 }
 
-# briefly COMMAND...: with a short deadline, for switches that have to fail
+# briefly COMMAND...: run it with a short deadline, for switches that must fail
 briefly()
 {
 	local file=$parameters/deadline_ms before status=0
@@ -125,8 +126,8 @@ briefly()
 	return $status
 }
 
-# check_refused ERROR TEXT MODULE [PARAMETER...]: insmod fails with this error,
-# one line in the log has the text, and nothing is left
+# check_refused ERROR TEXT MODULE [PARAMETER...]: insmod fails with ERROR, logs one
+# line that contains TEXT, and leaves nothing behind
 check_refused()
 {
 	local error=$1 text=$2 before
@@ -149,20 +150,21 @@ check_refused()
 	check_is "hooked functions" "$before" "$(hooked)"
 }
 
-# Neither module nor directory is there.
+# Neither the module nor its sysfs directory exists.
 check_gone()
 {
 	[ ! -e "/sys/module/$1" ] || fail "module $1 is still there"
 	[ ! -e "$kpatch_sysfs/$1" ] || fail "$kpatch_sysfs/$1 is still there"
 }
 
-# Functions whose calls kpatch or the like may send elsewhere.
+# The number of functions with an IPMODIFY ops, which kpatch, livepatch and kprobes
+# with a post handler use.
 hooked()
 {
 	grep -c ' I' "$tracing/enabled_functions"
 }
 
-# enabled MODULE 0|1: switch a patch; what write(2) says goes to $switch_error
+# enabled MODULE 0|1: switch a patch; the error of write(2) goes to $switch_error
 enabled()
 {
 	switch_error=$( { echo "$2" > "$kpatch_sysfs/$1/enabled"; } 2>&1)
@@ -178,8 +180,8 @@ unload()
 	rmmod "$1" 2>/dev/null
 }
 
-# address_of NAME, symbol_of NAME: where a symbol is, and the name that the kernel
-# uses for what is there
+# address_of NAME: the address of a symbol
+# symbol_of NAME: the name under which the kernel reports that address
 address_of()
 {
 	awk -v name="$1" '$3 == name { print "0x" $1; exit }' /proc/kallsyms
@@ -191,7 +193,7 @@ symbol_of()
 			  END { print first[addr] }' /proc/kallsyms
 }
 
-# background COMMAND...: until the end of the test; its pid is $child
+# background COMMAND...: run it until the end of the test; its pid is $child
 background()
 {
 	"$@" &
@@ -199,13 +201,13 @@ background()
 	children+=("$child")
 }
 
-# parameter MODULE NAME: what a parameter of a module is now
+# parameter MODULE NAME: the current value of a module parameter
 parameter()
 {
 	cat "/sys/module/$1/parameters/$2"
 }
 
-# What the machine was set to when the script began.
+# Save the settings that the machine had when the script began.
 save_knobs()
 {
 	local file value
@@ -228,8 +230,9 @@ restore_knobs()
 	done
 }
 
-# What every test finds: the knobs as they were, but limits that only a hang meets. A
-# test that wants to meet them sets its own.
+# The initial state of every test: all knobs as they were, except that the deadline
+# and the stop budget are so long that only a hang exceeds them. A test of these
+# limits sets its own.
 reset_knobs()
 {
 	restore_knobs
@@ -237,7 +240,7 @@ reset_knobs()
 	echo 10000000 > "$parameters/stop_budget_us"
 }
 
-# change FILE VALUE: until the end of the test
+# change FILE VALUE: set it until the end of the test
 change()
 {
 	local value
@@ -249,7 +252,8 @@ change()
 	{ echo "$2" > "$1"; } 2>/dev/null
 }
 
-# knob NAME VALUE: set it until the end of the test; fails if there is no such knob
+# knob NAME VALUE: set a parameter or debugfs knob of kpatch until the end of the
+# test; fails if it does not exist
 knob()
 {
 	local file
@@ -263,15 +267,16 @@ knob()
 	return 1
 }
 
-# at_end COMMAND...: when the test ends, however that comes to pass
+# at_end COMMAND...: run it when the test ends, even if a signal ends it
 at_end()
 {
 	endings=("$(printf '%q ' "$@")" "${endings[@]}")
 }
 
-# wait_for SECONDS COMMAND...: until it succeeds. SECONDS is more than it takes on a
-# quiet machine. Before it is given up it has been tried as often as it would have
-# been there, and several times as long: a busy machine is slow in both.
+# wait_for SECONDS COMMAND...: retry COMMAND until it succeeds. SECONDS is more than
+# it takes on a quiet machine. Gives up only after both as many tries as a quiet
+# machine makes in that time and several times that time: a busy machine needs
+# longer, and each try takes longer, too.
 wait_for()
 {
 	local tries=$((10 * $1)) end=$((SECONDS + patience * $1))
@@ -283,22 +288,22 @@ wait_for()
 	done
 }
 
-# Is the process asleep? One that was started to sleep in pause() does not sleep
-# anywhere else once it has changed its name.
+# Is the process asleep? A process that was started to sleep in pause() sleeps
+# nowhere else once it has changed its name.
 sleeps()
 {
 	grep -q '^State:.S' "/proc/$1/status" &&
 		! grep -q -e '^Name:.kpatch_user' -e '^Name:.bash' "/proc/$1/status"
 }
 
-# need_instance: of the tracing system, where nobody else's traces are
+# need_instance: a tracing instance that only the tests use
 need_instance()
 {
 	mkdir -p "$instance" 2>/dev/null || skip "no instances of the tracing system"
 	[ -z "$skipped" ]
 }
 
-# probe TYPE NAME FUNCTION: TYPE as in kprobe_events; counts from now on
+# probe TYPE NAME FUNCTION: TYPE as in kprobe_events; counts hits from now on
 probe()
 {
 	need_instance || return
@@ -332,8 +337,8 @@ remove_probes()
 	done
 } 2>/dev/null
 
-# Patches and modules of the tests, in any order: one may need another. True if none
-# is left.
+# Remove the patches and modules of the tests, in any order: one may depend on
+# another, so the caller retries. True if none is left.
 remove_patches()
 {
 	local file
@@ -362,7 +367,8 @@ cleanup()
 		wait "$pid" 2>/dev/null
 	done
 	children=()
-	# Some tasks stay in a patch for as long as these say; NMIs need their knobs.
+	# Tasks stay in test_kpatch_exit until sleep_ms is 0. Stop the NMIs before
+	# reset_knobs restores the limit for long handlers.
 	{ echo 0 > /sys/module/test_kpatch_exit/parameters/sleep_ms; } 2>/dev/null
 	rmmod test_kpatch_nmi test_kpatch_caller 2>/dev/null
 	reset_knobs
@@ -370,7 +376,7 @@ cleanup()
 	wait_for 20 remove_patches || fail "cannot be removed:" /sys/module/test_kpatch_*
 }
 
-# When the script ends, for whatever reason.
+# Runs when the script ends, for any reason.
 finish()
 {
 	trap '' HUP INT TERM
@@ -379,7 +385,7 @@ finish()
 	rm -rf "$scratch"
 }
 
-# skip_all REASON...: instead of run_tests
+# skip_all REASON...: called instead of run_tests
 skip_all()
 {
 	ktap_print_header
@@ -387,7 +393,7 @@ skip_all()
 	exit "$KSFT_SKIP"
 }
 
-# first_foreign DIRECTORY: something in there that is none of the tests'
+# first_foreign DIRECTORY: the first entry that does not belong to the tests
 first_foreign()
 {
 	find "$1" -mindepth 1 -maxdepth 1 ! -name 'test_kpatch_*' -printf '%f\n' -quit \
@@ -403,26 +409,27 @@ require()
 	mountpoint -q "$tracing" || mount -t tracefs none "$tracing"
 	name=$(first_foreign "$kpatch_sysfs")
 	[ -z "$name" ] ||
-		skip_all "patch '$name' is none of the tests'; disable and unload it first"
-	# Return addresses are somewhere else then, and the tests look where they are.
+		skip_all "patch '$name' does not belong to the tests; disable and unload it first"
+	# The graph tracer moves return addresses off the stack, and the tests look
+	# at stacks.
 	! grep -qx function_graph "$tracing"/{,instances/*/}current_tracer 2>/dev/null ||
 		skip_all "the function graph tracer is in use"
 	{ exec {kmsg}< /dev/kmsg; } 2>/dev/null ||
 		skip_all "cannot read /dev/kmsg; boot without printk.devkmsg=off"
 }
 
-# What the core says gets to where it is looked for.
+# Messages of the core must arrive where the tests look for them.
 check_log_works()
 {
 	mark_log
 	! load test_kpatch_any || remove_patches
 	if ! kpatch_log >/dev/null || [ -s "$log_errors" ]; then
-		ktap_exit_fail_msg "insmod of a bad patch is not in the log: $load_error;" \
+		ktap_exit_fail_msg "insmod of a bad patch logged nothing: $load_error;" \
 			"$(cat "$log_errors")"
 	fi
 }
 
-# skip REASON...: called in a test, ends it
+# skip REASON...: mark the current test as skipped; the test returns afterwards
 skip()
 {
 	skipped=$*
@@ -448,7 +455,7 @@ run_test()
 	fi
 }
 
-# Run all tests of the script, in the order in which they stand there.
+# Run all tests of the script in the order in which it defines them.
 run_tests()
 {
 	local tests t

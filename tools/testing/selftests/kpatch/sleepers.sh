@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# What the tests share that switch functions with tasks asleep in them. Sourced.
+# Helpers for tests that switch functions while tasks sleep in them. To be sourced.
 # shellcheck shell=bash disable=SC2034
 
 # shellcheck source=functions.sh
@@ -10,21 +10,21 @@ sleeper_program=$dir/kpatch_sleeper
 patch=test_kpatch_sleep
 files=$kpatch_sysfs/$patch
 
-# What the new functions return: no call that is made here fails like that.
+# What the new functions return: no call in these tests fails with this errno.
 new_answer=-61
 
 switch_output=$(mktemp)
 
-# load_disabled FUNCTION[,FUNCTION...]: a patch of these; tasks that are none of
-# ours do not get the answer
+# load_disabled FUNCTION[,FUNCTION...]: load a patch of these functions, disabled.
+# Only tasks of the tests get its answer.
 load_disabled()
 {
 	check "insmod" load $patch name="$1" answer=$new_answer only=sleeper
 	check_is "enabled, once loaded" 0 "$(is_enabled $patch)"
 }
 
-# start_sleepers KIND COUNT: and wait until they sleep. Then the process is
-# $sleeper, one of its threads that sleep is $tid, what it prints goes to $out.
+# start_sleepers KIND COUNT: start them and wait until they sleep. Then $sleeper is
+# the process, $tid one of its sleeping threads, and $out has its output.
 start_sleepers()
 {
 	start_program sleep "$1" "$2" sleeper
@@ -44,14 +44,14 @@ wake_sleepers()
 	kill -USR1 "$sleeper"
 }
 
-# check_answers "COUNT VALUE"...: what the calls of all sleepers returned
+# check_answers "COUNT VALUE"...: the return values of the calls of all sleepers
 check_answers()
 {
 	check "all calls return" wait_for 60 grep -q ^took "$out"
 	check_is "answers" "$*" "$(sed -n 's/^answer //p' "$out" | paste -sd ' ')"
 }
 
-# Is the task in this function, and asleep?
+# is_in TID FUNCTION: does the task sleep in this function?
 is_in()
 {
 	grep -q " $2+" "/proc/$1/stack"
@@ -65,8 +65,8 @@ all_in()
 	[ "$(cat "/proc/$1"/task/*/stack | grep -c " $3+")" -eq "$2" ]
 }
 
-# try_switch FILE 0|1: what write(2) says goes to $switch_error, how long it took,
-# in ms, to $switch_ms. Uses no pipe, a test may have patched those.
+# try_switch FILE 0|1: write to FILE. The error of write(2) goes to $switch_error, the
+# duration, in ms, to $switch_ms. Uses no pipe, since a test may have patched pipes.
 try_switch()
 {
 	local start=$EPOCHREALTIME status=0 end
@@ -79,7 +79,7 @@ try_switch()
 	return $status
 }
 
-# check_fails ERROR FILE 0|1: it fails with this, and nothing has changed
+# check_fails ERROR FILE 0|1: the write fails with ERROR, and nothing has changed
 check_fails()
 {
 	local before
@@ -95,7 +95,8 @@ check_fails()
 	check_no_log "abled patch module"
 }
 
-# check_busy FILE 0|1: it is known from the start that it has to fail
+# check_busy FILE 0|1: the write fails with EBUSY; the deadline is short, since the
+# test knows that it must fail
 check_busy()
 {
 	briefly check_fails "resource busy" "$@"
@@ -106,27 +107,27 @@ statistic()
 	cat "$files/$1"
 }
 
-# between MIN MAX VALUE: what takes that long, in ms; MAX is more than on a quiet machine
+# between MIN MAX VALUE: a duration, in ms; MAX is more than on a quiet machine
 between()
 {
 	[ "$3" -ge "$1" ] && [ "$3" -le $((patience * $2)) ]
 }
 
-# naps_of PROCESS: how often each sleeper has gone to sleep, one per line
+# naps_of PROCESS: how often each sleeper has gone to sleep, one line each
 naps_of()
 {
 	grep ^voluntary "/proc/$1"/task/*/status | grep -v "/task/$1/"
 }
 
-# have_napped PROCESS NAPS: all of its sleepers have gone to sleep once more since this
-# was what naps_of said. So they were parked, even if they are back already.
+# have_napped PROCESS NAPS: all of its sleepers have gone to sleep again since naps_of
+# printed NAPS. So they were parked, even if they are back in the function already.
 have_napped()
 {
 	paste <(echo "$2") <(naps_of "$1") |
 		awk '$4 <= $2 { still = 1 } END { exit still }'
 }
 
-# The first of these functions that the kernel has.
+# first_of FUNCTION...: the first of these functions that the kernel has
 first_of()
 {
 	local name

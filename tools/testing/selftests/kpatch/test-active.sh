@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Every way in which a task can be inside of a function without being seen at
-# first sight, and some in which it only looks as if it were.
+# Every way in which a task can be inside a function that is easy to overlook, and
+# some in which it only appears to be inside.
 
 # shellcheck source=functions.sh
 . "$(dirname "$0")/functions.sh"
@@ -10,7 +10,7 @@
 unloads=${KPATCH_TEST_UNLOADS:-100}
 active=$dir/kpatch_active
 
-# Nobody is led out of where he is: what is tested is that he is seen.
+# No task is parked: the tests check that the scan finds it.
 no_parking()
 {
 	knob park N
@@ -18,7 +18,7 @@ no_parking()
 
 preemption=/sys/kernel/debug/sched/preempt
 
-# Can a task lose its CPU in the middle of the kernel?
+# Can a task be preempted in kernel mode?
 is_preemptible()
 {
 	if [ -e $preemption ]; then
@@ -30,7 +30,7 @@ is_preemptible()
 	fi
 }
 
-# If it can be changed it is, until the end of the test.
+# Switches to full preemption until the end of the test if the kernel can.
 need_preemption()
 {
 	if ! is_preemptible && [ -w $preemption ]; then
@@ -41,13 +41,13 @@ need_preemption()
 	[ -z "$skipped" ]
 }
 
-# blocked MODULE REGEX: somebody like this is listed
+# blocked MODULE REGEX: a listed blocker matches
 blocked()
 {
 	grep -q -- "$2" "$kpatch_sysfs/$1/blockers"
 }
 
-# check_busy MODULE 0|1 REGEX: the switch is refused because of this task
+# check_busy MODULE 0|1 REGEX: the switch fails, and a listed blocker matches
 check_busy()
 {
 	local before
@@ -63,7 +63,7 @@ check_busy()
 		fail "not in blockers: '$3'; but: $(cat "$kpatch_sysfs/$1/blockers")"
 }
 
-# What is under way may get in the way, but not for ever.
+# Running tasks may block an attempt, but not forever.
 check_switch()
 {
 	local i
@@ -90,13 +90,13 @@ caller_pid()
 	pgrep -x kpatch_caller
 }
 
-# stays MODULE: the thread of test_kpatch_caller is inside of it
+# stays MODULE: the thread of test_kpatch_caller is inside the patch
 stays()
 {
 	[ "$(parameter "$1" inside)" = Y ]
 }
 
-# It has called since: CALLS were all calls before.
+# has_called CALLS: the thread has made more than CALLS calls.
 has_called()
 {
 	[ "$(parameter test_kpatch_caller calls)" -gt "$1" ]
@@ -113,11 +113,11 @@ start_staying()
 	check "insmod" load "$@"
 	check "insmod" load test_kpatch_caller
 	check "a thread stays in the function" wait_for 10 stays "$1"
-	# It says so a moment before it is asleep.
+	# It reports this shortly before it goes to sleep.
 	[ $# -gt 1 ] || check "it sleeps" wait_for 10 in_cold_part
 }
 
-# leave MODULE: the thread comes out, and then there is nothing in the way
+# check_leaving MODULE: let the thread leave; after that nothing blocks
 check_leaving()
 {
 	local calls
@@ -155,7 +155,7 @@ test_a_task_in_the_cold_part_of_a_function_is_found()
 	check "insmod" load test_kpatch_pair
 }
 
-# Other names than new_lcm_split are given to what is asleep, and that is not there.
+# only_in_part NAME: the stack has the part of that name but not new_lcm_split()
 only_in_part()
 {
 	grep -q "$1+" "/proc/$(caller_pid)/stack" &&
@@ -235,8 +235,8 @@ test_a_task_preempted_in_a_function_is_found()
 	check_leaving test_kpatch_stay
 }
 
-# The handler has chosen the new function, which is not called yet: the address is
-# among saved registers that no unwinder looks at.
+# The handler has chosen the new function but has not called it yet: the address is
+# only in saved registers, which no unwinder looks at.
 test_a_task_between_the_handler_and_the_function_is_found()
 {
 	local seen=0 i
@@ -252,7 +252,7 @@ test_a_task_between_the_handler_and_the_function_is_found()
 	background "$user" spin 4
 	for ((i = 0; i < 20 && !seen; i++)); do
 		if briefly enabled test_kpatch_getpid 0; then
-			# Whoever is on his way finds no function there.
+			# A task still on its way to the function would fault now.
 			check "rmmod" unload test_kpatch_getpid
 			sleep 0.2
 			check "insmod" wait_for 30 load test_kpatch_getpid
@@ -260,7 +260,7 @@ test_a_task_between_the_handler_and_the_function_is_found()
 			seen=1
 		fi
 	done
-	check_is "a task in the trampoline was seen" 1 "$seen"
+	check_is "a task in the trampoline was found" 1 "$seen"
 	knob handler_delay_us 0
 	check_switch test_kpatch_getpid 0
 	check "rmmod" unload test_kpatch_getpid
@@ -302,7 +302,7 @@ cmdline_on()
 
 can_offline()
 {
-	[ -w /sys/devices/system/cpu/cpu1/online ] || skip "no CPU can be taken off"
+	[ -w /sys/devices/system/cpu/cpu1/online ] || skip "no CPU can be taken offline"
 	[ -z "$skipped" ]
 }
 
@@ -329,7 +329,7 @@ test_an_offline_cpu_is_switched_with_the_others()
 	[ "$(cmdline_on 1)" != "$new" ] || fail "CPU 1 runs the old function"
 }
 
-# Its idle task never returns, but the stack is still there, and in use.
+# The idle task of an offline CPU never returns, but its stack is still in use.
 test_the_idle_task_of_an_offline_cpu_is_checked()
 {
 	can_offline || return
@@ -348,17 +348,17 @@ test_the_idle_task_of_an_offline_cpu_is_checked()
 	check "rmmod" unload test_kpatch_offline
 }
 
-somebody_exits()
+some_exit()
 {
 	[ "$(parameter test_kpatch_exit sleepers)" -gt 0 ]
 }
 
-nobody_exits()
+none_exit()
 {
 	[ "$(parameter test_kpatch_exit sleepers)" -eq 0 ]
 }
 
-# Such a task has nothing left but its stack: not even an entry in the task list.
+# Such a task has nothing but its stack left: it is no longer in the task list.
 test_a_task_asleep_past_exit_notify_is_found()
 {
 	local stops
@@ -366,7 +366,7 @@ test_a_task_asleep_past_exit_notify_is_found()
 	mark_log
 	check "insmod" load test_kpatch_exit sleep_ms=600000
 	"$active" exit
-	check "one sleeps while it exits" wait_for 5 somebody_exits
+	check "a task sleeps past exit_notify()" wait_for 5 some_exit
 	stops=$(cat $kpatch_sysfs/test_kpatch_exit/stops)
 	[ ! -e "$debug/prescan" ] || knob prescan Y
 	check_busy test_kpatch_exit 0 "^[1-9][0-9]* kpatch_active new_proc_flush_pid asleep$"
@@ -376,7 +376,7 @@ test_a_task_asleep_past_exit_notify_is_found()
 		check_busy test_kpatch_exit 0 \
 			"^[1-9][0-9]* kpatch_active new_proc_flush_pid asleep$"
 	echo 0 > /sys/module/test_kpatch_exit/parameters/sleep_ms
-	check "it is gone" wait_for 30 nobody_exits
+	check "it is gone" wait_for 30 none_exit
 	check_switch test_kpatch_exit 0
 	check "rmmod" unload test_kpatch_exit
 	check_no_splat
@@ -387,36 +387,36 @@ many_exit()
 	[ "$(parameter test_kpatch_exit sleepers)" -ge "$1" ]
 }
 
-# They sleep in a function that is not switched, and are more than there are slots
-# for in the beginning.
+# The tasks sleep in a function that is not switched, and they outnumber the slots that
+# exist at first.
 test_exiting_tasks_asleep_elsewhere_do_not_block()
 {
 	check "insmod" load test_kpatch_cmdline
 	check_switch test_kpatch_cmdline 0
 	check "insmod" load test_kpatch_exit sleep_ms=600000
 	"$active" exit 700
-	check "all sleep while they exit" wait_for 60 many_exit 700
+	check "all sleep past exit_notify()" wait_for 60 many_exit 700
 	knob stop_budget_us 5000000
 	check "enable" enabled test_kpatch_cmdline 1
 	check "disable" enabled test_kpatch_cmdline 0
 	check_busy test_kpatch_exit 0 "^[1-9][0-9]* kpatch_active new_proc_flush_pid asleep$"
 	echo 0 > /sys/module/test_kpatch_exit/parameters/sleep_ms
-	check "they are gone" wait_for 60 nobody_exits
+	check "they are gone" wait_for 60 none_exit
 	check_switch test_kpatch_exit 0
 	check "rmmod" unload test_kpatch_exit
 }
 
 faulted() { [ "$(parameter test_kpatch_exit faults)" = N ]; }
 
-# It is in the module, on a stack that nobody unwinds any more, and stays dead.
+# The task died in the module: its stack is never unwound again, and it stays dead.
 test_a_task_that_faults_past_exit_notify_does_not_block()
 {
 	check "insmod" load test_kpatch_exit
 	echo Y > /sys/module/test_kpatch_exit/parameters/faults
 	mark_log
 	"$active" exit
-	check "one has faulted" wait_for 10 faulted
-	check "it was told to" eval 'log_since_mark | grep -q "Fixing recursive fault"'
+	check "a task has faulted" wait_for 10 faulted
+	check "the fault is in the log" eval 'log_since_mark | grep -q "Fixing recursive fault"'
 	check_switch test_kpatch_exit 0
 	check "rmmod" unload test_kpatch_exit
 	check "insmod" load test_kpatch_cmdline
@@ -443,7 +443,7 @@ is_stopped()
 	grep -q '^State:.T' "/proc/$1/status"
 }
 
-# What is left of the system call is a pointer to a function to go on with.
+# All that is left of the system call is a pointer to the function that restarts it.
 test_a_pending_system_call_restart_is_found()
 {
 	local answer
@@ -473,7 +473,7 @@ test_a_pending_system_call_restart_is_found()
 	check "rmmod" unload test_kpatch_restart
 }
 
-# It would begin in the text of the module when it is woken.
+# The thread would start in the text of the module if it were woken.
 test_a_kernel_thread_that_was_never_woken_is_found()
 {
 	local pid
@@ -487,8 +487,8 @@ test_a_kernel_thread_that_was_never_woken_is_found()
 	check "rmmod" unload test_kpatch_thread
 }
 
-# Such a thread looks like the idle task of its CPU, but is in the task list, and in a
-# function of the patch.
+# Such a thread looks like the idle task of its CPU, but it is in the task list and in
+# a function of the patch.
 test_a_thread_that_injects_idle_is_found()
 {
 	local i

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# The life of a patch: loaded, disabled, enabled again, unloaded, and several
-# patches on one function.
+# The life cycle of a patch: load, disable, enable again, unload; and several patches
+# of one function.
 
 # shellcheck source=functions.sh
 . "$(dirname "$0")/functions.sh"
@@ -12,8 +12,8 @@ two=test_kpatch_cmdline2
 
 cmdline() { cat /proc/cmdline; }
 
-# count_passes MODULE: how often CPUs synchronise while it is loaded; others may make
-# them do so, too, but hardly each time
+# count_passes MODULE: how often the CPUs synchronize while MODULE is loaded. Other code
+# may make them synchronize, too, but hardly in each of three tries.
 count_passes()
 {
 	local before after least=999999
@@ -99,7 +99,7 @@ test_rmmod_of_a_reenabled_patch_fails()
 	check_is "/proc/cmdline" "$one: new cmdline" "$(cmdline)"
 }
 
-# rmmod -f overrides the reference, but must not pull the code away.
+# rmmod -f overrides the reference, but must not free text that is in use.
 test_forced_rmmod_of_an_enabled_patch_disables_it_first()
 {
 	local original
@@ -108,7 +108,7 @@ test_forced_rmmod_of_an_enabled_patch_disables_it_first()
 	check "insmod" load $one
 	mark_log
 	if ! rmmod -f $one 2>/dev/null; then
-		skip "modules cannot be forced out, no CONFIG_MODULE_FORCE_UNLOAD"
+		skip "no CONFIG_MODULE_FORCE_UNLOAD"
 		return
 	fi
 	check_is "/proc/cmdline" "$original" "$(cmdline)"
@@ -186,7 +186,7 @@ test_hooks_are_shared_and_removed_with_their_last_user()
 	check_is "hooked functions" "$before" "$(hooked)"
 }
 
-# What two patches share must survive the one that was there first.
+# A hook that two patches share must survive the patch that installed it.
 test_a_hook_outlives_the_patch_that_installed_it()
 {
 	check "insmod" load $two
@@ -205,15 +205,15 @@ test_a_hook_outlives_the_patch_that_installed_it()
 	check_is "/proc/cmdline" "$one: new cmdline" "$(cmdline)"
 }
 
-# Each pass over the code of the kernel makes all CPUs synchronise, some times:
-# it must not be more often for two functions than for one.
+# Each pass over the kernel text makes all CPUs synchronize several times: two
+# functions must not need more of that than one.
 test_all_functions_of_a_patch_are_hooked_in_one_pass()
 {
 	local one_function two_functions
 
-	# The first patch may do what is then done for all.
+	# The first patch may do one-time work for all others.
 	check "insmod" load test_kpatch_statfs
-	# To optimise the probe takes some, at any time.
+	# Optimizing the probe would synchronize the CPUs as well, at any time.
 	change /proc/sys/debug/kprobes-optimization 0
 	if ! probe p kpatch_pass do_sync_core; then
 		skip "nothing to count passes with"

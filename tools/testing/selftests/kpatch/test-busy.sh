@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Somebody is inside and is left alone: nothing may change, and it is told who.
+# A task sleeps inside the function and is not parked: the switch must change nothing
+# and name the task.
 
 # shellcheck source=functions.sh
 . "$(dirname "$0")/functions.sh"
@@ -9,14 +10,14 @@
 patch=test_kpatch_pause
 blockers=$kpatch_sysfs/$patch/blockers
 
-# What the kernel calls the old function: it has several names.
+# The function has several names; this is the one that the kernel reports.
 old_pause=$(symbol_of __x64_sys_pause)
 
-# start_sleeper [NAME]: start a task that sleeps in pause(); what pause() returns
-# goes to a file. It is not led out.
+# start_sleeper [NAME]: start a task that sleeps in pause(); the return value of
+# pause() goes to $answer. The task is not parked.
 start_sleeper()
 {
-	check "leave it alone" knob park N
+	check "no parking" knob park N
 	answer=$(mktemp)
 	background "$user" pause "${1-sleeper}" > "$answer"
 	sleeper=$child
@@ -51,7 +52,7 @@ test_insmod_fails_while_a_task_sleeps_in_the_function()
 	start_sleeper
 	check_refused "resource busy" "$sleeper sleeper $old_pause asleep" $patch
 	wake_sleeper
-	check_is "pause() of before" -4 "$(cat "$answer")"
+	check_is "return value of the old pause()" -4 "$(cat "$answer")"
 	check "insmod" load $patch
 }
 
@@ -64,7 +65,7 @@ test_enable_fails_and_lists_the_task_asleep_in_the_function()
 	check_is "blockers" "$sleeper sleeper $old_pause asleep" "$(cat $blockers)"
 	check_log "$sleeper sleeper $old_pause asleep"
 	wake_sleeper
-	check_is "pause() is the old one" -4 "$(cat "$answer")"
+	check_is "return value of the old pause()" -4 "$(cat "$answer")"
 	check "enable" enabled $patch 1
 	check_is "blockers" "" "$(cat $blockers)"
 }
@@ -77,7 +78,7 @@ test_disable_fails_and_lists_the_task_asleep_in_the_new_function()
 	check_is "blockers" "$sleeper sleeper new_pause asleep" "$(cat $blockers)"
 	! unload $patch || fail "rmmod succeeded"
 	wake_sleeper
-	check_is "pause() is the new one" 1 "$(cat "$answer")"
+	check_is "return value of the new pause()" 1 "$(cat "$answer")"
 	check "disable" enabled $patch 0
 	check "rmmod" unload $patch
 }
@@ -103,7 +104,7 @@ test_each_of_many_sleepers_is_listed()
 	check_log "blocked by 5 task(s)"
 }
 
-# check_name NAME SHOWN: what a task of this name looks like in blockers and log
+# check_name NAME SHOWN: blockers and log show a task called NAME as SHOWN
 check_name()
 {
 	start_sleeper "$1"
@@ -113,7 +114,7 @@ check_name()
 	wake_sleeper
 }
 
-# A name is what its owner likes: it must not be able to fake lines or columns.
+# A task chooses its own name: the name must not be able to fake lines or columns.
 test_the_name_of_a_blocker_is_escaped()
 {
 	check "insmod" load $patch
@@ -127,7 +128,7 @@ test_the_name_of_a_blocker_is_escaped()
 	check_name '-' '-'
 }
 
-# All of it is more than a page.
+# Together the lines are longer than a page.
 test_every_listed_blocker_has_a_whole_line()
 {
 	local line='^[0-9]+ (\\001){15} (a_long_name_){16} asleep$'
@@ -152,7 +153,7 @@ test_a_sleeper_does_not_block_unrelated_patches()
 	check "rmmod" unload test_kpatch_cmdline
 }
 
-# Each idle task sleeps in cpu_startup_entry() for as long as its CPU is on.
+# Each idle task stays in cpu_startup_entry() for as long as its CPU is online.
 test_idle_tasks_are_checked()
 {
 	check_refused "deadlock" "cpu_startup_entry idle CPU" test_kpatch_any \
@@ -195,8 +196,8 @@ test_a_task_inside_is_found_when_a_kretprobe_keeps_its_return_address()
 	check "disable" enabled $patch 0
 }
 
-# Who sleeps there and is none of ours would stay, too.
+# A foreign task that sleeps in pause() would block as well.
 if grep -q " $old_pause+" /proc/[0-9]*/task/*/stack 2>/dev/null; then
-	skip_all "somebody else is asleep in $old_pause"
+	skip_all "a task of another program is asleep in $old_pause"
 fi
 run_tests

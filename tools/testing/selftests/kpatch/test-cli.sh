@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# The kpatch command on a running kernel. Its own tests, which need neither root
-# nor a kernel, are in tools/kpatch/tests. KPATCH says where it is if it is not
-# in the path.
+# The kpatch command on a running kernel. The tests of the command alone, which need
+# neither root nor kpatch in the kernel, are in tools/kpatch/tests. Set KPATCH to the
+# path of the command if it is not in $PATH.
 
 # shellcheck source=functions.sh
 . "$(dirname "$0")/functions.sh"
@@ -38,7 +38,7 @@ test_check_reports_and_changes_nothing()
 	local error
 
 	error=$(mktemp)
-	check "leave it alone" knob park N
+	check "no parking" knob park N
 	check "load" "$kpatch" load "$mods/$pause.ko"
 	check_is "check" "'$pause' could be disabled now" \
 		"$("$kpatch" check $pause)"
@@ -54,7 +54,7 @@ test_info_shows_blockers_only_with_the_capability()
 {
 	local info
 
-	check "leave it alone" knob park N
+	check "no parking" knob park N
 	check "load" "$kpatch" load "$mods/$pause.ko"
 	background "$user" pause $'a b\n' >/dev/null
 	check "the sleeper sleeps" wait_for 10 sleeps "$child"
@@ -69,11 +69,11 @@ test_info_shows_blockers_only_with_the_capability()
 
 test_unload_waits_for_a_task_inside()
 {
-	check "leave it alone" knob park N
+	check "no parking" knob park N
 	check "load" "$kpatch" load "$mods/$pause.ko"
 	background "$user" pause sleeper >/dev/null
 	check "the sleeper sleeps" wait_for 10 sleeps "$child"
-	# The tool asks the kernel more than once.
+	# The command has to try more than once.
 	knob deadline_ms 500
 	background bash -c "sleep 2; kill -USR1 $child"
 	check "unload" "$kpatch" unload -t 120 $pause
@@ -84,7 +84,7 @@ test_unload_gives_up_and_names_the_blocker()
 {
 	local error
 
-	check "leave it alone" knob park N
+	check "no parking" knob park N
 	check "load" "$kpatch" load "$mods/$pause.ko"
 	background "$user" pause sleeper >/dev/null
 	check "the sleeper sleeps" wait_for 10 sleeps "$child"

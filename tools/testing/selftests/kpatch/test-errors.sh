@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Patches that cannot be: each one is refused with its error and one line in the
-# log that names patch, function and remedy, and leaves nothing behind.
+# Invalid patches: each one is refused with its own errno and one line in the log that
+# names the patch, the function and the remedy, and leaves nothing behind.
 
 # shellcheck source=functions.sh
 . "$(dirname "$0")/functions.sh"
@@ -17,7 +17,7 @@ eopnotsupp="Operation not supported"
 enodev="No such device"
 enotuniq="not unique"
 
-# Module parameters are split at blanks unless they are quoted.
+# The kernel splits module parameters at blanks unless they are quoted.
 refused_quirk()
 {
 	local error=$1 text=$2 what=$3
@@ -26,15 +26,15 @@ refused_quirk()
 	check_refused "$error" "$text" $any "quirk=\"$what\"" "$@"
 }
 
-# The name of a static function that the kernel has more than once.
+# The name of some static function that exists more than once in the kernel.
 ambiguous_name()
 {
 	awk '$2 == "t" && NF == 3 { n[$3]++ }
 	     END { for (f in n) if (n[f] > 1 && f !~ /[.]/) { print f; exit } }' /proc/kallsyms
 }
 
-# A function of the kernel proper that can be traced, and that there is with this
-# suffix, too.
+# traceable_with SUFFIX: a traceable function of vmlinux, of which a symbol with this
+# suffix exists as well
 traceable_with()
 {
 	awk -v suffix="$1" '
@@ -44,7 +44,7 @@ traceable_with()
 	' "$tracing/available_filter_functions" /proc/kallsyms | sort | head -n 1
 }
 
-# The base of a name with this suffix that no symbol has without.
+# gone_but_for SUFFIX: a name that exists in the kernel with this suffix only
 gone_but_for()
 {
 	awk -v suffix="$1" '
@@ -72,7 +72,7 @@ test_no_functions()
 		"zero funcs"
 }
 
-# check_memory KIND TEXT: neither of the two structures may be there
+# check_memory KIND TEXT: neither of the two structures may lie in such memory
 check_memory()
 {
 	refused_memory "$1" N "its struct kpatch_module is $2"
@@ -139,7 +139,7 @@ test_a_function_with_clones()
 
 	name=$(traceable_with .part.0)
 	if [ -z "$name" ]; then
-		skip "the compiler has split no function"
+		skip "the compiler did not split any function"
 		return
 	fi
 	check_refused "$einval" "'$any': function '$name' has clones" $any name="$name"
@@ -155,7 +155,7 @@ test_a_clone_named_without_the_flag()
 
 	name=$(traceable_with .part.0).part.0
 	if [ "$name" = .part.0 ]; then
-		skip "the compiler has split no function"
+		skip "the compiler did not split any function"
 		return
 	fi
 	check_refused "$einval" \
@@ -276,7 +276,8 @@ test_a_function_that_some_task_is_always_in()
 		name=worker_thread
 }
 
-# On the way to each stop, below all kernel threads, and clones of such functions.
+# Functions on the path to each stop, those in which all kernel threads start, and
+# clones of such functions.
 test_a_function_that_a_switch_itself_runs_in()
 {
 	local name seen=0
@@ -292,10 +293,10 @@ test_a_function_that_a_switch_itself_runs_in()
 		esac
 		seen=$((seen + 1))
 	done
-	check "some of them are there" [ "$seen" -ge 3 ]
+	check "the kernel has some of them" [ "$seen" -ge 3 ]
 }
 
-# Not tried for as long as a switch may take: the line says who is in there.
+# Refused without an attempt: the line names the kernel thread.
 test_a_function_that_a_kernel_thread_never_leaves()
 {
 	local name
@@ -307,7 +308,7 @@ test_a_function_that_a_kernel_thread_never_leaves()
 	check_log "the kernel thread kswapd0 (pid $(pgrep -x kswapd0)) runs for as long as it lives"
 }
 
-# A compiler that finds two functions to be the same keeps one, under both names.
+# A compiler that finds two identical functions keeps one of them, under both names.
 test_other_names_of_a_function_are_logged()
 {
 	mark_log
@@ -320,17 +321,17 @@ test_other_names_of_a_function_are_logged()
 		check "disable" enabled $clone 0
 		check_log "'lru_add_and_bh_lrus_drain' is also 'lru_add_drain'; calls of that"
 	else
-		skip "the compiler has left lru_add_drain() alone"
+		skip "the compiler did not merge lru_add_drain() with another function"
 	fi
 }
 
-# cmdline_proc_show() is not called while it is patched with a function that
-# returns nothing: nobody reads /proc/cmdline in these two tests.
+# These two tests must not read /proc/cmdline while cmdline_proc_show() is patched: the
+# replacement prints nothing.
 test_registering_twice()
 {
 	mark_log
 	! load $any name=cmdline_proc_show 'quirk="register twice"' || fail "insmod succeeded"
-	# Some kernels do not let the init of a module return EEXIST.
+	# Some kernels replace EEXIST from a module's init with another errno.
 	case $load_error in
 	*"$eexist"* | *"$ebusy"*) ;;
 	*) fail "expected '$eexist', got '$load_error'" ;;
@@ -352,14 +353,14 @@ test_unregistering_an_enabled_patch()
 	check_gone $any
 }
 
-# The module must not be freed below its patch; the patch is taken off first.
+# The module must not be freed while its patch is enabled; the patch is disabled first.
 test_a_module_whose_init_fails_later()
 {
 	mark_log
 	! load $any name=cmdline_proc_show 'quirk="init fails"' || fail "insmod succeeded"
 	check_log "'$any': the module goes while its patch is registered, which has been disabled"
 	check_gone $any
-	check "/proc/cmdline is there" grep -q console /proc/cmdline
+	check "/proc/cmdline works" grep -q console /proc/cmdline
 }
 
 test_unregistering_an_unregistered_patch()
@@ -381,7 +382,7 @@ test_loading_a_module_twice()
 	check_is "enabled" 1 "$(is_enabled test_kpatch_cmdline)"
 }
 
-# Right after a refusal the next patch works as if nothing had been.
+# After a refusal the next patch works as if nothing had happened.
 test_a_good_patch_after_a_bad_one()
 {
 	check_refused "$no_such_thing" "is not in this kernel" $any name=no_such_function

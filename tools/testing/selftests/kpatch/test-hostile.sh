@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# What programs without privileges do does not keep patches from being switched,
-# unless they really are in a function that is replaced and no signal gets them
-# out of it: then the write says so, in time, and names them.
+# Unprivileged programs cannot keep a patch from being switched, unless they really are
+# inside a function that is replaced and no signal makes them leave it: then the write
+# fails within the deadline and names them.
 
 # shellcheck source=sleepers.sh
 . "$(dirname "$0")/sleepers.sh"
@@ -17,9 +17,9 @@ has_begun()
 		grep -q '^State:.Z' "/proc/$hostile/status"
 }
 
-# start_hostile MODE...: and wait until it has done it. Then the process is
-# $hostile, the task that is in the way $hostile_tid, what it prints goes to
-# $hostile_out. Fails if the kernel does not have what it takes: the test is skipped.
+# start_hostile MODE...: start the program and wait until it is ready. Then $hostile is
+# the process, $hostile_tid the potential blocker, and $hostile_out has its output.
+# Fails if the kernel lacks a feature that the mode needs: the test is skipped.
 start_hostile()
 {
 	hostile_out=$(mktemp)
@@ -31,7 +31,7 @@ start_hostile()
 		skip "$(sed -n 's/^skip //p' "$hostile_out")"
 		return 1
 	fi
-	[ -n "$hostile_tid" ] || fail "'$*' does not get ready"
+	[ -n "$hostile_tid" ] || fail "'$*' does not become ready"
 	[ -n "$hostile_tid" ]
 }
 
@@ -44,7 +44,7 @@ kill_hostile()
 
 is_gone() { [ ! -e "/proc/$1" ]; }
 
-# has_function NAME: it can be patched
+# has_function NAME: this function can be patched
 has_function()
 {
 	[ -n "$1" ] && grep -q "^$1\( \|\$\)" "$tracing/available_filter_functions" && return
@@ -52,14 +52,14 @@ has_function()
 	return 1
 }
 
-# check_answer VALUE: what the call of the hostile task has returned
+# check_answer VALUE: the call of the hostile task has returned VALUE
 check_answer()
 {
 	check "its call returns" wait_for 30 grep -q ^answer "$hostile_out"
 	check_is "answer" "$1" "$(sed -n 's/^answer //p' "$hostile_out")"
 }
 
-# cpu_time TID: what it has used, in hundredths of a second
+# cpu_time TID: the CPU time that the task has used, in hundredths of a second
 cpu_time()
 {
 	local stat
@@ -70,14 +70,14 @@ cpu_time()
 	echo $((${12} + ${13}))
 }
 
-# load_elsewhere: a patch of a function that no task is in here
+# load_elsewhere: a patch of a function that no task of the tests is in
 load_elsewhere()
 {
 	check "insmod" load test_kpatch_cmdline
 	check "disable" enabled test_kpatch_cmdline 0
 }
 
-# A switch of such a function takes one attempt and one stop.
+# A switch of that function takes one attempt and one stop.
 check_not_in_the_way()
 {
 	local files=$kpatch_sysfs/test_kpatch_cmdline value attempts stops
@@ -91,7 +91,7 @@ check_not_in_the_way()
 	done
 }
 
-# check_harmless MODE...: what it does is in nobody's way
+# check_harmless MODE...: the hostile program blocks no switch
 check_harmless()
 {
 	load_elsewhere
@@ -100,9 +100,10 @@ check_harmless()
 	kill_hostile
 }
 
-# check_named NAME FUNCTION: the hostile task of this name is in there, and no signal
-# gets it out. That is said in time, without a stop; others are not held longer
-# than that; and it works as soon as that task is gone.
+# check_named NAME FUNCTION: the hostile task of this name is in FUNCTION, and no signal
+# makes it leave. The write fails within the deadline, without a stop, and names it;
+# other tasks are parked no longer than that; and the switch works once the task is
+# gone.
 check_named()
 {
 	local stops
@@ -124,7 +125,7 @@ check_named()
 	check_answers "20 $new_answer"
 }
 
-# check_inside FUNCTION MODE...: it is in the way of a patch of FUNCTION only
+# check_inside FUNCTION MODE...: the hostile program blocks a patch of FUNCTION only
 check_inside()
 {
 	local function=$1
@@ -174,13 +175,15 @@ test_a_seccomp_supervisor_that_never_answers()
 	check_inside "$(first_of __seccomp_filter)" seccomp
 }
 
-# It can be awakened, but waits on in there. Others leave all the same.
+# A signal wakes the task, but it goes on waiting inside the function. Other tasks are
+# parked nevertheless.
 test_a_task_waiting_for_io_uring()
 {
 	check_inside "$(symbol_of __x64_sys_io_uring_enter)" uring
 }
 
-# Those that wait for the lock of a pipe are in there as is the one that has it.
+# The tasks that wait for the lock of the pipe are in the function, and so is the one
+# that holds it.
 test_the_lock_of_a_pipe_is_held_forever()
 {
 	local function count
@@ -196,7 +199,7 @@ test_the_lock_of_a_pipe_is_held_forever()
 	between 10 11 "$count" || fail "$count of 11 are named"
 	kill_hostile
 	check "it is gone" wait_for 20 is_gone "$hostile_tid"
-	# To say anything takes a pipe.
+	# check reports through a pipe, which the patch has disabled.
 	try_switch enabled 1
 	check_is "enabled" "1, 0" "$(<$files/enabled), $(try_switch enabled 0; echo $?)"
 }
@@ -216,7 +219,7 @@ test_a_core_dump_that_is_never_read()
 	pkill -KILL -f '^/bin/sleep 31415'
 }
 
-# give_cgroup TYPE OPTIONS: a cgroup of the user's own, $cgroup
+# give_cgroup TYPE OPTIONS: make a cgroup that belongs to the unprivileged user, $cgroup
 give_cgroup()
 {
 	cgroup_mount=$(mktemp -d)
@@ -238,7 +241,7 @@ take_cgroup()
 	rmdir "$cgroup_mount"
 }
 
-# Freezing takes tasks out of their system calls.
+# The v2 freezer makes tasks leave their system calls.
 check_frozen()
 {
 	load_elsewhere
@@ -259,7 +262,7 @@ test_a_frozen_cgroup_does_not_block()
 	take_cgroup
 }
 
-# There it does not: they are frozen where they sleep.
+# The v1 freezer freezes tasks where they sleep.
 test_a_frozen_cgroup_v1_blocks()
 {
 	give_cgroup cgroup freezer || return
@@ -280,8 +283,8 @@ test_a_frozen_cgroup_v1_blocks()
 	take_cgroup
 }
 
-# While it sits in a function it must neither eat a CPU, once it was called, nor get
-# an answer that is none.
+# check_userfault FUNCTION ANSWER: after a failed attempt to park it the task must
+# neither spin in the function nor get a wrong return value.
 check_userfault()
 {
 	local before used
@@ -330,13 +333,13 @@ test_a_task_spinning_in_a_function_is_named()
 	check "it is named" grep -q "^$hostile_tid hostile eventfd_read " $files/blockers
 	stops=$(($(statistic stops) - stops))
 	echo "# $stops stops"
-	[ $stops -le 5 ] || fail "the machine was stopped $stops times in vain"
+	[ $stops -le 5 ] || fail "$stops futile stops"
 	kill -USR1 "$hostile"
 	check_answer 8
 	check "enable" try_switch enabled 1
 }
 
-# Whoever may read a file may take any time to do so.
+# A reader may block for any length of time while it reads a file of the patch.
 test_a_reader_of_a_file_does_not_pin_a_patch()
 {
 	load_disabled eventfd_read
@@ -348,16 +351,16 @@ test_a_reader_of_a_file_does_not_pin_a_patch()
 	check_gone $patch
 }
 
-# skip_full MODEL...: where a task may lose the CPU anywhere in the kernel
+# skip_full MODEL...: skip the test where tasks may be preempted anywhere in the kernel
 skip_full()
 {
 	if grep -q -e "($1)" -e "(${2:-$1})" /sys/kernel/debug/sched/preempt 2>/dev/null; then
-		skip "a switch that fails waits for each of them to be scheduled, for minutes"
+		skip "a failed switch waits until each of them is scheduled, for minutes"
 	fi
 	[ -z "$skipped" ]
 }
 
-# They hardly ever get the CPU, and lose it in the function.
+# The tasks hardly ever get the CPU, and lose it inside the function.
 test_starved_tasks_do_not_block()
 {
 	local files=$kpatch_sysfs/test_kpatch_getpid value
@@ -373,7 +376,7 @@ test_starved_tasks_do_not_block()
 	kill_hostile
 }
 
-# A cgroup may hardly run: in some kernels its tasks lose the CPU wherever they are.
+# A cgroup with a tiny quota: some kernels throttle its tasks wherever they are.
 test_throttled_tasks_are_named_or_do_not_block()
 {
 	local files=$kpatch_sysfs/test_kpatch_getpid
@@ -405,7 +408,7 @@ test_throttled_tasks_are_named_or_do_not_block()
 	take_cgroup
 }
 
-# They are past the end, all but the last step, and do not get the CPU for that.
+# The tasks have notified their parent and do not get the CPU to finish exiting.
 test_starved_exiting_tasks_do_not_block()
 {
 	local pid stack=0
@@ -415,12 +418,12 @@ test_starved_exiting_tasks_do_not_block()
 	for pid in $(pgrep -P "$hostile" -r Z); do
 		! grep -q . "/proc/$pid/stack" || stack=$((stack + 1))
 	done
-	echo "# $stack of 100 have not got to their end"
+	echo "# $stack of 100 have not finished exiting"
 	check_not_in_the_way
 	kill_hostile
 }
 
-# check_rounds ROUNDS: it works each time, with hardly a stop in vain
+# check_rounds ROUNDS: every switch succeeds, with few futile stops
 check_rounds()
 {
 	local i attempts stops
@@ -501,7 +504,7 @@ test_a_process_with_many_zombies_exits()
 	kill_hostile
 }
 
-# Each one is led out, and there always is one more.
+# Each thread is parked, and there is always a new one.
 test_new_threads_keep_entering_a_function()
 {
 	load_disabled eventfd_read

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# The tests on a machine that is in use: what others do there goes on, whatever was
-# set is set as before, and no test takes what it cannot see for what is not there.
+# The tests on a machine that is in use: other work goes on undisturbed, every setting
+# is restored, and no test passes because it could not read the log.
 
 # shellcheck source=functions.sh
 . "$(dirname "$0")/functions.sh"
@@ -10,7 +10,7 @@
 bystander=kpatch_bystander
 output=$scratch/output
 
-# Of others: a patch, and a tracer and a probe of the global instance.
+# Foreign users: a patch, and a tracer and a probe in the top-level tracing instance.
 load_bystander()
 {
 	check "insmod" load $bystander
@@ -46,7 +46,7 @@ stop_tracing()
 	echo '-:bystander/probe' >> "$tracing/kprobe_events"
 } 2>/dev/null
 
-# All that a script could have left behind, or taken away.
+# Everything that a script could leave behind or remove.
 snapshot()
 {
 	cat "$tracing"/{current_tracer,set_ftrace_filter,kprobe_events}
@@ -61,7 +61,7 @@ snapshot()
 	pgrep -l -x 'sleeper|kpatch_.*'
 } 2>/dev/null
 
-# check_unchanged SNAPSHOT WHAT: since the snapshot
+# check_unchanged SNAPSHOT WHAT: nothing has changed since the snapshot
 check_unchanged()
 {
 	local change
@@ -69,8 +69,8 @@ check_unchanged()
 	change=$(diff <(echo "$1") <(snapshot)) || fail "changed by $2: $change"
 }
 
-# run SCRIPT PATTERN: the tests of a script whose names match; its status goes to
-# $status. Nothing is different afterwards.
+# run SCRIPT PATTERN: run the tests of a script whose names match; the exit status goes
+# to $status. The script must leave everything unchanged.
 run()
 {
 	local before
@@ -91,7 +91,7 @@ test_scripts_leave_foreign_tracers_and_probes_alone()
 	check_is "status" 0 "$status"
 	run test-basic.sh 'in_one_pass'
 	check_is "status" 0 "$status"
-	check "what was traced before is there" \
+	check "earlier trace entries are kept" \
 		grep -q "bystander was here" "$tracing/trace"
 }
 
@@ -109,14 +109,14 @@ is_busy()
 	[ "$(parameter kpatch park)" = N ] && pgrep -x sleeper > /dev/null
 }
 
-# check_interrupted SIGNAL STATUS: in the middle of a test
+# check_interrupted SIGNAL STATUS: the signal arrives in the middle of a test
 check_interrupted()
 {
 	local before
 
 	before=$(snapshot)
 	status=0
-	# What the shell starts in the background would ignore SIGINT.
+	# A command that the shell starts in the background ignores SIGINT by default.
 	KPATCH_TEST_ONLY=many_sleepers TMPDIR=$TMPDIR/child background \
 		env --default-signal=INT "$dir/test-busy.sh" > "$output" 2>&1
 	check "a test is under way" wait_for 60 is_busy
@@ -128,24 +128,24 @@ check_interrupted()
 
 test_an_interrupted_script_leaves_nothing_behind()
 {
-	check "tasks are led out" knob park Y
+	check "parking" knob park Y
 	check_interrupted INT 130
 	check_interrupted TERM 143
 	check_interrupted HUP 129
 }
 
-# check_skipped TEXT: the script was, and said so in one line
+# check_skipped TEXT: the script was skipped, and reported that in one line
 check_skipped()
 {
 	check_is "status" "$KSFT_SKIP" "$status"
 	check_is "lines of results" 1 "$(grep -c '^1\.\.\|ok ' "$output")"
-	check "it says why" grep -q "^1..0 # SKIP .*$1" "$output"
+	check "the reason is given" grep -q "^1..0 # SKIP .*$1" "$output"
 }
 
 test_scripts_do_not_run_without_the_log()
 {
 	if ! change /proc/sys/kernel/printk_devkmsg off; then
-		skip "reading the log cannot be forbidden"
+		skip "access to the log cannot be denied"
 		return
 	fi
 	run test-errors.sh
@@ -165,7 +165,7 @@ test_scripts_do_not_run_beside_a_foreign_patch()
 	check_is "/proc/version" "$bystander: new version" "$(cat /proc/version)"
 }
 
-# fails_without_log FILE: a check of the log that has this in its place
+# fails_without_log FILE: a log check fails if FILE takes the place of the log
 fails_without_log()
 (
 	failures=0
@@ -178,7 +178,7 @@ fails_without_log()
 test_an_unreadable_log_is_not_taken_for_an_empty_one()
 {
 	check "nothing to read" fails_without_log /dev/null
-	check "something else to read" fails_without_log "$dir/functions.sh"
+	check "not a log" fails_without_log "$dir/functions.sh"
 	check_no_log "no such line"
 	check_log_was_complete
 }

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Busy functions of the kernel, switched while they are in use all the time.
+# Busy kernel functions, switched while they are in constant use.
 
 # shellcheck source=functions.sh
 . "$(dirname "$0")/functions.sh"
@@ -11,7 +11,8 @@ longest_name() { stat -f -c %l /proc; }
 test_a_system_call_is_switched_for_100_busy_processes_at_once()
 {
 	check "insmod" load test_kpatch_getpid
-	check "nobody saw a mixture" "$user" getpid 100 $kpatch_sysfs/test_kpatch_getpid/enabled 10
+	check "no process sees a mixture" "$user" getpid 100 \
+		$kpatch_sysfs/test_kpatch_getpid/enabled 10
 	check "disable" enabled test_kpatch_getpid 0
 	check "rmmod" unload test_kpatch_getpid
 }
@@ -51,7 +52,7 @@ test_a_function_called_in_interrupts_is_switched()
 
 more_pairs() { [ "$(parameter test_kpatch_pair_check "$1")" -gt "$2" ]; }
 
-# check_pairs KIND: some more are counted
+# check_pairs KIND: more pairs of this kind are counted
 check_pairs()
 {
 	check "pairs are $1" wait_for 10 more_pairs "$1" \
@@ -89,7 +90,7 @@ test_modules_are_loaded_and_unloaded_while_their_functions_are_in_use()
 	done
 }
 
-# Tasks leave the task list before they are done with the kernel.
+# Exiting tasks leave the task list before they run in the kernel for the last time.
 test_a_patch_is_switched_while_processes_fork_and_exit()
 {
 	background bash -c 'while :; do /bin/true; (exit); done'
@@ -103,7 +104,7 @@ test_a_patch_is_switched_while_processes_fork_and_exit()
 	check "rmmod" unload test_kpatch_getpid
 }
 
-# Whoever writes: each write gets a verdict, and one state comes out.
+# Each write gets its own verdict, and the final state is consistent.
 test_each_concurrent_writer_gets_a_verdict()
 {
 	local file=$kpatch_sysfs/test_kpatch_getpid/enabled writers=() pid
@@ -124,12 +125,12 @@ test_a_patch_is_switched_with_a_cpu_offline()
 {
 	local online=/sys/devices/system/cpu/cpu1/online
 
-	[ -w $online ] || { skip "CPU 1 cannot be switched off"; return; }
+	[ -w $online ] || { skip "CPU 1 cannot be taken offline"; return; }
 	check "insmod" load test_kpatch_cmdline
-	check "CPU 1 off" change $online 0
+	check "CPU 1 offline" change $online 0
 	check "disable" enabled test_kpatch_cmdline 0
 	check "enable" enabled test_kpatch_cmdline 1
-	check "CPU 1 on" change $online 1
+	check "CPU 1 online" change $online 1
 	check_is "/proc/cmdline" "test_kpatch_cmdline: new cmdline" "$(cat /proc/cmdline)"
 	check "disable" enabled test_kpatch_cmdline 0
 }

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Others on the same function: they share it, or one of them is told that it is
-# taken. Never is the old code run in silence.
+# Other users of the same function: they share it with kpatch, or the second one gets
+# an error. The old code must never run silently.
 
 # shellcheck source=functions.sh
 . "$(dirname "$0")/functions.sh"
@@ -53,7 +53,7 @@ test_livepatch_of_another_function_keeps_working()
 	check_is "longest name" 77 "$(stat -f -c %l /proc)"
 }
 
-# One of two functions is taken: the log names it, and the other is left alone.
+# One of two functions is taken: the log names it, and the other one is not touched.
 test_the_function_that_is_taken_is_named()
 {
 	check "insmod" load test_kpatch_probe
@@ -62,13 +62,14 @@ test_the_function_that_is_taken_is_named()
 		test_kpatch_cmdline2
 }
 
-# direct_calls: one more for each time that it is asked
+# direct_calls: each read of the parameter makes one more call
 direct_calls()
 {
 	parameter test_kpatch_direct calls
 }
 
-# BPF can share its function, with some effort; others that call directly do not.
+# BPF trampolines take part in the handshake that shares a function; other direct
+# callers do not.
 test_a_function_with_a_direct_caller_is_refused()
 {
 	[ -e "$mods/test_kpatch_direct.ko" ] || { skip "not for $(uname -m)"; return; }
@@ -114,8 +115,8 @@ test_a_function_with_a_post_handler_kprobe_is_refused()
 	check "insmod" load $patch
 }
 
-# Whether register_kprobe() tells or keeps to itself that the probe could not be
-# armed depends on the kernel; that it was not armed does not.
+# Whether register_kprobe() reports that the probe could not be armed depends on the
+# kernel; in either case the probe must not be armed.
 test_a_post_handler_kprobe_cannot_take_a_patched_function()
 {
 	check "insmod" load $patch
@@ -138,7 +139,7 @@ test_a_kprobe_shares_the_function()
 	check_is "/proc/cmdline" "$patch: new cmdline" "$(cmdline)"
 }
 
-# trace_with TRACER: the patch works with it on and off, in either order
+# trace_with TRACER: the patch works while the tracer is on and off, in either order
 trace_with()
 {
 	local original
@@ -169,7 +170,7 @@ test_the_function_graph_tracer_shares_the_function()
 	trace_with function_graph
 }
 
-# ftrace drops calls of tracers that recurse too deep; not those of patches.
+# ftrace skips tracers that recurse too deeply; it must not skip patches.
 test_recursing_tracers_do_not_run_the_old_code()
 {
 	local nested=test_kpatch_nested
@@ -184,13 +185,13 @@ test_recursing_tracers_do_not_run_the_old_code()
 
 ftrace_enabled=/proc/sys/kernel/ftrace_enabled
 
-# Others would miss what is called meanwhile.
+# Foreign tracers would miss calls while ftrace is disabled.
 need_no_tracing()
 {
 	if [ ! -w $ftrace_enabled ]; then
 		skip "no $ftrace_enabled"
 	elif grep -q . "$tracing/enabled_functions"; then
-		skip "somebody else traces functions"
+		skip "functions are being traced"
 	fi
 	[ -z "$skipped" ]
 }
@@ -209,7 +210,7 @@ test_a_patch_is_refused_while_ftrace_is_disabled()
 {
 	need_no_tracing || return
 	if ! change $ftrace_enabled 0; then
-		skip "ftrace cannot be switched off here"
+		skip "ftrace cannot be disabled here"
 		return
 	fi
 	check_refused "resource busy" "set kernel.ftrace_enabled=1" $patch
@@ -218,5 +219,5 @@ test_a_patch_is_refused_while_ftrace_is_disabled()
 }
 
 foreign=$(first_foreign /sys/kernel/livepatch)
-[ -z "$foreign" ] || skip_all "live patch '$foreign' is none of the tests'"
+[ -z "$foreign" ] || skip_all "live patch '$foreign' does not belong to the tests"
 run_tests

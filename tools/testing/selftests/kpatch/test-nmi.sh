@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# NMIs are not stopped: they may come at any time while a patch is switched, and
+# stop_machine() does not stop NMIs: they may arrive at any time during a switch, and
 # none may see one function old and another one new.
 
 # shellcheck source=functions.sh
@@ -21,13 +21,14 @@ need_nmis()
 	[ -z "$skipped" ]
 }
 
-# More NMIs than COUNT were of this KIND.
+# more_than KIND COUNT: more than COUNT NMIs were of this kind
 more_than()
 {
 	[ "$(parameter $nmi "$1")" -gt "$2" ]
 }
 
-# start_nmis RELAY_US HOPS: ours may take longer than the kernel thinks is proper
+# start_nmis RELAY_US HOPS: these handlers may take longer than the limit above which
+# the kernel warns
 start_nmis()
 {
 	local longest=/sys/kernel/debug/x86/nmi_longest_ns
@@ -41,7 +42,7 @@ start_nmis()
 	check "NMIs go round" wait_for 10 more_than relayed 10
 }
 
-# Switch to 0 or 1; NMIs may be faster than many attempts in a row.
+# switch_under_nmis 0|1: NMIs may abort many attempts in a row
 switch_under_nmis()
 {
 	for _ in $(seq 30); do
@@ -54,7 +55,7 @@ switch_under_nmis()
 	fail "switching to $1: $switch_error"
 }
 
-# check_all_see KIND OTHER: from now on all NMIs are of one kind
+# check_all_see KIND OTHER: from now on all NMIs are of KIND
 check_all_see()
 {
 	local kind other
@@ -92,8 +93,8 @@ test_nmis_see_both_functions_old_or_both_new()
 	check_is "mixed" 0 "$(parameter $nmi mixed)"
 }
 
-# Between the moment when NMIs begin to matter and the switch there is time enough
-# for an NMI to be met for sure. Each attempt is given up for the next one.
+# The delay between opening the transaction and its commit is long enough for an NMI
+# to hit for sure. So every attempt is aborted.
 test_an_nmi_during_an_attempt_aborts_it()
 {
 	local relay_us=/sys/module/$nmi/parameters/relay_us
@@ -121,7 +122,7 @@ test_an_nmi_during_an_attempt_aborts_it()
 		check_both
 		stops=$(($(cat $kpatch_sysfs/$patch/stops) - stops))
 		[ $stops -gt 1 ] || fail "the machine was stopped $stops times"
-		# One NMI after the other would always be faster.
+		# The relayed NMI would abort every attempt.
 		echo 0 > $relay_us
 		knob commit_delay_us 0
 		switch_under_nmis $to
