@@ -121,10 +121,44 @@ mutants_apply() (
 	done
 )
 
-# reStructuredText that Sphinx takes, too; and no paragraph is indented by accident.
+# Valid reStructuredText, for Sphinx as well.
+is_valid_rst() { rst2html --halt=warning --report=warning "$1" > "$work/rst.html"; }
+
+# Valid, and no paragraph is indented by accident.
 is_rst() {
-	rst2html --halt=warning --report=warning "$1" > "$work/rst.html" || return 1
-	! grep -A8 '<blockquote>' "$work/rst.html"
+	is_valid_rst "$1" && ! grep -A8 '<blockquote>' "$work/rst.html"
+}
+
+# from_kernel_doc FILE [ARG...]: what a kernel-doc directive stands for. The directives
+# in the output that only Sphinx knows are turned into others with the same content.
+# Missing identifiers are errors, but a missing DOC block may just be empty output.
+from_kernel_doc() {
+	local file=$1 text
+
+	shift
+	text=$("$src/scripts/kernel-doc" -rst -Werror "$@" "$top/$file") || return 1
+	grep -q '[^[:space:]]' <<< "$text" || { echo "kernel-doc $* $file: nothing found" >&2; return 1; }
+	sed -E 's/^( *)\.\. c:([a-z]+):: .*/\1.. class:: \2/' <<< "$text"
+}
+
+# The API document is valid together with all kernel-doc comments that it refers to.
+api_is_rst() {
+	local line file=''
+
+	{
+		printf '.. role:: c:%s\n' type func struct enum expr
+		echo
+		while IFS= read -r line; do
+			case $line in
+			'.. kernel-doc:: '*) file=${line#.. kernel-doc:: } ;;
+			'   :export:') from_kernel_doc "$file" -export || return 1 ;;
+			'   :doc: '*) from_kernel_doc "$file" -function "${line#   :doc: }" || return 1 ;;
+			'   :internal:') from_kernel_doc "$file" -internal || return 1 ;;
+			*) printf '%s\n' "$line" ;;
+			esac
+		done < "$1"
+	} > "$work/api.rst"
+	is_valid_rst "$work/api.rst"
 }
 
 # The kernel makes a chapter of its documentation of these files: with a script in
@@ -161,6 +195,8 @@ try "checkpatch --strict is silent" checkpatch
 try "kernel-doc is silent" kernel_doc
 try "a replacement of the wrong type is refused in words" wrong_type_is_told
 try "get_abi makes a chapter of the ABI" abi
+try "the API document and its kernel-doc comments are valid reStructuredText" \
+	api_is_rst "$top/Documentation/core-api/kpatch.rst"
 if [ "$BASE" = 6.12 ] && [ -z "$KSRC" ]; then
 	try "sparse is silent" sparse_works
 	try "no BUG()" no_bug
