@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The CPUs' stoppers: do they run soon, and since when do they run?
+ * CPU stoppers: make each CPU run its stopper once, and note when it last did.
  *
- * stop_machine() waits, with all other CPUs standing still already, for one that
- * has interrupts or preemption off. So each CPU is asked to run its stopper once,
- * for nothing, while the machine runs: a CPU that does not come soon is waited for
- * then.
+ * If one CPU has interrupts or preemption off, stop_machine() waits for it
+ * while all other CPUs already stand still. So before the stop each CPU runs
+ * its stopper once, with nothing to do: the wait for a slow CPU then happens
+ * while the machine runs.
  */
 #include "common.h"
 
@@ -22,11 +22,12 @@
 #include "cpus.h"
 
 /**
- * struct visit - what is known of one CPU's stopper
- * @work: makes it run visit_cpu()
- * @pending: @work is queued and has not begun to run: it must not be touched.
- *	Set under kpatch_mutex, cleared by the stopper.
- * @since: when the CPU switched to it last, by ktime_get_mono_fast_ns()
+ * struct visit - state of one CPU's stopper
+ * @work: makes the stopper run visit_cpu()
+ * @pending: @work is queued and has not begun to run, so it must not be
+ *	touched. Set under kpatch_mutex, cleared by the stopper.
+ * @since: when the CPU last switched to its stopper, by
+ *	ktime_get_mono_fast_ns()
  */
 struct visit {
 	struct cpu_stop_work work;
@@ -36,34 +37,41 @@ struct visit {
 
 static DEFINE_PER_CPU(struct visit, visits);
 
-/* Who waits for the stoppers. On PREEMPT_RT these must not take a lock that sleeps. */
+/*
+ * The task that waits in kpatch_cpus_visit(). Not a wait queue: on PREEMPT_RT
+ * the lock of a wait queue may sleep, which a stopper must not.
+ */
 static struct rcuwait visitor = __RCUWAIT_INITIALIZER(visitor);
 
-/* Of stoppers, and of nobody else; known from the first visit on. */
+/* The class that only stoppers are in. Set by the first visit. */
 static const struct sched_class *stopper_class;
 
-/* Runs in the stopper of a CPU. */
+/* Runs in the stopper of each CPU. */
 static int visit_cpu(void *data)
 {
 	struct visit *visit = data;
 
 	WRITE_ONCE(stopper_class, current->sched_class);
-	/* Pairs with find_pending(): who has not to wait sees what came before. */
+	/*
+	 * Pairs with smp_load_acquire() in find_pending(): a caller that finds
+	 * the work done sees all that this CPU did before.
+	 */
 	smp_store_release(&visit->pending, false);
 	rcuwait_wake_up(&visitor);
 	return 0;
 }
 
-/* Every online CPU has a stopper that takes works, as long as none comes or goes. */
+/* With CPU hotplug held off, the stopper of each online CPU accepts work. */
 static void send_visitors(void)
 {
 	struct visit *visit;
 	int cpu;
 
 	/*
-	 * A work that is still pending is not queued again, and so orders nothing.
-	 * Pairs with the full barrier in __schedule(): a task that leaves the CPU
-	 * after that work has run sees what was written before this.
+	 * Work that is still pending from an earlier visit is not queued again,
+	 * so for that CPU queueing orders nothing. This barrier does. It pairs
+	 * with the full barrier in __schedule(): a task that leaves the CPU
+	 * after that work has run sees what was written before this barrier.
 	 */
 	smp_mb();
 	for_each_online_cpu(cpu) {
@@ -75,13 +83,13 @@ static void send_visitors(void)
 	}
 }
 
-/* The first CPU that has not come yet, -1 if there is none. */
+/* Return the first CPU whose stopper has not run yet, -1 if there is none. */
 static int find_pending(void)
 {
 	int cpu;
 
 	for_each_online_cpu(cpu) {
-		/* Pairs with visit_cpu(). */
+		/* Pairs with smp_store_release() in visit_cpu(). */
 		if (smp_load_acquire(&per_cpu_ptr(&visits, cpu)->pending))
 			return cpu;
 	}
@@ -89,16 +97,16 @@ static int find_pending(void)
 }
 
 /**
- * kpatch_cpus_visit() - have each online CPU run its stopper
- * @timeout: how long to wait for that, in jiffies
+ * kpatch_cpus_visit() - make each online CPU run its stopper
+ * @timeout: how long to wait for that, in jiffies; a fatal signal ends the wait
  *
- * When this has returned -1 each CPU has ended each section with interrupts or
- * preemption off that it was in when this was called, and has seen all that was
- * written before.
+ * Once this has returned -1, each CPU has left every section with interrupts or
+ * preemption off that it was in at the time of the call, and sees all that was
+ * written before the call.
  *
  * Context: process context, sleeps, under kpatch_mutex.
  *
- * Return: -1, or a CPU that has not come.
+ * Return: -1, or a CPU whose stopper has not run.
  */
 int kpatch_cpus_visit(unsigned long timeout)
 {
@@ -114,10 +122,10 @@ int kpatch_cpus_visit(unsigned long timeout)
 }
 
 /**
- * kpatch_cpus_note_switch() - this CPU switches to another task
- * @next: that task
+ * kpatch_cpus_note_switch() - note when this CPU switches to its stopper
+ * @next: the task that this CPU switches to
  *
- * Context: the scheduler, with the run queue's lock held.
+ * Context: sched_switch probe, run queue lock held.
  */
 void kpatch_cpus_note_switch(const struct task_struct *next)
 {
@@ -126,12 +134,14 @@ void kpatch_cpus_note_switch(const struct task_struct *next)
 }
 
 /**
- * kpatch_cpus_stood_since() - since when has the first CPU run its stopper?
- * @from: it was not asked to before, by ktime_get_mono_fast_ns()
+ * kpatch_cpus_stood_since() - get the time when the first CPU ran its stopper
+ * @from: when the stop was requested, by ktime_get_mono_fast_ns(): no CPU
+ *	stopped for it before
  *
  * Context: machine stopped.
  *
- * Return: that time; @from if nobody has noted it for some CPU.
+ * Return: that time, or @from if the switch to the stopper was not noted on
+ * some CPU.
  */
 u64 kpatch_cpus_stood_since(u64 from)
 {

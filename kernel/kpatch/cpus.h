@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The CPUs' stoppers: do they run soon, and since when do they run?
+ * CPU stoppers: make each CPU run its stopper once, and note when it last did.
  */
 #ifndef _KPATCH_CPUS_H
 #define _KPATCH_CPUS_H

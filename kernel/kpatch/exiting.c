@@ -1,25 +1,27 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Tasks past exit_notify(): the task list may lose them at any time from there
- * on, but they still run, and sleep, until do_task_dead(). Each one has a slot in
- * a table meanwhile, so that a scan finds it.
+ * Tasks past exit_notify(). From there on a task may leave the task list at any
+ * time, but it still runs, and may sleep, until do_task_dead(). Until then it
+ * has a slot in a table, so that a scan finds it.
  *
- * A slot is taken in exit_notify(), in the section of tasklist_lock in which the
- * task becomes a zombie: until then release_task() cannot unhash it. It is given
- * back with preemption off, which stays off until the task is off its CPU for the
- * last time. So at any time a task that may run again is in the task list or has
- * a slot, or both.
+ * The task takes its slot in exit_notify(), in the tasklist_lock section in
+ * which it becomes a zombie: before that, release_task() cannot unhash it. It
+ * gives the slot back with preemption off, which stays off until it leaves its
+ * CPU for the last time. So at any time a task that may run again is in the
+ * task list, or has a slot, or both.
  *
- * The slot is found by the task's address. A node on the stack of do_exit() would
- * be overwritten by an oops after exit_notify(), which starts again at the top of
- * the stack, and a field in task_struct would be there for every task.
+ * The slot is found by the address of the task. A node on the stack of
+ * do_exit() would not do: after an oops past exit_notify(), make_task_dead()
+ * starts again at the top of the stack and overwrites it. A field in
+ * task_struct would cost memory in every task.
  *
- * The table that is there from the beginning is enough for all tasks that happen to
- * be preempted in this short stretch. But user space can make tasks sleep in there,
- * as many as it has memory for: a task that has its entries in /proc mounted over
- * waits for the lock of all mounts. So a table that is full is followed by another,
- * which is never freed. Only if there is no memory for that a task is counted, and
- * not known. Nothing is switched while there is one.
+ * The static table has room for all tasks that happen to be preempted in this
+ * short stretch. But user space can make tasks sleep there, as many as fit in
+ * memory: a task that releases itself waits for the lock of all mounts if
+ * something is mounted over its entries in /proc. So a full table is followed
+ * by another one, which is never freed. If there is no memory for that, the
+ * task is only counted and cannot be scanned; while the count is not 0, nothing
+ * is switched.
  */
 #include "common.h"
 
@@ -37,15 +39,15 @@
 #define FIRST_BITS	9U
 #define MAX_BITS	12U
 
-/* A task is so near to where its hash says, or elsewhere. */
+/* A task is at most this far from the slot that its hash selects. */
 #define MAX_PROBES	16U
 
 /**
- * struct table - slots for tasks that exit
- * @next: the table that came when this one was full
- * @bits: there are two to the power of this slots
- * @slot: the task in each slot, %NULL if the slot is free. A slot is taken under
- *	tasklist_lock, and given back by the task in it.
+ * struct table - slots for exiting tasks
+ * @next: the table that was added when this one was full, or %NULL
+ * @bits: log2 of the number of slots
+ * @slot: the task in each slot, %NULL if the slot is free. A task takes a slot
+ *	under tasklist_lock, and gives it back without a lock.
  */
 struct table {
 	struct table *next;
@@ -60,12 +62,14 @@ static struct table first_table = {
 	.slot = first_slots,
 };
 
-/* Tasks for which there was no slot. */
+/* Number of exiting tasks that found no free slot. */
 static atomic_t unknown;
 
 /*
- * Nobody else changes a slot from the same @from at the same time: of takers
- * there is one, which holds tasklist_lock, and a task is in one slot at most.
+ * Change the first slot for @task that holds @from to @to. No two callers race
+ * for one slot: free slots are taken under tasklist_lock, by one task at a
+ * time, and a task has at most one slot, which only that task gives back.
+ * Return false if no slot holds @from.
  */
 static bool replace(struct table *table, const struct task_struct *task,
 		    struct task_struct *from, struct task_struct *to)
@@ -83,7 +87,7 @@ static bool replace(struct table *table, const struct task_struct *task,
 
 static struct table *next_table(const struct table *table)
 {
-	/* Pairs with add_table(). */
+	/* Pairs with smp_store_release() in add_table(). */
 	return smp_load_acquire(&table->next);
 }
 
@@ -99,7 +103,10 @@ static struct table *add_table(struct table *last)
 		return NULL;
 	table->bits = bits;
 	table->slot = (struct task_struct **)(table + 1);
-	/* Pairs with next_table(): who sees the table sees what is in it. */
+	/*
+	 * Pairs with smp_load_acquire() in next_table(): a reader that finds
+	 * the table finds it initialised.
+	 */
 	smp_store_release(&last->next, table);
 	return table;
 }
@@ -159,10 +166,10 @@ void kpatch_exit_finish(struct task_struct *task)
  * @task: the current task, which has faulted in do_exit() and is about to call
  *	do_task_dead()
  *
- * It may have faulted before kpatch_exit_start() or after kpatch_exit_finish(), or
- * have been counted in between, which cannot be told from the others then. So a
- * count is left as it is: nothing is switched until the reboot that the kernel asks
- * for.
+ * A task without a slot may have faulted before kpatch_exit_start() or after
+ * kpatch_exit_finish(), or may have been counted for want of a slot. These
+ * cases cannot be told apart, so the count is not changed. If the task was
+ * counted, nothing is switched until the reboot that the kernel asks for.
  *
  * Context: make_task_dead(), preemption off for the rest of the task's life.
  */
@@ -173,17 +180,18 @@ void kpatch_exit_abort(struct task_struct *task)
 
 /**
  * kpatch_exiting_visit() - call a function for each task that has a slot
- * @fn: the function; not 0 if it wants no more
+ * @fn: the function; a return value other than 0 ends the walk
  * @data: passed to @fn
  *
- * A task that came off the task list before a walk of that in the same RCU
- * section, and that may run again, is visited. A task that is visited keeps its
- * memory for the rest of the RCU section: the last reference is dropped by a
- * callback of RCU, after it has given back its slot.
+ * If a walk of the task list earlier in the same RCU section did not meet a
+ * task because it had left the list, and the task may run again, this function
+ * visits it. The task_struct stays valid for the rest of the RCU section: the
+ * last reference is dropped by an RCU callback that is queued after the task
+ * has given back its slot.
  *
  * Context: RCU section, or machine stopped.
  *
- * Return: 0, or what @fn has returned.
+ * Return: 0, or the value other than 0 that @fn returned.
  */
 int kpatch_exiting_visit(int (*fn)(struct task_struct *task, void *data),
 			 void *data)
@@ -194,9 +202,10 @@ int kpatch_exiting_visit(int (*fn)(struct task_struct *task, void *data),
 	int ret;
 
 	/*
-	 * Pairs with tasklist_lock, which is released between the store to the
-	 * slot and the task's removal from the list: who has not met it there
-	 * sees it here.
+	 * Pairs with the release of tasklist_lock in exit_notify(). The task
+	 * stores to its slot before that, and is removed from the list after
+	 * it: a walk that did not meet the task in the list finds its slot
+	 * here.
 	 */
 	smp_rmb();
 	for (table = &first_table; table; table = next_table(table)) {
@@ -211,9 +220,9 @@ int kpatch_exiting_visit(int (*fn)(struct task_struct *task, void *data),
 }
 
 /**
- * kpatch_exiting_unknown() - how many tasks are past exit_notify() without a slot?
+ * kpatch_exiting_unknown() - count the tasks past exit_notify() without a slot
  *
- * Return: their number.
+ * Return: the number of tasks that cannot be scanned.
  */
 unsigned int kpatch_exiting_unknown(void)
 {

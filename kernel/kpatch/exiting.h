@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Tasks past exit_notify().
+ * Exiting tasks that may have left the task list.
  */
 #ifndef _KPATCH_EXITING_H
 #define _KPATCH_EXITING_H

@@ -1,17 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Which tasks run meanwhile: the scheduler's tracepoint tells who leaves a CPU.
- * Once the machine is stopped that is everybody who has run, since the stoppers
- * have the CPUs then. CPUs must not come or go while it matters: one that goes
- * down does not tell.
+ * Track tasks that run between the prescan and the stop. A probe of
+ * sched_switch notes each task that leaves a CPU. Once the machine is stopped,
+ * stoppers occupy all CPUs, so every task that ran has left its CPU and was
+ * noted. CPUs must not come or go meanwhile: tracepoints do not fire on a CPU
+ * that is not online.
  *
- * The probe runs with the lock of a run queue held, and does little: a look into a
- * table, and a note the first time it meets a task. The table has the tasks that
- * were there when the track was started, and takes up those that have come since,
- * as long as there is room for them. A task that came and has never left a CPU has
- * called nothing yet, so nobody has to know it. There is a table for a few
- * milliseconds, from the last look at tasks to the stop, and outside of that
- * nothing to do.
+ * The probe runs with the run queue lock held and does little: it looks up the
+ * task in a hash table, and notes it the first time. The table holds the tasks
+ * that were listed before the start. Tasks created after the list was made
+ * (here called strangers) are added while there is room. A new task that has
+ * never left a CPU has run nothing yet and need not be tracked. A track exists
+ * for a few milliseconds, from just before the last prescan until after the
+ * stop. Without one the probe only notes switches to stoppers.
  */
 #include "common.h"
 
@@ -29,21 +30,21 @@
 #include "track.h"
 
 /*
- * Room for tasks that come between the list of all tasks and the stop. What
- * matters is how many of them are not gone again by then.
+ * Room for tasks created after the list of all tasks was made. A task whose
+ * first switch is its last takes no room, see is_gone().
  */
 #define STRANGERS_PER_CPU	32
 #define MIN_STRANGERS		128
 
-/* Written under kpatch_mutex, read by the probe. */
+/* Written under kpatch_mutex, read by the probe with interrupts off. */
 static struct kpatch_track __rcu *track;
 
 static bool attached;
 
 /*
- * Where @task is, or where it would be: there always is an empty slot. The steps
- * become longer, and meet each slot, since addresses of tasks are a constant
- * apart, and so may be their hashes.
+ * Return the slot that holds @task, or else the empty slot where it belongs;
+ * there always is one. The steps grow, and still reach every slot: addresses of
+ * tasks are a constant apart, and so may be their hashes.
  */
 static struct kpatch_track_slot *find_slot(struct kpatch_track *w,
 					   const struct task_struct *task)
@@ -58,11 +59,11 @@ static struct kpatch_track_slot *find_slot(struct kpatch_track *w,
 }
 
 /**
- * kpatch_track_alloc() - make room
- * @nr: for so many tasks, and some more that may come
+ * kpatch_track_alloc() - allocate a track
+ * @nr: number of tasks to be added; room for tasks created later is on top
  *
- * Return: an empty track, to be freed by kpatch_track_free(), or, once it was
- * started, by kpatch_track_stop(); %NULL if there is no memory.
+ * Return: an empty track, to be freed by kpatch_track_free(), or by
+ * kpatch_track_stop() once it was started; %NULL if there is no memory.
  */
 struct kpatch_track *kpatch_track_alloc(unsigned int nr)
 {
@@ -84,7 +85,7 @@ struct kpatch_track *kpatch_track_alloc(unsigned int nr)
 }
 
 /**
- * kpatch_track_free() - free a track that was not started
+ * kpatch_track_free() - free a track that was never started
  * @w: the track
  */
 void kpatch_track_free(struct kpatch_track *w)
@@ -93,11 +94,12 @@ void kpatch_track_free(struct kpatch_track *w)
 }
 
 /**
- * kpatch_track_add() - put a task among those that are tracked
- * @w: the track, not started yet
- * @task: the task, which is not freed, and so not taken for another, before the
- *	track is stopped
- * @index: what to note if it runs; a task that is added twice keeps the first one
+ * kpatch_track_add() - add a task to a track before it is started
+ * @w: the track
+ * @task: the task, whose task_struct must not be freed, and so not be reused
+ *	for another task, before the track is stopped
+ * @index: the caller's number for the task; a task that is added twice keeps
+ *	the first one
  */
 void kpatch_track_add(struct kpatch_track *w, struct task_struct *task,
 		      unsigned int index)
@@ -111,10 +113,10 @@ void kpatch_track_add(struct kpatch_track *w, struct task_struct *task,
 }
 
 /*
- * Take up a task that was not there when the track was started. Two may do so for
- * the same task: the probe, and whoever has met it in the task list. The task is on
- * a CPU, or found in an RCU section: so the reference that is dropped here is not
- * the last one.
+ * Add a task that was created after the list was made. The probe and a walk of
+ * the task list may both do so for one task at the same time; one of them then
+ * drops its reference again. That is never the last one, as the task is on this
+ * CPU or was found in this RCU section. Return %NULL if there is no room.
  */
 static struct kpatch_track_slot *add_stranger(struct kpatch_track *w,
 					      struct task_struct *task)
@@ -140,10 +142,10 @@ static struct kpatch_track_slot *add_stranger(struct kpatch_track *w,
 }
 
 /**
- * kpatch_track_note() - take a task for one that has run
+ * kpatch_track_note() - note that a task has run, or must be scanned anyway
  * @w: the track
- * @task: the task; it is on this CPU, found in this RCU section, or one that was
- *	added
+ * @task: the task; it is on this CPU, was found in this RCU section, or was
+ *	added before the start
  *
  * Context: any but NMI.
  */
@@ -155,17 +157,21 @@ void kpatch_track_note(struct kpatch_track *w, struct task_struct *task)
 		slot = add_stranger(w, task);
 	if (!slot || READ_ONCE(slot->noted) || xchg(&slot->noted, 1))
 		return;
-	/* Pairs with kpatch_track_get(): who sees the note sees the slot. */
+	/*
+	 * Pairs with smp_load_acquire() in kpatch_track_get(): a reader that
+	 * finds the slot number finds the slot filled in.
+	 */
 	smp_store_release(&w->noted[atomic_inc_return(&w->nr) - 1],
 			  slot - w->slots + 1);
 }
 
 /**
- * kpatch_track_knows() - is a task one of those that are tracked?
+ * kpatch_track_knows() - test whether a track contains a task
  * @w: the track
  * @task: the task
  *
- * Return: true if it was added, or has come since and run.
+ * Return: true if the task was added before the start, or was created after the
+ * list was made and has been noted.
  */
 bool kpatch_track_knows(struct kpatch_track *w, struct task_struct *task)
 {
@@ -173,18 +179,22 @@ bool kpatch_track_knows(struct kpatch_track *w, struct task_struct *task)
 }
 
 /**
- * kpatch_track_has_noted() - is a task one of those that have run?
+ * kpatch_track_has_noted() - test whether a task has been noted
  * @w: the track
  * @task: the task
  *
- * Return: true if it was noted.
+ * Return: true if it was passed to kpatch_track_note() and there was room for
+ * it.
  */
 bool kpatch_track_has_noted(struct kpatch_track *w, struct task_struct *task)
 {
 	return READ_ONCE(find_slot(w, task)->noted);
 }
 
-/* It never comes back. Where tasks come in masses there are as many of these. */
+/*
+ * A dead task never runs again, so it is not added to the track. Where many
+ * tasks are created, as many die, and would fill it.
+ */
 static bool is_gone(bool preempt, unsigned int state)
 {
 	return !preempt && state & TASK_DEAD;
@@ -197,8 +207,9 @@ static void on_switch(void *data, bool preempt, struct task_struct *prev,
 
 	kpatch_cpus_note_switch(next);
 	/*
-	 * The idle tasks are in no list: each CPU looks at its own. They have no
-	 * pid; is_idle_task() also holds for threads that make a CPU idle.
+	 * Idle tasks are in no list; each CPU scans its own. They are the tasks
+	 * without a pid: is_idle_task() is also true for threads that inject
+	 * idle time, and these must be tracked.
 	 */
 	if (!w || !prev->pid)
 		return;
@@ -208,16 +219,18 @@ static void on_switch(void *data, bool preempt, struct task_struct *prev,
 }
 
 /**
- * kpatch_track_start() - note who leaves a CPU from here on
- * @w: the track, all tasks added
+ * kpatch_track_start() - begin to note tasks that leave a CPU
+ * @w: the track, with all listed tasks added
  *
- * The scheduler counts a switch, then looks for probes, and ours for a track, all
- * with interrupts off. Once each CPU has run something else since, whoever has found
- * none is through with that, and the count can be seen; whoever comes later finds
- * both. That they were attached or published is not enough: among other probes no
- * text is rewritten for ours. So after the next kpatch_cpus_visit() that finds all
- * CPUs, a task that leaves a CPU is either noted or known by nvcsw and nivcsw to
- * have done so.
+ * __schedule() counts the switch and then calls the probes of sched_switch, of
+ * which ours looks up the track, all in one section with interrupts off. A
+ * switch that did not find the probe or the track is complete once its CPU has
+ * run its stopper, and its count is visible then. Any later switch finds both.
+ * Registering the probe and publishing the track do not ensure that on their
+ * own: if the tracepoint has other probes, no text is modified for ours. So
+ * once a later kpatch_cpus_visit() has reached all CPUs, each switch before it
+ * has been noted or shows in nvcsw and nivcsw of the task that left the CPU,
+ * and each switch after it is noted.
  *
  * Context: process context, may sleep, under kpatch_mutex.
  *
@@ -251,8 +264,8 @@ static void free_track(struct rcu_head *rcu)
 }
 
 /**
- * kpatch_track_stop() - note no more
- * @w: the track that was started; it is freed
+ * kpatch_track_stop() - stop noting tasks, and free the track
+ * @w: the track, which was started
  *
  * Context: process context, under kpatch_mutex.
  */
@@ -260,15 +273,19 @@ void kpatch_track_stop(struct kpatch_track *w)
 {
 	lockdep_assert_held(&kpatch_mutex);
 	RCU_INIT_POINTER(track, NULL);
-	/* The scheduler has interrupts off: that is a reader. */
+	/*
+	 * The probe runs with interrupts off, which makes it an RCU reader:
+	 * free_track() runs when no probe uses @w any more.
+	 */
 	call_rcu(&w->rcu, free_track);
 }
 
 /**
- * kpatch_track_detach() - let the scheduler tell us nothing any more
+ * kpatch_track_detach() - unregister the probe of sched_switch
  *
- * The probe stays attached from the first track that is started until then,
- * since text is rewritten for it. It may still run when this returns.
+ * The probe stays registered from the first kpatch_track_start() until this
+ * call, because registering and unregistering it may modify kernel text. It may
+ * still be running when this returns.
  *
  * Context: process context, may sleep, under kpatch_mutex.
  */

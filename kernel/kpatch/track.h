@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Which of some tasks run meanwhile.
+ * Track tasks that run between the prescan and the stop.
  */
 #ifndef _KPATCH_TRACK_H
 #define _KPATCH_TRACK_H
@@ -12,11 +12,13 @@
 struct task_struct;
 
 /**
- * struct kpatch_track_slot - a task that is tracked
- * @task: the task, %NULL if the slot is empty; a task is never replaced. With a
- *	reference if it was not added before the track was started.
- * @index: what the caller knows it by, plus 1; 0 if the caller does not know it
- * @noted: it has been noted
+ * struct kpatch_track_slot - a task in a track
+ * @task: the task, %NULL if the slot is empty; never changes once it is set.
+ *	For a task that was not added before the start, the track holds a
+ *	reference.
+ * @index: the caller's number for the task, plus 1; 0 if it was not added
+ *	before the start
+ * @noted: the task has been noted
  */
 struct kpatch_track_slot {
 	struct task_struct *task;
@@ -25,17 +27,17 @@ struct kpatch_track_slot {
 };
 
 /**
- * struct kpatch_track - tasks that are tracked, and which of them have run
- * @rcu: to free it when no CPU is looking at it
- * @nr: how many tasks have been noted
- * @noted: their slots, each one once, in no order
- * @strangers: tasks that were not added before the start, each with a reference;
- *	some may be %NULL
- * @nr_strangers: how many
- * @room: how many at most
- * @full: one more came
- * @bits: @slots has room for two to the power of this
- * @slots: all tasks, by the hash of their address; at least a third is empty
+ * struct kpatch_track - tasks, and which of them have run
+ * @rcu: frees the track once no CPU uses it
+ * @nr: number of tasks that have been noted
+ * @noted: slot numbers of these, plus 1, each task once, in no particular order
+ * @strangers: tasks created after the list was made, each with a reference;
+ *	some entries may be %NULL
+ * @nr_strangers: number of entries of @strangers in use
+ * @room: number of entries that @strangers has
+ * @full: there was no room for one more
+ * @bits: log2 of the number of slots
+ * @slots: all tasks, hashed by address; at least a third of the slots is empty
  */
 struct kpatch_track {
 	struct rcu_head rcu;
@@ -60,15 +62,16 @@ int kpatch_track_start(struct kpatch_track *w);
 void kpatch_track_stop(struct kpatch_track *w);
 void kpatch_track_detach(void);
 
-/* How many tasks have been noted so far. */
+/* Return the number of tasks noted so far. */
 static inline unsigned int kpatch_track_nr(const struct kpatch_track *w)
 {
 	return atomic_read(&w->nr);
 }
 
 /*
- * One of those, by its number. While tasks are still being noted, %NULL if it has
- * not been written down yet.
+ * Return the slot of the @i-th task noted. While tasks are still being noted,
+ * it is %NULL if the slot number has not been stored yet. Pairs with
+ * smp_store_release() in kpatch_track_note().
  */
 static inline const struct kpatch_track_slot *
 kpatch_track_get(const struct kpatch_track *w, unsigned int i)
