@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What runs on each call of a patched function, and the table that it reads.
+ * The ftrace handler of patched functions, its table and the transaction word.
  *
- * This code is entered from any function that can be traced, in any context:
- * NMI, idle, with RCU not watching, nested in itself. The Makefile keeps
- * tracing and sanitizers out of this file, and the handler calls nothing but
- * notrace inlines and raw atomics, so that it cannot enter itself.
+ * The handler runs on each call of a patched function, which may be any
+ * traceable function, in any context: NMI, idle, with RCU not watching, nested
+ * in another run of the handler. The Makefile keeps tracing and sanitizers out
+ * of this file, and the handler calls only notrace functions and raw atomics,
+ * so that it cannot enter itself.
  */
 #include "common.h"
 
@@ -22,22 +23,24 @@
 
 #define KPATCH_HASH_BITS	10
 
-/* All that a call of a patched function reads of it. */
+/* The handler reads only the first cache line of an entry. */
 static_assert(offsetofend(struct kpatch_func, node.next) <= L1_CACHE_BYTES);
 
-/* The lowest file that needs it; see the comment in patch.c. */
+/* Defined in the lowest file that needs it. See "DOC: Locking" in patch.c. */
 DEFINE_MUTEX(kpatch_mutex);
 
 /*
- * The table of patched functions: every function of every patch that is
- * enabled or about to be.
+ * The table of patched functions: every function of every patch that is enabled
+ * or about to be.
  *
- *  - Key: the address that ftrace calls us from in the old function.
- *  - Order in a bucket: the newest patch first, so that it wins.
- *  - Writers: kpatch_table_add() and _del(), under kpatch_mutex. What is live
- *    does not change with membership but with the state of the patch.
- *  - Readers: the handler, with preemption off. An entry that was deleted must
- *    stay as it is until kpatch_unhook() has waited for all handlers.
+ *  - Key: the address in the old function that ftrace calls the handler from.
+ *  - Order in a bucket: newest patch first, so that it wins.
+ *  - Writers: kpatch_table_add() and kpatch_table_del(), under kpatch_mutex. To
+ *    add or delete an entry redirects no call: the state of the patch decides
+ *    which version is live.
+ *  - Readers: the handler and kpatch_table_live(), with preemption off. A
+ *    deleted entry must not change until kpatch_unhook() has waited for all of
+ *    them.
  */
 static DEFINE_HASHTABLE(kpatch_table, KPATCH_HASH_BITS);
 
@@ -49,16 +52,16 @@ static DEFINE_HASHTABLE(kpatch_table, KPATCH_HASH_BITS);
  *                                                stopped, scan passed
  *  KPATCH_TXN_OPEN      -> KPATCH_TXN_COMMITTED  kpatch_word_commit(), machine
  *                                                still stopped
- *  KPATCH_TXN_OPEN      -> KPATCH_TXN_ABORTED    an NMI that met a function
+ *  KPATCH_TXN_OPEN      -> KPATCH_TXN_ABORTED    an NMI that called a function
  *                                                of the transaction
  *  KPATCH_TXN_COMMITTED,
  *  KPATCH_TXN_ABORTED   -> KPATCH_TXN_IDLE       kpatch_word_reset(), machine
  *                                                running again
  *
- * The handler reads it only for a patch in state ADDING or REMOVING. Outside of
- * NMIs no handler runs while the word is not IDLE. An NMI that arrives while
- * the word is OPEN decides it for everybody: the old code that it is about to
- * run counts, so the transaction must not commit.
+ * The handler reads the word only for a patch in state ADDING or REMOVING.
+ * While the word is OPEN, only NMIs run the handler. An NMI that reads it then
+ * aborts the transaction for all CPUs: it is about to run old code, so the
+ * transaction must not commit.
  */
 enum {
 	KPATCH_TXN_IDLE,
@@ -74,8 +77,9 @@ static __always_inline bool txn_committed(void)
 	int txn;
 
 	/*
-	 * Pairs with smp_store_release() in set_state(): who sees the state of
-	 * this transaction does not see the verdict of the one before.
+	 * Pairs with smp_store_release() in set_state(): a handler that sees
+	 * the patch ADDING or REMOVING does not see the verdict of an earlier
+	 * transaction.
 	 */
 	smp_rmb();
 	txn = raw_atomic_read(&kpatch_txn);
@@ -89,7 +93,7 @@ static __always_inline bool func_is_live(const struct kpatch_func *func)
 {
 	enum kpatch_state state = READ_ONCE(func->kpmod->state);
 
-	/* What nearly all calls meet, so it comes first. */
+	/* Nearly all calls find the patch ON, so test for that first. */
 	if (likely(state == KPATCH_ON))
 		return true;
 	if (state == KPATCH_ADDING)
@@ -98,10 +102,10 @@ static __always_inline bool func_is_live(const struct kpatch_func *func)
 }
 
 /*
- * Preemption is off from the look at the state until the new address is in
- * @fregs: a task that is switched out between the two would carry a decision
- * that no scan of its stack can see. There is no way out of here that skips
- * a live function, and so no recursion guard.
+ * Preemption stays off from the read of the state until @fregs has the new
+ * address: a task preempted in between would carry a decision that no scan of
+ * its stack can see. No path through here may skip a live function, so there is
+ * no recursion guard.
  */
 static __always_inline void redirect(unsigned long ip,
 				     struct ftrace_regs *fregs)
@@ -121,13 +125,12 @@ static __always_inline void redirect(unsigned long ip,
 }
 
 /**
- * kpatch_redirect() - send a call of a patched function to its newest live
- *	version
- * @ip: where in the function ftrace was called
+ * kpatch_redirect() - redirect a call to the newest live version of a function
+ * @ip: address in the function that ftrace was called from
  * @fregs: registers of the call
  *
- * Also called by ftrace itself, for any function, where it drops a call because
- * tracers have recursed too deep: it may drop a trace but not a fix.
+ * ftrace itself calls this, too, for any function, where it drops a call
+ * because tracers have recursed: a tracer may miss a call, a patch may not.
  *
  * Context: any, NMI included.
  */
@@ -139,10 +142,10 @@ void notrace kpatch_redirect(unsigned long ip, struct ftrace_regs *fregs)
 NOKPROBE_SYMBOL(kpatch_redirect);
 
 /**
- * kpatch_ftrace_handler() - what the hooks call
- * @ip: where in the function ftrace was called
- * @parent_ip: who called the function, unused
- * @ops: the hook that brought us here, unused
+ * kpatch_ftrace_handler() - redirect a call that ftrace reports
+ * @ip: address in the function that ftrace was called from
+ * @parent_ip: the caller of the function, unused
+ * @ops: the ftrace_ops of the hook, unused
  * @fregs: registers of the call
  *
  * Context: any, NMI included.
@@ -157,8 +160,8 @@ void notrace kpatch_ftrace_handler(unsigned long ip, unsigned long parent_ip,
 NOKPROBE_SYMBOL(kpatch_ftrace_handler);
 
 /**
- * kpatch_table_add() - let the handler find a function
- * @func: the function; its patch is in state OFF or ADDING, so nothing is live
+ * kpatch_table_add() - add a function to the handler's table
+ * @func: the function; its patch is in state OFF or ADDING, so it is not live
  *
  * Publishes with release semantics: the handler sees @func complete.
  */
@@ -169,10 +172,11 @@ void kpatch_table_add(struct kpatch_func *func)
 }
 
 /**
- * kpatch_table_del() - withdraw a function from the handler
+ * kpatch_table_del() - delete a function from the handler's table
  * @func: the function; its patch is in state OFF
  *
- * @func may be changed, freed or added again only after kpatch_unhook().
+ * @func must not be changed, freed or added again before kpatch_unhook()
+ * returns.
  */
 void kpatch_table_del(struct kpatch_func *func)
 {
@@ -181,10 +185,10 @@ void kpatch_table_del(struct kpatch_func *func)
 }
 
 /**
- * kpatch_table_top() - the newest version of a function
- * @ip: where in the function ftrace calls us
+ * kpatch_table_top() - get the newest version of a function, live or not
+ * @ip: address in the function that ftrace calls the handler from
  *
- * Return: the entry of the patch that was enabled last, %NULL if none is.
+ * Return: the entry that was added last, %NULL if there is none.
  */
 struct kpatch_func *kpatch_table_top(unsigned long ip)
 {
@@ -199,15 +203,15 @@ struct kpatch_func *kpatch_table_top(unsigned long ip)
 }
 
 /**
- * kpatch_table_live() - which version of a function do calls run?
- * @ip: where in the function ftrace calls us
+ * kpatch_table_live() - get the version of a function that calls run
+ * @ip: address in the function that ftrace calls the handler from
  *
- * Not under kpatch_mutex, so that nobody who only asks has to wait inside of what
- * may be about to be switched.
+ * Does not take kpatch_mutex: a reader of the status that waited for it could
+ * sleep inside a function that is about to be switched.
  *
  * Context: any, with preemption off.
  *
- * Return: the entry that calls are sent to, %NULL if they are not redirected.
+ * Return: the entry that calls are redirected to, %NULL if they are not.
  */
 struct kpatch_func *kpatch_table_live(unsigned long ip)
 {
@@ -221,11 +225,12 @@ struct kpatch_func *kpatch_table_live(unsigned long ip)
 }
 
 /**
- * kpatch_word_open() - from here on an NMI that meets a function of the
- *	transaction aborts it
+ * kpatch_word_open() - open the transaction
  *
- * Context: machine stopped. Every other CPU has to acknowledge at task level
- * that it saw the word before kpatch_word_commit(), see txn.c.
+ * From here on an NMI that calls a function of the transaction aborts it.
+ *
+ * Context: machine stopped. Every other CPU has to acknowledge, at task level,
+ * that it saw the word OPEN before kpatch_word_commit() is called, see txn.c.
  */
 void kpatch_word_open(void)
 {
@@ -233,11 +238,11 @@ void kpatch_word_open(void)
 }
 
 /**
- * kpatch_word_commit() - make the transaction real, everywhere at once
+ * kpatch_word_commit() - commit the transaction, on all CPUs at once
  *
  * Context: machine stopped.
  *
- * Return: true if it committed, false if an NMI had aborted it.
+ * Return: true if it committed, false if an NMI has aborted it.
  */
 bool kpatch_word_commit(void)
 {
@@ -246,10 +251,12 @@ bool kpatch_word_commit(void)
 }
 
 /**
- * kpatch_word_reset() - get ready for the next attempt
+ * kpatch_word_reset() - prepare the transaction word for the next attempt
  *
- * After the machine was stopped. No handler is left that has read the state of
- * the patch before it, and so would need the verdict.
+ * No handler that read the state of the patch before the stop is still running,
+ * so none needs the verdict.
+ *
+ * Context: after the stop, under kpatch_mutex.
  */
 void kpatch_word_reset(void)
 {

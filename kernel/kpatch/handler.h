@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What runs on each call of a patched function, and the table that it reads.
+ * The ftrace handler of patched functions, its table and the transaction word.
  */
 #ifndef _KPATCH_HANDLER_H
 #define _KPATCH_HANDLER_H

@@ -1,24 +1,23 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Lead tasks of user space out of the kernel, and keep them there for a while.
+ * Park user tasks at the return to user space until a switch is decided.
  *
- * A task that sleeps in a function may do so for ever, and one that calls it all
- * the time is always about to be in it. So such a task is given some work to do
- * before it returns to user space, in the way in which io_uring does it: if it
- * sleeps in a system call and a signal could wake it, the call ends as if for a
- * signal. On its way to user space it runs wait_in_park(), finds that there is no
- * signal, and would start the system call again. There it waits until we are
- * done, in no function but those of every return to user space. Then it makes its
- * system call, maybe by way of the new function.
+ * A task may sleep in a function for ever, and one that calls it all the time
+ * is nearly always inside. Such a task is given task work, with TWA_SIGNAL as
+ * io_uring does: if it sleeps in a system call where a signal would wake it,
+ * the call ends as if for a signal. On its way to user space the task runs
+ * wait_in_park() and waits there until the park is closed, in no functions but
+ * those of every return to user space. Then it finds that there is no signal,
+ * and restarts the system call, perhaps through the new function.
  *
- * A few run such work in other places, too: exec and io_uring while they wait,
- * KVM between two runs of a guest, ptrace when it stops a task. Some hold a lock
- * there, of their own process or virtual machine. None of these locks is needed to
- * switch a patch, so that we never wait for ourselves, and the wait has an end in
- * any case.
+ * Task work runs in a few other places, too: in exec and io_uring while they
+ * wait, in KVM between two runs of a guest, in ptrace when it stops a task.
+ * Some of them hold a lock there, of their own process or virtual machine. A
+ * switch takes none of these locks, so it never waits for a task that it holds
+ * itself; and each wait in the park is bounded in any case.
  *
- * User space sees nothing of it but the time it took, if the system call is one
- * that can be restarted. For the few others see Documentation/kpatch.txt.
+ * If the system call can be restarted, user space notices nothing but the
+ * delay. For the few calls that cannot, see Documentation/kpatch.txt.
  */
 #include "common.h"
 
@@ -35,16 +34,16 @@
 #include "park.h"
 
 /**
- * struct kpatch_park - where tasks wait
- * @users: who uses this: the one who opened it, and each task that has been
- *	sent here and has not been called back
- * @closing: tasks wait here until it is closed
- * @coming: who opened it waits here until all of them have come
- * @open: it is not closed yet
- * @missing: tasks that have been sent here and have not come yet
- * @end: nobody waits here longer than until then, in jiffies
- * @sent: struct kpatch_parked, all tasks that have been sent here; only who
- *	opened it may look at the list
+ * struct kpatch_park - a place where tasks are held
+ * @users: references: one of the opener, and one for each task that was sent
+ *	here until its wait_in_park() has run or was withdrawn
+ * @closing: parked tasks sleep here until they may go
+ * @coming: the opener sleeps here until all tasks have arrived
+ * @open: the park has not been closed yet
+ * @missing: number of tasks that were sent here and have not arrived
+ * @end: no task is held beyond this time, in jiffies
+ * @sent: list of struct kpatch_parked, all tasks that were sent here; only for
+ *	the opener
  */
 struct kpatch_park {
 	refcount_t users;
@@ -57,14 +56,15 @@ struct kpatch_park {
 };
 
 /**
- * struct kpatch_parked - a task that has been sent to a park
- * @work: what it is going to do on its way to user space
- * @restart: what it does there if @work was called back
- * @users: @work or @restart, until it has run, and the list; so nobody else can
- *	have a work at this address as long as it is used to call back this one
- * @come: it has come to the park
- * @waiting: it waits there
- * @released: it does not have to wait any longer
+ * struct kpatch_parked - a task that was sent to a park
+ * @work: task work that runs wait_in_park()
+ * @restart: task work that runs restart_call(), if @work was withdrawn
+ * @users: references: one of @work or @restart until it has run, and one of the
+ *	list. @work is withdrawn by its address, which the reference of the list
+ *	keeps from being reused for other work.
+ * @come: the task has arrived in the park
+ * @waiting: the task waits in the park
+ * @released: the task may leave although the park is open
  * @park: the park
  * @task: the task, with a reference
  * @list: link in the list of the park
@@ -93,14 +93,17 @@ static void put_parked(struct kpatch_parked *parked)
 		kfree(parked);
 }
 
-/* The task has run this, or is not going to. */
+/* Drop the references of @work, which has run or will not run. */
 static void put_work(struct kpatch_parked *parked)
 {
 	put_park(parked->park);
 	put_parked(parked);
 }
 
-/* It is not going back to what it did, and others wait for it to be gone. */
+/*
+ * A dying task does not return to the function that it was in, and other tasks
+ * may wait for it to exit: do not hold it.
+ */
 static bool is_dying(const struct task_struct *task)
 {
 	return task->flags & (PF_EXITING | PF_SIGNALED) ||
@@ -118,7 +121,7 @@ static void wait_until_closed(const struct kpatch_parked *parked)
 				    max(left, 0L));
 }
 
-/* Runs in the task. */
+/* Runs in the task that is to be parked. */
 static void wait_in_park(struct callback_head *work)
 {
 	struct kpatch_parked *parked =
@@ -137,9 +140,9 @@ static void wait_in_park(struct callback_head *work)
 }
 
 /*
- * Runs in a task whose work was called back. Its system call may have ended for
- * that work: it has to be started again as if for a signal. That there is none is
- * found out there.
+ * Runs in a task whose work was withdrawn. Its system call may have ended
+ * because of that work, and must then be restarted as after a signal. The
+ * signal code then finds no signal pending, and restarts the call.
  */
 static void restart_call(struct callback_head *restart)
 {
@@ -152,8 +155,9 @@ static void restart_call(struct callback_head *restart)
 }
 
 /*
- * Has the task anything to do, other than this, for which it may have been notified?
- * Not all work comes with a notification, but that is not to be seen.
+ * Test whether the task has anything to do besides @work that it may have been
+ * notified of. Not all task work comes with a notification, but the list does
+ * not tell which does.
  */
 static bool has_other_work(struct task_struct *task,
 			   const struct callback_head *work)
@@ -165,15 +169,17 @@ static bool has_other_work(struct task_struct *task,
 }
 
 /*
- * Take back a work that the task has not begun to run, and the flag that came with
- * it: with that, a wait for a signal ends at once, each time, and a fault that user
- * space has to resolve is taken again and again.
+ * Withdraw the work if the task has not begun to run it, and clear the flag
+ * that was set with it, TIF_NOTIFY_SIGNAL. If the flag stayed set, each
+ * interruptible wait of the task would end at once, and a fault that user space
+ * has to resolve would be taken again and again.
  *
- * Without the flag nobody would notice that the system call has to be started again,
- * if it has ended for it already. So first the task is told to do that: TWA_RESUME
- * does not end a wait. Others, like io_uring, may have set the flag for a work of
- * their own: they queue first, then set it. So after the flag was cleared their work
- * can be seen, or they set it later.
+ * The system call may have ended because of the flag already. Without the flag
+ * the return to user space would not restart it, so restart_call() is queued
+ * first, with TWA_RESUME, which does not end a wait. Other users of the flag,
+ * such as io_uring, queue their work and then set the flag. So after the flag
+ * was cleared, either their work is visible here, or they have yet to set the
+ * flag.
  */
 static bool call_back(struct kpatch_parked *parked)
 {
@@ -197,10 +203,10 @@ static bool call_back(struct kpatch_parked *parked)
 }
 
 /**
- * kpatch_park_open() - get a place for tasks to wait in
- * @end: nobody waits there longer than until then, in jiffies
+ * kpatch_park_open() - create a park
+ * @end: no task is held beyond this time, in jiffies
  *
- * Return: the park, to be given to kpatch_park_close(); %NULL if there is no
+ * Return: the park, to be passed to kpatch_park_close(); %NULL if there is no
  * memory.
  */
 struct kpatch_park *kpatch_park_open(unsigned long end)
@@ -220,11 +226,11 @@ struct kpatch_park *kpatch_park_open(unsigned long end)
 }
 
 /**
- * kpatch_park_close() - let all tasks go
- * @park: the park, gone for the caller; %NULL if there is none
+ * kpatch_park_close() - unpark all tasks
+ * @park: the park, invalid for the caller from here on; %NULL if there is none
  *
- * Does not wait for them: a task that has not come yet is called back, or
- * notices when it comes.
+ * Does not wait for the tasks. If a task has not arrived yet, its work is
+ * withdrawn; if it is just about to arrive, it finds the park closed.
  *
  * Context: process context, may sleep.
  */
@@ -246,10 +252,11 @@ void kpatch_park_close(struct kpatch_park *park)
 }
 
 /**
- * kpatch_park_wakes() - would this task leave for the park if it was sent there?
- * @task: the task, of user space
+ * kpatch_park_wakes() - test whether a task would park promptly
+ * @task: the task
  *
- * Return: true if it is about to run, or a signal would wake it where it sleeps.
+ * Return: true if the task can be parked, and is runnable or sleeps where a
+ * signal would wake it.
  */
 bool kpatch_park_wakes(const struct task_struct *task)
 {
@@ -260,11 +267,11 @@ bool kpatch_park_wakes(const struct task_struct *task)
 }
 
 /**
- * kpatch_park_takes() - can this task be led out?
+ * kpatch_park_takes() - test whether a task can be parked
  * @task: the task
  *
- * Return: false if it never returns to user space, or if it writes its core: that
- * ends where a signal seems to be pending.
+ * Return: false if the task never returns to user space, or if it dumps core: a
+ * core dump is cut short if a signal seems to be pending.
  */
 bool kpatch_park_takes(const struct task_struct *task)
 {
@@ -290,7 +297,7 @@ static struct kpatch_parked *new_parked(struct kpatch_park *park,
 	return parked;
 }
 
-/* It does not come. */
+/* Undo the rest of new_parked() once the work was dropped or withdrawn. */
 static void forget_parked(struct kpatch_parked *parked)
 {
 	list_del(&parked->list);
@@ -302,15 +309,15 @@ static void forget_parked(struct kpatch_parked *parked)
 /**
  * kpatch_park_task() - send a task to a park
  * @park: the park
- * @task: a task of user space, not the current one
+ * @task: a user task, not the current one
  *
- * Wakes @task if a signal could. If not, it comes when it is through with what
- * it does in the kernel.
+ * Wakes @task if a signal would. If not, the task arrives when it next returns
+ * to user space.
  *
  * Context: process context, may sleep.
  *
- * Return: how it is being led out, valid until kpatch_park_close(); %NULL if it
- * cannot be.
+ * Return: the state of @task in @park, valid until kpatch_park_close(); %NULL
+ * if @task cannot be parked, or if there is no memory.
  */
 struct kpatch_parked *kpatch_park_task(struct kpatch_park *park,
 				       struct task_struct *task)
@@ -322,15 +329,16 @@ struct kpatch_parked *kpatch_park_task(struct kpatch_park *park,
 	parked = new_parked(park, task);
 	if (!parked)
 		return NULL;
-	/* Fails for a task that has begun to exit. */
+	/* Fails if the task has begun to exit. */
 	if (task_work_add(task, &parked->work, TWA_SIGNAL)) {
 		put_work(parked);
 		forget_parked(parked);
 		return NULL;
 	}
 	/*
-	 * It may have begun to write its core since it was looked at, and has to do
-	 * so with no signal pending. It does not come back to miss anything else.
+	 * The task may have begun to dump core after the first check, and must
+	 * do so with no signal pending: withdraw the work. The task does not
+	 * return to user space, so it misses nothing else by that.
 	 */
 	if (!kpatch_park_takes(task) && call_back(parked)) {
 		forget_parked(parked);
@@ -340,10 +348,11 @@ struct kpatch_parked *kpatch_park_task(struct kpatch_park *park,
 }
 
 /**
- * kpatch_park_holds() - is it in the park?
+ * kpatch_park_holds() - test whether a task waits in its park
  * @parked: a task that was sent to a park which is still open
  *
- * Return: true if it waits there. Stays true as long as the task does not run.
+ * Return: true if it waits there. This stays true as long as the task does not
+ * run.
  */
 bool kpatch_park_holds(const struct kpatch_parked *parked)
 {
@@ -351,11 +360,11 @@ bool kpatch_park_holds(const struct kpatch_parked *parked)
 }
 
 /**
- * kpatch_park_has_come() - has it been in the park?
+ * kpatch_park_has_come() - test whether a task has arrived in its park
  * @parked: a task that was sent to a park which is still open
  *
- * Return: false if it has not, and so has not been in user space since it was sent
- * either.
+ * Return: false if it has not; then it has not been in user space either since
+ * it was sent.
  */
 bool kpatch_park_has_come(const struct kpatch_parked *parked)
 {
@@ -363,7 +372,7 @@ bool kpatch_park_has_come(const struct kpatch_parked *parked)
 }
 
 /**
- * kpatch_park_release() - let one task go, with the next kpatch_park_wake()
+ * kpatch_park_release() - release one task at the next kpatch_park_wake()
  * @parked: a task that was sent to a park which is still open
  */
 void kpatch_park_release(struct kpatch_parked *parked)
@@ -383,10 +392,10 @@ void kpatch_park_wake(struct kpatch_park *park)
 }
 
 /**
- * kpatch_park_complete() - are all there?
+ * kpatch_park_complete() - test whether all tasks have arrived
  * @park: the park
  *
- * Return: true if every task that was sent here has come.
+ * Return: true if every task that was sent to @park has arrived there.
  */
 bool kpatch_park_complete(const struct kpatch_park *park)
 {
@@ -394,11 +403,11 @@ bool kpatch_park_complete(const struct kpatch_park *park)
 }
 
 /**
- * kpatch_park_wait() - wait until all tasks have come
+ * kpatch_park_wait() - wait until all tasks have arrived
  * @park: the park
- * @timeout: wait no longer than this, in jiffies
+ * @timeout: how long to wait at most, in jiffies
  *
- * Context: process context, sleeps. A fatal signal ends it.
+ * Context: process context, sleeps. A fatal signal ends the wait.
  */
 void kpatch_park_wait(struct kpatch_park *park, unsigned long timeout)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Lead tasks of user space out of the kernel, and keep them there for a while.
+ * Park user tasks at the return to user space until a switch is decided.
  */
 #ifndef _KPATCH_PARK_H
 #define _KPATCH_PARK_H
