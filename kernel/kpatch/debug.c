@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Knobs for the tests, in /sys/kernel/debug/kpatch:
+ * Debugging knobs for the tests, in /sys/kernel/debug/kpatch:
  *
- *   prescan		N: look at no task before the machine is stopped
- *   commit_delay_us	wait so long right before the commit
- *   handler_delay_us	wait so long in the handler, once it has decided
+ *   prescan		N: do not prescan tasks before the machine is stopped
+ *   commit_delay_us	delay before the commit, in microseconds
+ *   handler_delay_us	delay in the handler after it has set the new address
  */
 #include "common.h"
 
@@ -20,8 +20,8 @@ u32 kpatch_debug_commit_delay_us;
 u32 kpatch_debug_handler_delay_us;
 
 /**
- * kpatch_debug_spin() - let time go by
- * @us: how much of it, in microseconds
+ * kpatch_debug_spin() - busy-wait
+ * @us: for how long, in microseconds
  *
  * Context: any, the handler included.
  */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Knobs for the tests, in /sys/kernel/debug/kpatch.
+ * Debugging knobs for the tests, in /sys/kernel/debug/kpatch.
  */
 #ifndef _KPATCH_DEBUG_H
 #define _KPATCH_DEBUG_H
@@ -16,19 +16,19 @@ extern u32 kpatch_debug_handler_delay_us;
 
 void kpatch_debug_spin(u32 us);
 
-/* Look at tasks before the machine is stopped? */
+/* Prescan tasks before the machine is stopped? */
 static inline bool kpatch_debug_prescan(void)
 {
 	return READ_ONCE(kpatch_debug_prescan_on);
 }
 
-/* Give NMIs time to come while the transaction is open. */
+/* Give NMIs time to arrive while the transaction is open. */
 static inline void kpatch_debug_commit_delay(void)
 {
 	kpatch_debug_spin(READ_ONCE(kpatch_debug_commit_delay_us));
 }
 
-/* Be likely to be preempted right after the new address was chosen. */
+/* Make preemption likely right after the handler has set the new address. */
 static __always_inline void kpatch_debug_handler_delay(void)
 {
 	if (unlikely(READ_ONCE(kpatch_debug_handler_delay_us)))

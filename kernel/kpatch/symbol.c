@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Names to addresses and back: the only file that talks to kallsyms. Its
- * iterators may sleep, so nothing here is for use with the machine stopped.
+ * Symbol names to addresses and back. This is the only file that uses kallsyms,
+ * whose iterators may sleep: call nothing in here with the machine stopped.
  */
 #include "common.h"
 
@@ -11,17 +11,18 @@
 #include "symbol.h"
 
 /*
- * What compilers append to the name of a function, after a dot and often with a
- * number behind it. One function may have several: foo.part.0.isra.0, or
- * foo.constprop.0.cold. Any suffix that is not listed here, as are those of GCC's
- * clones (part, isra, constprop), is taken for that of a clone: the safe side.
+ * Suffixes that compilers append to the name of a function, after a dot and
+ * often followed by a number. A name may have several: foo.part.0.isra.0, or
+ * foo.constprop.0.cold. Any suffix that is not listed below counts as that of a
+ * clone, which is the safe assumption. GCC's clones (part, isra, constprop)
+ * need no entry for that reason.
  */
 static const char * const part_suffixes[] = {
 	"cold",		/* unlikely blocks */
-	"__part",	/* blocks that clang has moved as a profile says */
+	"__part",	/* blocks that clang moved, guided by a profile */
 };
 
-/* Static functions that link-time optimisation has made global, and aliases. */
+/* Static functions that link-time optimisation made global, and aliases. */
 static const char * const own_suffixes[] = {
 	"llvm", "lto_priv", "localalias", "__uniq",
 };
@@ -38,7 +39,7 @@ static bool is_one_of(const char *word, size_t len, const char * const *words,
 	return false;
 }
 
-/* @suffix begins with the dot, and ends with the name. */
+/* @suffix starts at the first dot or dollar sign; it may be empty. */
 static enum kpatch_kind suffix_kind(const char *suffix)
 {
 	enum kpatch_kind kind = KPATCH_KIND_OWN;
@@ -61,11 +62,11 @@ static enum kpatch_kind suffix_kind(const char *suffix)
 }
 
 /**
- * kpatch_base_len() - how long a name is without suffixes
- * @name: the name of a symbol
+ * kpatch_base_len() - get the length of a name without its suffixes
+ * @name: name of a symbol
  *
- * Return: the length of "foo" for "foo", "foo.part.0" and the like. A name that
- * begins with a dot is that of a label: it does not begin with a suffix.
+ * Return: the length of "foo" for "foo", "foo.part.0" and the like. A dot at
+ * the very start, as in the name of a label, begins no suffix.
  */
 size_t kpatch_base_len(const char *name)
 {
@@ -73,10 +74,10 @@ size_t kpatch_base_len(const char *name)
 }
 
 /**
- * kpatch_name_kind() - what a function is, as its name says
- * @name: the name of a symbol
+ * kpatch_name_kind() - tell the kind of a function from its name
+ * @name: name of the function
  *
- * Return: what all suffixes of the name say together.
+ * Return: the kind that all suffixes together indicate.
  */
 enum kpatch_kind kpatch_name_kind(const char *name)
 {
@@ -84,13 +85,15 @@ enum kpatch_kind kpatch_name_kind(const char *name)
 }
 
 /**
- * struct search - a search for functions of a name and those named after it
+ * struct search - a walk of the symbols with a name, and of its variants
  * @len: length of the name
- * @wanted: which one of the functions is wanted, counted from 1; 0 for the last
- * @count: how many were met
- * @addr: address of the one that is wanted
- * @fn: to be called for each one that is named after it
- * @data: its argument
+ * @wanted: position of the wanted symbol among those with the name, counted
+ *	from 1; 0 for the last one
+ * @count: number of symbols with the name met so far
+ * @addr: address of the wanted symbol: set by visit_symbol(), compared by
+ *	match_address()
+ * @fn: called for each variant
+ * @data: passed to @fn
  */
 struct search {
 	size_t len;
@@ -112,7 +115,7 @@ static int visit_symbol(void *data, const char *name, unsigned long addr)
 			search->addr = addr;
 		return 0;
 	}
-	/* Static variables of functions have names with suffixes, too. */
+	/* Skip static variables, whose names may have suffixes, too. */
 	if (!core_kernel_text(addr))
 		return 0;
 	variant.name = name;
@@ -123,17 +126,18 @@ static int visit_symbol(void *data, const char *name, unsigned long addr)
 }
 
 /**
- * kpatch_find_function() - look up a function of the kernel proper
+ * kpatch_find_function() - look up a function of vmlinux
  * @name: its name
- * @sympos: which one of several, counted from 1; 0 if there must be just one
+ * @sympos: its position among the symbols with this name, counted from 1; 0 if
+ *	there must be only one
  * @addr: set to its address on success
- * @fn: called for each function that is named after it, as by
- *	kpatch_on_each_variant(), which comes at no cost
+ * @fn: called for each variant, as by kpatch_on_each_variant(); the same walk
+ *	finds both, so this comes at no extra cost
  * @data: passed to @fn
  *
  * Return: 0, -ENOENT if there is no such symbol, -ENOTUNIQ if there are several
- * and @sympos is 0, -EINVAL if there are fewer than @sympos, or what @fn
- * returned to stop.
+ * and @sympos is 0, -EINVAL if there are fewer than @sympos, or the value other
+ * than 0 that @fn returned to end the walk.
  */
 int kpatch_find_function(const char *name, unsigned long sympos,
 			 unsigned long *addr, kpatch_variant_fn fn, void *data)
@@ -160,18 +164,19 @@ int kpatch_find_function(const char *name, unsigned long sympos,
 }
 
 /**
- * kpatch_on_each_variant() - visit the functions that are named after another one
- * @name: a name of that function, which is one of the kernel proper; it need not
- *	exist
- * @fn: called for each function that is named so, with a suffix
+ * kpatch_on_each_variant() - visit the variants of a function
+ * @name: a name of the function, which is one of vmlinux; there need not be a
+ *	symbol with this name
+ * @fn: called for each function whose name is @name and a suffix
  * @data: passed to @fn
  *
- * The part "foo.cold" holds blocks of "foo". It is named after the function's own
- * name even where foo is known by an alias, so all names of a function have to be
- * tried. Of several static functions foo each one may own it. The same holds for
- * clones.
+ * Such a variant is "foo.cold", which holds blocks of "foo". It carries the
+ * name that the compiler knew the function by, even where the caller knows foo
+ * by an alias, so a caller has to try all names of a function. If several
+ * static functions are called foo, the variant may belong to any of them. The
+ * same holds for clones.
  *
- * Return: 0, or what @fn returned to stop.
+ * Return: 0, or the value other than 0 that @fn returned to end the walk.
  */
 int kpatch_on_each_variant(const char *name, kpatch_variant_fn fn, void *data)
 {
@@ -186,11 +191,11 @@ int kpatch_on_each_variant(const char *name, kpatch_variant_fn fn, void *data)
 
 /**
  * kpatch_on_each_name() - visit all names of a function
- * @addr: start of the function, which is one of the kernel proper
+ * @addr: start of the function, which is one of vmlinux
  * @fn: called for each name
  * @data: passed to @fn
  *
- * Return: 0, or what @fn returned to stop.
+ * Return: 0, or the value other than 0 that @fn returned to end the walk.
  */
 int kpatch_on_each_name(unsigned long addr, kpatch_name_fn fn, void *data)
 {
@@ -198,10 +203,10 @@ int kpatch_on_each_name(unsigned long addr, kpatch_name_fn fn, void *data)
 }
 
 /**
- * kpatch_symbol_size() - how far it is to the next symbol
+ * kpatch_symbol_size() - get the distance from a symbol to the next one
  * @addr: start of a symbol of the kernel
  *
- * Return: the size in bytes with padding, 0 if no symbol starts at @addr.
+ * Return: the size in bytes, padding included; 0 if no symbol starts at @addr.
  */
 unsigned long kpatch_symbol_size(unsigned long addr)
 {
@@ -213,16 +218,17 @@ unsigned long kpatch_symbol_size(unsigned long addr)
 }
 
 /**
- * kpatch_symbol_name() - name the symbol that an address lies in
+ * kpatch_symbol_name() - get the name of the symbol that contains an address
  * @addr: the address
- * @name: filled in; the address in hexadecimal if no symbol is there
+ * @name: set to the name, or to the address in hexadecimal if no symbol
+ *	contains it
  */
 void kpatch_symbol_name(unsigned long addr, char name[KSYM_NAME_LEN])
 {
 	char buf[KSYM_SYMBOL_LEN];
 
 	sprint_symbol_no_offset(buf, addr);
-	/* "name" or "name [module]" */
+	/* The format is "name" or "name [module]". */
 	strscpy(name, buf, KSYM_NAME_LEN);
 	name[strcspn(name, " ")] = '\0';
 }
@@ -236,11 +242,11 @@ static int match_address(void *data, unsigned long addr)
 }
 
 /**
- * kpatch_symbol_pos() - which one of the symbols of a name is at an address
+ * kpatch_symbol_pos() - get the position of a symbol among those with its name
  * @name: the name
- * @addr: the address of one of them
+ * @addr: address of the symbol
  *
- * Return: its position as kpatch_find_function() counts.
+ * Return: the position, counted as in kpatch_find_function().
  */
 unsigned long kpatch_symbol_pos(const char *name, unsigned long addr)
 {
@@ -256,9 +262,9 @@ unsigned long kpatch_symbol_pos(const char *name, unsigned long addr)
  * @fn: called for each symbol, text or not
  * @data: passed to @fn
  *
- * To look up one address in a module takes as long as this does.
+ * To look up a single address in a module takes as long as this walk.
  *
- * Return: 0, or what @fn returned to stop.
+ * Return: 0, or the value other than 0 that @fn returned to end the walk.
  */
 int kpatch_on_each_module_symbol(struct module *mod, kpatch_symbol_fn fn,
 				 void *data)

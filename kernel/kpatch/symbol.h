@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Names to addresses and back.
+ * Symbol names to addresses and back.
  */
 #ifndef _KPATCH_SYMBOL_H
 #define _KPATCH_SYMBOL_H
@@ -11,21 +11,21 @@
 struct module;
 
 /**
- * typedef kpatch_name_fn - called for each name of a function
- * @data: as given to kpatch_on_each_name()
+ * typedef kpatch_name_fn - callback for each name of a function
+ * @data: as passed to kpatch_on_each_name()
  * @name: the name
  *
- * Return: 0 to go on, an errno to stop.
+ * Return: 0 to continue, an errno to end the walk.
  */
 typedef int (*kpatch_name_fn)(void *data, const char *name);
 
 /**
- * enum kpatch_kind - what the suffix of its name says of a function
- * @KPATCH_KIND_OWN: it is a function of its own
- * @KPATCH_KIND_PART: it is some blocks of the function without the suffix, and
- *	entered from there only
- * @KPATCH_KIND_CLONE: it is a body of the function without the suffix, or of the
- *	rest of it, that others may call as well
+ * enum kpatch_kind - what the suffix of its name tells about a function
+ * @KPATCH_KIND_OWN: it is a function in its own right
+ * @KPATCH_KIND_PART: it holds blocks of the function without the suffix, and is
+ *	entered from that function only
+ * @KPATCH_KIND_CLONE: it is another body of the function without the suffix, or
+ *	of a part of it, and other functions may call it, too
  */
 enum kpatch_kind {
 	KPATCH_KIND_OWN,
@@ -34,9 +34,9 @@ enum kpatch_kind {
 };
 
 /**
- * struct kpatch_variant - a function that is named after another one
- * @name: its name
- * @kind: what the suffix says
+ * struct kpatch_variant - a function whose name is that of another and a suffix
+ * @name: name of the variant
+ * @kind: what the suffix tells
  * @start: its first address
  * @end: the first address behind it
  */
@@ -48,22 +48,22 @@ struct kpatch_variant {
 };
 
 /**
- * typedef kpatch_variant_fn - called for each function that is named after another
- * @data: as given to kpatch_on_each_variant()
- * @variant: the function
+ * typedef kpatch_variant_fn - callback for each variant of a function
+ * @data: as passed to kpatch_on_each_variant()
+ * @variant: the variant
  *
- * Return: 0 to go on, an errno to stop.
+ * Return: 0 to continue, an errno to end the walk.
  */
 typedef int (*kpatch_variant_fn)(void *data,
 				 const struct kpatch_variant *variant);
 
 /**
- * typedef kpatch_symbol_fn - called for each symbol of a module
- * @data: as given to kpatch_on_each_module_symbol()
- * @name: its name
+ * typedef kpatch_symbol_fn - callback for each symbol of a module
+ * @data: as passed to kpatch_on_each_module_symbol()
+ * @name: name of the symbol
  * @addr: its address
  *
- * Return: 0 to go on, an errno to stop.
+ * Return: 0 to continue, an errno to end the walk.
  */
 typedef int (*kpatch_symbol_fn)(void *data, const char *name,
 				unsigned long addr);

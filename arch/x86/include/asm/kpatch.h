@@ -12,9 +12,9 @@
 #include <asm/page_types.h>
 
 /*
- * All registers that may hold a text address are on the stack by the time a
- * task is switched out: those that a call preserves in the switch frame, the
- * rest, if it was interrupted, in pt_regs.
+ * Once a task is switched out, all registers that may hold a text address are
+ * on its stack: the callee-saved ones in the switch frame, and the others, if
+ * the task was interrupted, in pt_regs.
  */
 static inline unsigned long arch_kpatch_saved_sp(struct task_struct *task)
 {
@@ -22,18 +22,18 @@ static inline unsigned long arch_kpatch_saved_sp(struct task_struct *task)
 }
 
 /*
- * Registers of user space lie above this. They are no return addresses of the
- * kernel, and user space can put there what it likes.
+ * The registers of user space lie at this address and above. They hold no
+ * return addresses of the kernel, and user space controls their contents.
  */
 static inline unsigned long arch_kpatch_stack_top(struct task_struct *task)
 {
 	return (unsigned long)task_pt_regs(task);
 }
 
-/* No text of the kernel or of modules, generated or not, lies below. */
+/* No text of the kernel or of modules, generated or not, lies below this. */
 #define ARCH_KPATCH_LOWEST_TEXT	__START_KERNEL_map
 
-/* May code be here that was generated at run time: probes, BPF? */
+/* May code that was generated at run time (probes, BPF) be at this address? */
 static inline bool arch_kpatch_generated(unsigned long addr)
 {
 	return addr >= MODULES_VADDR && addr < MODULES_END;
