@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What user space does in the tests of who is inside a function.
+ * User-space load for the tests that find tasks inside functions.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 #define BITS_PER_WORD	(8 * sizeof(long))
-/* The kernel keeps six sets of this size on its stack. */
+/* select() keeps six sets of this size on the kernel stack. */
 #define SET_WORDS	5
 #define NR_SETS		3
 #define MAX_FD		((int)(SET_WORDS * BITS_PER_WORD))
@@ -29,16 +29,16 @@ static int print_usage(void)
 	return 2;
 }
 
-/* One child exits, and nobody asks what became of it. */
+/* One child exits and is reaped automatically. */
 static void lose_child(void)
 {
 	if (!fork())
 		_exit(0);
-	/* Whoever has no parent left is waited for by another one. */
+	/* With SIGCHLD ignored this returns once all children are gone. */
 	wait(NULL);
 }
 
-/* exit: lose children, all of them before one has to be gone. */
+/* exit: start all children first, then wait until they are gone. */
 static int do_exit(int count)
 {
 	signal(SIGCHLD, SIG_IGN);
@@ -50,7 +50,7 @@ static int do_exit(int count)
 	return 0;
 }
 
-/* exits: lose children all the time, but not without a break. */
+/* exits: lose children forever, with a pause after each one. */
 static void do_exits(void)
 {
 	signal(SIGCHLD, SIG_IGN);
@@ -61,11 +61,11 @@ static void do_exits(void)
 }
 
 /*
- * select: sleep in select() with the addresses all over the sets of files to
- * wait for, which the kernel copies to its stack, and in the registers.
+ * select: sleep in select() with the addresses in all registers and throughout
+ * the file descriptor sets, which the kernel copies to its stack.
  */
 
-/* Something that never gets ready, at each number that has a bit in @sets. */
+/* Open a file that never becomes ready at each number that is set in @sets. */
 static void open_fds(unsigned long sets[NR_SETS][SET_WORDS])
 {
 	int set, i, pipes[2], never;
@@ -89,7 +89,7 @@ static long call_select(unsigned long sets[NR_SETS][SET_WORDS],
 #ifdef __x86_64__
 	long ret, except = (long)sets[2];
 
-	/* What lies below the stack pointer may be in use. */
+	/* The red zone below the stack pointer may be in use. */
 	asm volatile("lea -128(%%rsp), %%rsp\n\t"
 		     "push %%rbx\n\t"
 		     "push %%rbp\n\t"

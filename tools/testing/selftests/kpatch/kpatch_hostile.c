@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What a program without privileges can do to keep functions from being switched.
- * It starts as root, to get what an administrator or a setuid helper has to give
- * out, such as a FUSE mount, gives up all privileges, and then does it.
+ * Things that an unprivileged program can do to keep functions from being
+ * switched. The program starts as root, to get what an administrator or a setuid
+ * helper would provide, such as a FUSE mount, then drops all privileges and
+ * attacks.
  *
- * "ready TID" is printed once it is done, TID being the task that is in the way,
- * or might be. What calls returned is printed as "answer VALUE".
+ * It prints "ready TID" once the attack is in place, TID being the potential
+ * blocker, and "answer VALUE" for the return value of a call.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -55,7 +56,7 @@ static void die(const char *what)
 	exit(1);
 }
 
-/* The kernel, or its configuration, does not have it: not a failure. */
+/* The kernel or its configuration lacks a feature: not a failure. */
 static void give_up(const char *what)
 {
 	printf("skip %s: %s\n", what, strerror(errno));
@@ -67,7 +68,7 @@ static void drop_privileges(void)
 	if (setresgid(NOBODY, NOBODY, NOBODY) ||
 	    setresuid(NOBODY, NOBODY, NOBODY))
 		die("giving up privileges");
-	/* As if it had been started like this: it owns its files in /proc. */
+	/* As for a program started without privileges: own our files in /proc. */
 	prctl(PR_SET_DUMPABLE, 1);
 	prctl(PR_SET_NAME, "hostile");
 }
@@ -97,7 +98,7 @@ static long now_ms(void)
 	return now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-/* Without do_nanosleep(), which some tests patch. */
+/* Avoids do_nanosleep(), which some tests patch. */
 static void nap_ms(long ms)
 {
 	poll(NULL, 0, ms);
@@ -130,7 +131,7 @@ static void block_signal(int sig)
 	sigprocmask(SIG_BLOCK, &set, NULL);
 }
 
-/* The signal has to be blocked. */
+/* The signal must be blocked. */
 static void wait_for_signal(int sig)
 {
 	sigset_t set;
@@ -166,7 +167,7 @@ static char state_of(pid_t pid)
 	return end ? end[2] : 'X';
 }
 
-/* One of these letters, as ps prints them. */
+/* @states are letters as ps prints them; any of them will do. */
 static void wait_for_state(pid_t pid, const char *states)
 {
 	while (!strchr(states, state_of(pid)))
@@ -186,8 +187,8 @@ static void put_file(const char *dir, const char *name, const char *text)
 }
 
 /*
- * pidns: the first process of a PID namespace is killed, and waits, on its way
- * out, for one that we are the parent of and never wait for.
+ * pidns: the init process of a PID namespace is killed and, while it exits, waits
+ * for another process of the namespace: a zombie child of ours that we never reap.
  */
 static int do_pidns(char **args)
 {
@@ -211,10 +212,10 @@ static int do_pidns(char **args)
 }
 
 /*
- * userfault KIND: a thread waits in the kernel for a page that we deliver on
- * SIGUSR1, and for ever without. To get such a userfaultfd takes root,
- * vm.unprivileged_userfaultfd or /dev/userfaultfd; a file in a FUSE file system
- * that is mapped does the same without.
+ * userfault KIND: a thread waits in the kernel for a page, forever unless SIGUSR1
+ * tells us to deliver it. Such a userfaultfd takes root,
+ * vm.unprivileged_userfaultfd or /dev/userfaultfd; a mapped file of a FUSE file
+ * system has the same effect without them.
  */
 static char *page;
 static int uffd, fds[2];
@@ -276,7 +277,7 @@ static long call_read(void)
 	return syscall(SYS_read, fds[0], page, 8);
 }
 
-/* The page is needed only if it is interrupted. */
+/* The kernel writes to the page only if the sleep is interrupted. */
 static long call_nanosleep(void)
 {
 	struct timespec nap = {
@@ -293,7 +294,7 @@ static void open_pipe(void)
 		die("pipe");
 }
 
-/* With the lock of the pipe held. */
+/* Faults while it holds the lock of the pipe. */
 static long call_write(void)
 {
 	return syscall(SYS_write, fds[1], page, 8);
@@ -393,8 +394,8 @@ static void ignore_signal(int sig)
 }
 
 /*
- * spin: the same, but a signal is pending for the thread. The kernel does not let
- * it go, and does not let it sleep either.
+ * spin: like userfault, but with a signal pending for the thread. The kernel
+ * neither lets it leave nor lets it sleep.
  */
 static int do_spin(char **args)
 {
@@ -411,8 +412,8 @@ static int do_spin(char **args)
 }
 
 /*
- * pipe COUNT: one writer of a pipe waits for a page, COUNT others wait for it, and
- * no signal wakes these.
+ * pipe COUNT: one writer of a pipe waits for a page; COUNT others wait for that
+ * writer, and no signal wakes them.
  */
 static atomic_int last_writer;
 
@@ -445,7 +446,7 @@ static int do_pipe(char **args)
 	return 0;
 }
 
-/* fuse: a process waits for a file system of ours that never answers. */
+/* fuse: a process waits for a FUSE server, this program, that never answers. */
 static void answer_init(int fd)
 {
 	char request[FUSE_MIN_READ_BUFFER * 16];
@@ -463,12 +464,12 @@ static void answer_init(int fd)
 	out.init.max_write = 4096;
 	if (in->opcode != FUSE_INIT || write(fd, &out, sizeof(out)) < 0)
 		die("FUSE_INIT");
-	/* The next request is taken, so that it cannot be withdrawn. */
+	/* Read the next request, so that it cannot be withdrawn. */
 	if (read(fd, request, sizeof(request)) < 0)
 		die("/dev/fuse");
 }
 
-/* What fusermount does for everybody. Returns a file descriptor of its root. */
+/* Does the work of fusermount. Returns a file descriptor of the root. */
 static int mount_fuse(int fd)
 {
 	char dir[] = "/tmp/kpatch_hostile.XXXXXX", options[128];
@@ -516,8 +517,8 @@ static int do_fuse(char **args)
 }
 
 /*
- * stopped KIND: a process is stopped: by a signal in "signal", by its debugger
- * where it enters a system call in "syscall", or where it forks in "fork".
+ * stopped KIND: a process is stopped: by a signal ("signal"), or by its tracer,
+ * where it enters a system call ("syscall") or where it forks ("fork").
  */
 static pid_t start_tracee(long options)
 {
@@ -565,7 +566,7 @@ static int do_stopped(char **args)
 	return 0;
 }
 
-/* seccomp: a supervisor never says what is to become of a system call. */
+/* seccomp: a supervisor never decides about a system call. */
 static int listen_for(int nr)
 {
 	struct sock_filter filter[] = {
@@ -607,7 +608,7 @@ static int do_seccomp(char **args)
 	return 0;
 }
 
-/* uring: wait for a completion of io_uring when nothing has been asked for. */
+/* uring: wait for an io_uring completion without any submission. */
 static int do_uring(char **args)
 {
 	struct io_uring_params params = {};
@@ -631,8 +632,8 @@ static int do_uring(char **args)
 }
 
 /*
- * dump: a process with two threads dies, and whoever is to take its core does not
- * do so. The test has set core_pattern.
+ * dump: a process with two threads dumps core to a program that never reads it.
+ * The test has set core_pattern.
  */
 static void *wait_in_thread(void *arg)
 {
@@ -648,7 +649,7 @@ static void dump_core(void)
 	pthread_t thread;
 
 	setrlimit(RLIMIT_CORE, &limit);
-	/* More than a pipe takes. */
+	/* More than a pipe holds. */
 	memset(malloc(size), 1, size);
 	if (pthread_create(&thread, NULL, wait_in_thread, NULL))
 		_exit(1);
@@ -675,8 +676,8 @@ static int do_dump(char **args)
 }
 
 /*
- * freeze DIR: a process that sleeps in futex_wait() is frozen by its cgroup, which
- * has been given to us: DIR, of either version.
+ * freeze DIR: a process that sleeps in futex_wait() is frozen by its cgroup, DIR,
+ * which is delegated to us, of either version.
  */
 static bool is_v1(const char *dir)
 {
@@ -715,7 +716,7 @@ static int do_freeze(char **args)
 	return 0;
 }
 
-/* throttle DIR COUNT: in a cgroup that may hardly run, COUNT processes call getpid() */
+/* throttle DIR COUNT: COUNT processes call getpid() in a cgroup with a tiny quota */
 static int do_throttle(char **args)
 {
 	int i, count = atoi(args[1]);
@@ -755,8 +756,8 @@ static void make_idle(void)
 }
 
 /*
- * starve COUNT HOGS: COUNT processes that call getpid() all the time hardly get
- * the CPU any more since HOGS others want it.
+ * starve COUNT HOGS: COUNT processes call getpid() in a loop, but hardly get the
+ * CPU any more, since HOGS others use it.
  */
 static int do_starve(char **args)
 {
@@ -782,8 +783,8 @@ static int do_starve(char **args)
 }
 
 /*
- * exiters COUNT HOGS: COUNT processes lose the CPU where they tell their parent
- * that they exit, since that wakes the parent, and do not get it back.
+ * exiters COUNT HOGS: COUNT processes lose the CPU in exit_notify(), which wakes
+ * their parent, and do not get it back, since HOGS others use it.
  */
 static void exit_idle(void)
 {
@@ -813,8 +814,8 @@ static int do_exiters(char **args)
 }
 
 /*
- * zombies COUNT: on SIGUSR1 a process exits that has COUNT children which have
- * exited before, and which nobody is going to wait for.
+ * zombies COUNT: on SIGUSR1 a process exits that has COUNT zombie children, which
+ * it never waits for.
  */
 static int do_zombies(char **args)
 {
@@ -846,8 +847,8 @@ static int do_zombies(char **args)
 }
 
 /*
- * spawn COUNT: COUNT processes start threads, one each millisecond, that sleep in
- * eventfd_read(), and sleep elsewhere themselves.
+ * spawn COUNT: COUNT processes each start a thread every millisecond. The threads
+ * sleep in eventfd_read(), the processes elsewhere.
  */
 static void *sleep_in_eventfd(void *arg)
 {
@@ -858,7 +859,7 @@ static void *sleep_in_eventfd(void *arg)
 	return NULL;
 }
 
-/* Then another process goes on. */
+/* After this many threads another process takes over. */
 #define MAX_SPAWNED 200
 
 static void spawn(void)
@@ -883,7 +884,7 @@ static int do_spawn(char **args)
 	pid_t pid = 0;
 
 	drop_privileges();
-	/* The new function answers tasks of this name, others it keeps busy. */
+	/* The new function answers tasks of this name, and keeps others busy. */
 	prctl(PR_SET_NAME, "sleeper");
 	fds[0] = eventfd(0, EFD_SEMAPHORE);
 	while (count--) {
@@ -904,8 +905,8 @@ static int do_spawn(char **args)
 }
 
 /*
- * relay COUNT MS: each of COUNT threads sleeps in select() for 20 ms, once in MS,
- * and elsewhere meanwhile. So somebody new comes in all the time.
+ * relay COUNT MS: each of COUNT threads sleeps in select() for 20 ms, about every
+ * MS ms, and elsewhere in between. So threads keep entering select().
  */
 static int relay_ms;
 
@@ -930,7 +931,7 @@ static int do_relay(char **args)
 	long i;
 
 	drop_privileges();
-	/* The new function answers tasks of this name, others it keeps busy. */
+	/* The new function answers tasks of this name, and keeps others busy. */
 	prctl(PR_SET_NAME, "sleeper");
 	relay_ms = atoi(args[1]);
 	pthread_attr_init(&attr);
@@ -945,7 +946,7 @@ static int do_relay(char **args)
 	return 0;
 }
 
-/* hogs COUNT: COUNT processes on each CPU want all of it */
+/* hogs COUNT: on each CPU COUNT processes spin */
 static int do_hogs(char **args)
 {
 	int cpu, count = atoi(args[0]);
@@ -958,7 +959,7 @@ static int do_hogs(char **args)
 	return 0;
 }
 
-/* storm KIND COUNT: COUNT processes do nothing but that */
+/* storm KIND COUNT: COUNT processes do nothing but KIND */
 static void storm_fork(void)
 {
 	pid_t pid = fork();
@@ -979,7 +980,7 @@ static void storm_exec(void)
 	waitpid(pid, NULL, 0);
 }
 
-/* Whatever it sleeps in, a timer interrupts. */
+/* A timer interrupts every sleep. */
 static void storm_signal(void)
 {
 	struct itimerval timer = { { 0, 1000 }, { 0, 1000 } };
@@ -991,7 +992,7 @@ static void storm_signal(void)
 		pause();
 }
 
-/* From one CPU to the other, which a stopper has to do. */
+/* The stopper thread of a CPU has to migrate the process. */
 static void storm_affinity(void)
 {
 	pin_to_cpu(0);
@@ -1061,7 +1062,7 @@ static const struct mode {
 	{ "relay", 2, do_relay, "COUNT MS" },
 	{ "hogs", 1, do_hogs, "COUNT" },
 	{ "storm", 2, do_storm, "fork|exec|signal|affinity COUNT" },
-	/* What "storm exec" starts. */
+	/* Started by "storm exec". */
 	{ "nothing", 0, do_nothing, "" },
 	{ NULL }
 };

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Reads the kernel's log for the tests of kpatch. Standard input is /dev/kmsg,
- * opened by the shell: each open file has a position of its own, so that nothing
- * needs to be written to the log to find a place in it again.
+ * Reads the kernel log for the kpatch tests. Standard input is /dev/kmsg, opened
+ * by the shell: each open file has a position of its own, so no marker has to be
+ * written to the log.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -12,7 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* More than a record takes; /dev/kmsg returns one with each read. */
+/* Larger than any record; /dev/kmsg returns one record for each read. */
 #define RECORD_SIZE	16384
 
 static int print_usage(void)
@@ -33,7 +33,7 @@ static int mark_end(void)
 	return 0;
 }
 
-/* The kernel writes what is not printable, and a backslash, as \xHH. */
+/* The kernel escapes unprintable characters and backslashes as \xHH. */
 static void print_text(const char *text)
 {
 	unsigned int byte;
@@ -51,7 +51,7 @@ static void print_text(const char *text)
 
 /*
  * "level,sequence number,time,flags;text", then lines that begin with a blank and
- * tell which device it is about.
+ * name the device.
  */
 static bool print_record(const char *record)
 {
@@ -64,9 +64,9 @@ static bool print_record(const char *record)
 }
 
 /*
- * read: print the text of all records from the position to the end of the log.
- * Fails unless the end is reached, and if records were overwritten before they
- * could be read.
+ * read: print the text of all records from the current position to the end of
+ * the log. Fails if the end is not reached or if records were overwritten before
+ * they could be read.
  */
 static int read_to_end(void)
 {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Tasks that are inside of functions when the tests of kpatch switch these.
+ * Tasks that are inside functions while the kpatch tests switch them.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -32,7 +32,7 @@
 #define HERD_SIZE 200
 #define HERD_PATIENCE_MS 60000
 
-/* What the new function returns in "churn" and "herd". */
+/* The return value of the new function in "churn" and "herd". */
 #define NEW_ANSWER (-ENODATA)
 
 static int print_usage(void)
@@ -151,7 +151,7 @@ static void wake_accept(int n)
 			address_len);
 }
 
-/* The child shares our memory, and our stack, and must not return. */
+/* The child shares our memory and our stack, so it must not return. */
 static long sleep_vfork(void)
 {
 	pid_t pid = vfork();
@@ -179,8 +179,8 @@ static void wake_nobody(int n)
 }
 
 /*
- * A kind of sleep: the system call, which is made once by each sleeper, and how
- * to wake as many as there are.
+ * A kind of sleep: the system call that each sleeper makes once, and a function
+ * that wakes n sleepers.
  */
 static const struct kind {
 	const char *name;
@@ -238,7 +238,7 @@ static char state_of(pid_t tid)
 	return end ? end[2] : 'X';
 }
 
-/* A page may have to be waited for before, but not interruptibly. */
+/* A wait for a page before the call is not interruptible. */
 static bool is_asleep(const struct kind *kind, pid_t tid)
 {
 	if (kind->sleep == sleep_vfork)
@@ -253,10 +253,10 @@ static void wait_until_asleep(const struct kind *kind, atomic_int *tid)
 }
 
 /*
- * sleep: THREADS, each of the name NAME, make the system call. "asleep TID" is
- * printed once all of them sleep, TID being the first one. SIGUSR1 wakes them.
- * When the calls of all have returned it is printed what they returned, and how
- * long that took: "answer COUNT VALUE", for each value, and "took MIN MAX".
+ * sleep: THREADS threads called NAME make the system call. Prints "asleep TID"
+ * once all of them sleep, TID being the first one. SIGUSR1 wakes them. When all
+ * calls have returned it prints the return values, "answer COUNT VALUE" for each
+ * value, and how long the calls took: "took MIN MAX".
  */
 static struct sleeper {
 	atomic_int tid;
@@ -281,7 +281,7 @@ static void *run_sleeper(void *arg)
 	s->ms = now_ms() - start;
 	if (atomic_fetch_add(&nr_done, 1) + 1 == nr_sleepers)
 		kill(getpid(), SIGUSR2);
-	/* The C library may need what is being patched to end a thread. */
+	/* To end a thread the C library may call a function that is patched. */
 	for (;;)
 		pause();
 	return NULL;
@@ -375,7 +375,7 @@ static int run_tracee(void)
 	_exit(0);
 }
 
-/* Say what happened to the tracee; false if it is gone. */
+/* Print the events of the tracee; false if it is gone. */
 static bool watch(pid_t pid)
 {
 	int status;
@@ -392,8 +392,8 @@ static bool watch(pid_t pid)
 }
 
 /*
- * traced: like sleep, but it is one child, and we trace it: "stopped SIGNAL" and
- * "gone" is what a tracer gets to see.
+ * traced: like sleep, but with a single child, which we trace. Prints the events
+ * that the tracer sees: "stopped SIGNAL" and "gone".
  */
 static int do_traced(void)
 {
@@ -422,11 +422,11 @@ static int do_traced(void)
 }
 
 /*
- * churn: PROCESSES all the time start children that sleep in eventfd_read(), and
- * wake or kill them, or have them start another program or exit with some of
- * their threads asleep. "churning" is printed once there were as many children.
- * Ends on SIGUSR1 and prints how many there were, and how many did not end as
- * they should: whose call gave neither the old nor the new answer, or that failed.
+ * churn: PROCESSES keep starting children that sleep in eventfd_read(), and wake
+ * or kill them, or make them execute a program or exit while some of their threads
+ * sleep. Prints "churning" once as many children have ended. Stops on SIGUSR1, and
+ * prints how many children there were and how many ended badly: those that failed,
+ * or whose call returned neither the old nor the new answer.
  */
 static atomic_int *churn_stop, *churned, *churned_badly;
 
@@ -488,7 +488,7 @@ static bool run_one(int what)
 	if (pid < 0 || waitpid(pid, &status, 0) != pid)
 		return false;
 	close(fds[0]);
-	/* The new function may have answered before we killed it. */
+	/* The new function may have answered before the child was killed. */
 	if (what == 1 && WIFSIGNALED(status))
 		return true;
 	return WIFEXITED(status) && !WEXITSTATUS(status);
@@ -540,10 +540,10 @@ static int do_churn(int processes)
 }
 
 /*
- * herd: in each of ROUNDS the patch is enabled, by a write to ENABLED, while more
- * and more threads enter eventfd_read(). They are woken when that has returned.
- * So one that gets the old answer then was in the old function, after the patch
- * was enabled, and nobody had noticed.
+ * herd: in each of ROUNDS a write to ENABLED enables the patch while more and more
+ * threads enter eventfd_read(). They are woken after the write has returned. So a
+ * thread that gets the old answer was in the old function when the patch was
+ * enabled, and the scan has missed it.
  */
 struct herd {
 	atomic_int enabled;
@@ -643,8 +643,8 @@ static int do_herd(const char *enabled, int rounds)
 }
 
 /*
- * spin: PROCESSES call getpid() all the time, and never give up the CPU: under
- * full preemption some always have lost it in the very function.
+ * spin: PROCESSES call getpid() in a loop and never give up the CPU: under full
+ * preemption some are always preempted inside the function.
  */
 static int do_spin(int processes)
 {
@@ -680,7 +680,7 @@ int main(int argc, char **argv)
 		return do_herd(argv[2], atoi(argv[3]));
 	if (!strcmp(what, "spin") && argc == 3)
 		return do_spin(atoi(argv[2]));
-	/* What the children of churn start. */
+	/* Executed by the children of churn. */
 	if (!strcmp(what, "nothing"))
 		return 0;
 	return print_usage();

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What user space does in the tests of kpatch while functions are switched
- * below it.
+ * User-space load for the kpatch tests: system calls whose functions are being
+ * switched.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -39,18 +39,18 @@ static int print_usage(void)
 }
 
 /*
- * getpid: PROCESSES call getpid() all the time while ENABLED is switched ROUNDS
- * times. A round is one switch. Of each call it is known whether it came after
- * another process had seen the new version, or after the write had returned; in
- * both cases the old version must not be seen any more.
+ * getpid: PROCESSES call getpid() in a loop while ENABLED is switched ROUNDS
+ * times. A round is one switch. Each call checks beforehand whether another
+ * process has seen the new state, and whether the write has returned; in either
+ * case the call must not see the old state any more.
  */
 struct shared {
-	atomic_int round;	/* the switch that is under way, 0: leave */
+	atomic_int round;	/* the current switch, 0: exit */
 	atomic_int on;		/* what it switches to */
-	atomic_int seen;	/* last round in which someone saw the result */
+	atomic_int seen;	/* last round in which a call saw the result */
 	atomic_int done;	/* last round in which the write had returned */
 	atomic_long calls;
-	atomic_long mixed;	/* old after it was seen new */
+	atomic_long mixed;	/* old after another call was new */
 	atomic_long late;	/* old after the write had returned */
 	atomic_long wrong;	/* neither old nor new */
 };
@@ -67,7 +67,7 @@ static void judge_call(struct shared *s, long pid)
 	atomic_fetch_add(&s->calls, 1);
 	if (!is_new && got != pid)
 		atomic_fetch_add(&s->wrong, 1);
-	/* The next switch may have begun, and nothing is known of this call. */
+	/* If the next switch has begun this call proves nothing. */
 	if (atomic_load(&s->round) != round)
 		return;
 	if (is_new == on)
@@ -79,9 +79,9 @@ static void judge_call(struct shared *s, long pid)
 }
 
 /*
- * To yield is to lose the CPU where we like to. Under full preemption a task may
- * lose it in the very function, and then is inside until all others had their
- * turn; of a hundred such tasks some always would be.
+ * Yield, to give up the CPU outside the function. Under full preemption a task
+ * may be preempted in the function, and then stays inside until all others have
+ * run; out of a hundred such tasks some would always be inside.
  */
 static void call_getpid(struct shared *s, long pid)
 {
@@ -134,7 +134,7 @@ static int do_getpid(int processes, const char *enabled, int rounds)
 
 	if (s == MAP_FAILED)
 		return 1;
-	/* The patch is enabled; rounds count from 2, which disables it. */
+	/* The patch is enabled; rounds start at 2, which disables it. */
 	atomic_store(&s->on, 1);
 	atomic_store(&s->round, 1);
 	for (i = 0; i < processes; i++) {
@@ -149,7 +149,7 @@ static int do_getpid(int processes, const char *enabled, int rounds)
 	return count_failures(s, failed);
 }
 
-/* spin: PROCESSES keep the functions that the tests patch busy, until killed. */
+/* spin: PROCESSES call the functions that the tests patch, until killed. */
 static void spin(void)
 {
 	struct statfs buf;
@@ -178,8 +178,8 @@ static void ignore(int sig)
 }
 
 /*
- * pause: sleep in pause(), under the name NAME, until SIGUSR1 comes, and say
- * what it returned.
+ * pause: sleep in pause(), under the name NAME, until SIGUSR1 arrives, and print
+ * the return value.
  */
 static int do_pause(const char *name)
 {
@@ -201,8 +201,8 @@ static void expire(int sig)
 }
 
 /*
- * proftimer: does a timer that counts CPU time expire while we use it? That is
- * the time to measure: how fast it goes by is up to the other processes.
+ * proftimer: does a timer that counts our CPU time expire? The limit is CPU time
+ * as well: other processes decide how fast it passes.
  */
 static int do_proftimer(void)
 {
@@ -219,7 +219,7 @@ static int do_proftimer(void)
 	return 0;
 }
 
-/* Print the first line of a file, or why it cannot be read. */
+/* Print the first line of a file, or the error of reading it. */
 static void print_file(const char *what, int fd)
 {
 	char buf[4096];
@@ -235,9 +235,9 @@ static void print_file(const char *what, int fd)
 }
 
 /*
- * watch: read FILE, wait until poll() tells that it has changed, and read it
- * again. Give up after SECONDS: poll() has one more look at the file then, and
- * may find a change that nobody was woken up for.
+ * watch: read FILE, wait until poll() reports a change, and read it again. Give
+ * up after SECONDS: poll() checks the file once more when it times out, and may
+ * find a change that woke no waiter.
  */
 static int do_watch(const char *file, int seconds)
 {
@@ -271,7 +271,7 @@ static int set_admin(bool on)
 	return syscall(SYS_capset, &head, data);
 }
 
-/* weakopen: open FILE without CAP_SYS_ADMIN, and read it with that. */
+/* weakopen: open FILE without CAP_SYS_ADMIN, and read it with CAP_SYS_ADMIN. */
 static int do_weakopen(const char *file)
 {
 	int fd;

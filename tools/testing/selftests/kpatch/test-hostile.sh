@@ -199,7 +199,7 @@ test_the_lock_of_a_pipe_is_held_forever()
 	between 10 11 "$count" || fail "$count of 11 are named"
 	kill_hostile
 	check "it is gone" wait_for 20 is_gone "$hostile_tid"
-	# check reports through a pipe, which the patch has disabled.
+	# Output goes through a pipe: print nothing while the patch is enabled.
 	try_switch enabled 1
 	check_is "enabled" "1, 0" "$(<$files/enabled), $(try_switch enabled 0; echo $?)"
 }

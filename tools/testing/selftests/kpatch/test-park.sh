@@ -1,39 +1,39 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Tasks of user space that are in the way are led out of the kernel, wait for the
-# verdict, and make their system call again. They notice nothing of it.
+# User tasks that block a switch are parked: they leave the kernel, wait for the
+# verdict, and restart their system call. They do not notice it.
 
 # shellcheck source=sleepers.sh
 . "$(dirname "$0")/sleepers.sh"
 
-# What a task that waits for a child of vfork() is in: no signal gets it out.
+# The function in which a task waits for its vfork() child: no signal makes it leave.
 stuck=$(symbol_of __x64_sys_vfork)
 
-# start_stuck: a task that cannot be led out; its tid is $stuck_tid
+# start_stuck: start a task that cannot be parked; its tid is $stuck_tid
 start_stuck()
 {
 	start_sleepers vfork 1
 	stuck_tid=$tid
 }
 
-# try_in_vain: an attempt to enable the patch, which has the function of the task that
-# cannot be led out: the others are led out and let go again.
+# try_in_vain: try to enable the patch, which has the function of the task that cannot
+# be parked: the other tasks are parked and unparked.
 try_in_vain()
 {
 	check_busy enabled 1
 	check "blockers" grep -q "^$stuck_tid sleeper $stuck asleep" $files/blockers
 }
 
-# How often each of the threads of a process has given up or lost the CPU.
+# switches PROCESS: how often each of its threads has given up or lost the CPU
 switches()
 {
 	cat "/proc/$1"/task/*/status | grep _ctxt_switches
 }
 
-# Switch it while 1000 tasks sleep in there, and look what they say afterwards.
-# Nothing may go through a pipe while the patch is on: others than our threads get
-# no further then.
+# Enable the patch while 1000 tasks sleep in the function, and check their answers
+# afterwards. The script must not read from a pipe while the patch is enabled: tasks
+# other than the sleepers make no progress then.
 test_1000_readers_of_a_pipe_get_the_new_answer()
 {
 	local status=0
@@ -99,7 +99,7 @@ test_a_dry_run_names_a_task_that_cannot_be_parked()
 	check "blockers" grep -q "^$stuck_tid sleeper $stuck asleep" $files/blockers
 	check_is "switches of the sleepers" "$before" "$(switches "$sleeper")"
 	kill -KILL "$stuck_tid"
-	check "the other one is gone" wait_for 10 is_gone "$stuck_tid"
+	check "the stuck task is gone" wait_for 10 is_gone "$stuck_tid"
 	check "check" try_switch check 1
 	check_is "switches of the sleepers" "$before" "$(switches "$sleeper")"
 	knob park N
@@ -126,8 +126,8 @@ test_without_parking_sleepers_block()
 	check_answers "1000 8"
 }
 
-# check_kind KIND FUNCTION ANSWER: sleepers of this kind go on after an attempt that
-# failed as if nothing had been, and get the new function's answer once there is one
+# check_kind KIND FUNCTION ANSWER: sleepers of this kind resume after a failed attempt as
+# if nothing had happened, and get the answer of the new function once it is enabled
 check_kind()
 {
 	load_disabled "$2,$stuck"
@@ -167,7 +167,7 @@ test_tasks_in_accept_are_parked()
 	check_kind accept unix_accept 0
 }
 
-# Each attempt makes the call start again: with the time that is left.
+# Each attempt makes the call restart, with the remaining time.
 test_tasks_in_nanosleep_sleep_for_the_requested_time()
 {
 	local min max start last
@@ -184,7 +184,7 @@ test_tasks_in_nanosleep_sleep_for_the_requested_time()
 	check_answers "10 0"
 	read -r min max < <(sed -n 's/^took //p' "$out")
 	[ "$min" -ge 4000 ] || fail "the shortest took $min ms of 4000"
-	# So long or longer would they sleep if they began anew each time.
+	# They would sleep at least this long if each restart used the full time.
 	last=$(((${last/./} - ${start/./}) / 1000 + 4000))
 	[ "$max" -lt $last ] || fail "the longest took $max ms of 4000"
 }
@@ -201,13 +201,13 @@ test_parking_is_invisible_to_a_tracer()
 	check "it sleeps again" wait_for 10 is_in "$tid" eventfd_read
 	wake_sleepers
 	check "it ends" wait_for 10 grep -q gone "$out"
-	check_is "what it and the tracer say" "asleep $tid answer 1 8 gone" \
+	check_is "output of the task and its tracer" "asleep $tid answer 1 8 gone" \
 		"$(paste -sd ' ' "$out")"
 	kill -KILL "$stuck_tid"
 	start_program traced eventfd sleeper
 	check "enable" try_switch enabled 1
 	check "it ends" wait_for 10 grep -q gone "$out"
-	check_is "what it and the tracer say" \
+	check_is "output of the task and its tracer" \
 		"asleep $tid answer 1 $new_answer gone" "$(paste -sd ' ' "$out")"
 }
 
@@ -216,7 +216,7 @@ is_stopped()
 	! grep -q -v '^State:.T' <(grep -h ^State "/proc/$1"/task/*/status)
 }
 
-# It left the function for that, and makes its call again when it goes on.
+# The task left the function to stop, and restarts its call when it continues.
 test_a_stopped_task_does_not_block_and_stays_stopped()
 {
 	load_disabled eventfd_read
@@ -225,7 +225,7 @@ test_a_stopped_task_does_not_block_and_stays_stopped()
 	check "it stops" wait_for 10 is_stopped "$sleeper"
 	check "enable" try_switch enabled 1
 	check "it stays stopped" is_stopped "$sleeper"
-	check_is "what it says" "asleep $tid" "$(cat "$out")"
+	check_is "output" "asleep $tid" "$(cat "$out")"
 	kill -CONT "$sleeper"
 	check_answers "3 $new_answer"
 }
@@ -273,9 +273,9 @@ test_kernel_threads_are_named()
 	check "enable" try_switch enabled 1
 }
 
-# start_attempt FILE VALUE: in the background, on behalf of sleepers in
-# eventfd_read() and a task that cannot be led out; returns once the former were. On
-# a slow machine they may be back by then.
+# start_attempt FILE VALUE: write VALUE to FILE in the background, with sleepers in
+# eventfd_read() and a task that cannot be parked. Returns once the sleepers have been
+# parked; on a slow machine they may be asleep again by then.
 start_attempt()
 {
 	local naps
@@ -286,7 +286,7 @@ start_attempt()
 	naps=$(naps_of "$sleeper")
 	background bash -c "echo $2 2>/dev/null > $files/$1"
 	attempt=$child
-	check "they are led out" wait_for 20 have_napped "$sleeper" "$naps"
+	check "they are parked" wait_for 20 have_napped "$sleeper" "$naps"
 }
 
 is_gone() { [ ! -e "/proc/$1" ]; }
@@ -296,23 +296,23 @@ test_a_parked_task_can_be_killed()
 	knob deadline_ms 15000
 	start_attempt enabled 1
 	kill -KILL "$sleeper"
-	# Until its parent, which is us, has got to know.
+	# This script is its parent and has to reap it.
 	wait "$sleeper" 2>/dev/null
 	check_is "it ends with" 137 $?
 	check "it is gone" is_gone "$sleeper"
 	check_is "enabled" 0 "$(is_enabled $patch)"
 	kill -KILL "$stuck_tid"
-	check "the attempt ends once nobody is inside" wait "$attempt"
+	check "the attempt ends once no task is inside" wait "$attempt"
 	check_is "enabled" 1 "$(is_enabled $patch)"
 }
 
-# Whoever asks for a switch may be killed, too.
+# The requester of a switch may be killed, too.
 test_all_tasks_are_unparked_when_the_requester_is_killed()
 {
 	knob deadline_ms 15000
 	start_attempt enabled 1
 	kill -KILL "$attempt"
-	check "the writer dies" wait_for 10 is_gone "$attempt"
+	check "the requester dies" wait_for 10 is_gone "$attempt"
 	check "all sleep again" wait_for 10 all_in "$sleeper" 20 eventfd_read
 	check_is "enabled" 0 "$(is_enabled $patch)"
 	wake_sleepers
@@ -333,20 +333,20 @@ test_all_tasks_are_unparked_at_the_deadline()
 	check_answers "100 8"
 }
 
-# They may be what the one that does not come waits for.
+# The blocker may be waiting for one of the parked tasks.
 test_no_task_stays_parked_long_for_one_blocker()
 {
 	check "deadline" knob deadline_ms 15000
 	start_attempt enabled 1
 	check "all sleep again" wait_for 4 all_in "$sleeper" 20 eventfd_read
-	check "the attempt goes on" kill -0 "$attempt"
+	check "the attempt continues" kill -0 "$attempt"
 	kill -KILL "$stuck_tid"
-	check "the attempt ends once nobody is inside" wait "$attempt"
+	check "the attempt ends once no task is inside" wait "$attempt"
 	check_is "enabled" 1 "$(is_enabled $patch)"
 	check_answers "20 $new_answer"
 }
 
-# What they are given while they are kept out is not lost.
+# A parked task must not lose an event that arrives while it is parked.
 test_events_that_arrive_while_tasks_are_parked_are_not_lost()
 {
 	knob deadline_ms 3000
@@ -361,7 +361,7 @@ test_processes_may_keep_exiting_and_executing_programs()
 	load_disabled eventfd_read
 	out=$(mktemp)
 	background "$sleeper_program" churn 4 > "$out"
-	check "they begin" wait_for 30 grep -q ^churning "$out"
+	check "they start" wait_for 30 grep -q ^churning "$out"
 	for _ in 1 2 3 4 5 6 7 8 9 10; do
 		check "check" try_switch check 1
 		check "enable" try_switch enabled 1
@@ -370,12 +370,12 @@ test_processes_may_keep_exiting_and_executing_programs()
 	kill -USR1 "$child"
 	check "they end" wait_for 30 grep -q ^churned "$out"
 	echo "# $(cat "$out")"
-	check "all was well" grep -q ', 0 badly' "$out"
-	check_is "none churned" 0 "$(grep -c '^churned 0,' "$out")"
+	check "no child failed" grep -q ', 0 badly' "$out"
+	check_is "runs without any child" 0 "$(grep -c '^churned 0,' "$out")"
 }
 
-# Where tasks wait that were led out they are in these functions: so they remain
-# in the way, and the switch must give up. A task that is stuck makes sure of it.
+# check_way_out FUNCTION: parked tasks wait inside FUNCTION, so they remain blockers and
+# the switch must give up. A stuck task makes sure that it does.
 check_way_out()
 {
 	local before start ms

@@ -1,13 +1,13 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Before the machine is stopped it is found out whether that is of use: how long
-# that is tried, how long the stop may be, and what can be had without one.
+# Attempts: the prescan that decides whether to stop the machine, the deadline, the
+# stop budget, and dry runs.
 
 # shellcheck source=sleepers.sh
 . "$(dirname "$0")/sleepers.sh"
 
-# Where a kernel thread of test_kpatch_kthread sleeps.
+# The function that the kernel thread of test_kpatch_kthread sleeps in.
 function=wait_for_completion_interruptible
 
 load_hopeless()
@@ -95,7 +95,7 @@ test_a_stop_that_exceeds_its_budget_is_aborted()
 
 references() { cat "/sys/module/$patch/refcnt"; }
 
-# check_dry_run VALUE: it succeeds and changes nothing
+# check_dry_run VALUE: the dry run succeeds and changes nothing
 check_dry_run()
 {
 	local before
@@ -140,13 +140,13 @@ test_a_dry_run_fails_as_the_switch_would()
 	check_is "blockers" 1 "$(grep -c " $function asleep, kernel thread\$" $files/blockers)"
 	check_busy enabled 1
 	check_is "blockers" 1 "$(grep -c " $function asleep, kernel thread\$" $files/blockers)"
-	check_is "after that" "$before" "$(references) references, $(hooked) hooked"
+	check_is "after the failures" "$before" "$(references) references, $(hooked) hooked"
 	check "rmmod" rmmod test_kpatch_kthread
 	check_dry_run 1
 	check "enable" try_switch enabled 1
 }
 
-# A task sleeps in the new function, which cannot be disabled then.
+# The patch cannot be disabled while a task sleeps in its new function.
 test_a_dry_run_of_disabling_fails_as_the_switch_would()
 {
 	local patch=test_kpatch_pause
@@ -237,9 +237,9 @@ test_sleeping_tasks_are_not_scanned_in_the_stop()
 	knob prescan Y
 	check "enable" try_switch enabled 1
 	echo "# scanned $(statistic scanned), $(statistic scanned_stopped) stopped"
-	[ "$(statistic scanned)" -ge 500 ] || fail "too few tasks were scanned before"
+	[ "$(statistic scanned)" -ge 500 ] || fail "too few tasks were prescanned"
 	[ "$(statistic scanned_stopped)" -lt 500 ] ||
-		fail "too many tasks were scanned while the machine stood still"
+		fail "too many tasks were scanned in the stop"
 }
 
 test_without_a_prescan_all_tasks_are_scanned_in_the_stop()
@@ -253,12 +253,12 @@ test_without_a_prescan_all_tasks_are_scanned_in_the_stop()
 	[ "$(statistic scanned_stopped)" -ge 500 ] || fail "too few tasks were scanned"
 }
 
-# Tasks come, and enter the function, after the scan and before the stop. Nobody
-# wakes them until the new function is there, so none may get the old answer.
+# Tasks are created, and enter the function, between the prescan and the stop. They are
+# woken only after the patch is enabled, so none may get the old answer.
 test_no_task_created_late_is_missed()
 {
 	load_disabled eventfd_read
-	check "nobody is left behind" "$sleeper_program" herd $files/enabled 10
+	check "no task is missed" "$sleeper_program" herd $files/enabled 10
 }
 
 test_a_patch_is_switched_while_tasks_fork_and_exit()
@@ -268,7 +268,7 @@ test_a_patch_is_switched_while_tasks_fork_and_exit()
 	load_disabled eventfd_read
 	out=$(mktemp)
 	background "$sleeper_program" churn 3 > "$out"
-	check "they begin" wait_for 30 grep -q ^churning "$out"
+	check "they start" wait_for 30 grep -q ^churning "$out"
 	for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15; do
 		check "enable, $i" try_switch enabled 1
 		check "disable, $i" try_switch enabled 0
@@ -276,11 +276,11 @@ test_a_patch_is_switched_while_tasks_fork_and_exit()
 	kill -USR1 "$child"
 	check "they end" wait_for 30 grep -q ^churned "$out"
 	echo "# $(cat "$out")"
-	check "all was well" grep -q ', 0 badly' "$out"
+	check "no child failed" grep -q ', 0 badly' "$out"
 }
 
-# many_run COUNT: so many tasks want a CPU. Whoever asks has to wait for it, so ask
-# with what the shell has built in.
+# many_run COUNT: at least COUNT tasks are runnable. Any new process would have to wait
+# for a CPU, so use shell builtins only.
 many_run()
 {
 	local running
@@ -289,8 +289,8 @@ many_run()
 	[ "${running%/*}" -ge "$1" ]
 }
 
-# None of them gives up the CPU but where it loses it, and that is in there. To be
-# led out each one has to get its turn, which takes a while on a slow machine.
+# The tasks lose the CPU only by preemption, inside the function. To be parked each one
+# has to run, which takes a while on a slow machine.
 test_100_busy_processes_do_not_block()
 {
 	check "insmod" load test_kpatch_getpid
@@ -311,7 +311,7 @@ check_knob_refused()
 	local file=$parameters/$1 before
 
 	before=$(cat "$file")
-	! { echo "$2" > "$file"; } 2>/dev/null || fail "$1 takes '$2'"
+	! { echo "$2" > "$file"; } 2>/dev/null || fail "$1 accepts '$2'"
 	check_is "$1" "$before" "$(cat "$file")"
 }
 
@@ -332,33 +332,33 @@ test_parameters_reject_invalid_values()
 	check "enable" try_switch enabled 1
 }
 
-# An answer in time, whichever.
+# Either verdict is fine, as long as it arrives in time.
 test_the_extremes_of_the_parameters_are_safe()
 {
 	load_disabled eventfd_read
 	knob deadline_ms 0
 	try_switch enabled 1
-	between 0 5000 $switch_ms || fail "$switch_ms ms, no time at all"
+	between 0 5000 $switch_ms || fail "$switch_ms ms with a deadline of 0"
 	check "disable" wait_for 10 try_switch enabled 0
 	knob deadline_ms 15000
 	knob stop_budget_us 10000000
 	check "enable" try_switch enabled 1
-	[ $switch_ms -lt 14000 ] || fail "$switch_ms ms, all the time there is"
+	[ $switch_ms -lt 14000 ] || fail "$switch_ms ms, nearly the whole deadline"
 	check "disable" try_switch enabled 0
 }
 
-# start_hog: CPU 1 has preemption off until some seconds after it was asked for; we
-# are on another one
+# start_hog: CPU 1 runs with preemption disabled until some seconds after another task
+# needs it; this script runs on CPU 0
 start_hog()
 {
 	if [ ! -e /sys/devices/system/cpu/cpu1 ]; then
-		skip "there is one CPU only"
+		skip "there is only one CPU"
 		return 1
 	fi
 	taskset -pc 0 $$ > /dev/null
 	check "insmod" load test_kpatch_hog
 	knob deadline_ms 15000
-	# Until the wait for those who were in hooks and probes is over.
+	# The grace periods of removed hooks and probes must be over.
 	sleep 1
 	echo 1 > /sys/module/test_kpatch_hog/parameters/hog
 }
@@ -375,9 +375,9 @@ test_a_cpu_that_does_not_respond_is_waited_for_before_the_stop()
 	knob prescan Y
 	start_hog || return
 	check "enable" try_switch enabled 1
-	echo "# $switch_ms ms, the machine stood still for $(statistic stop_ns) ns"
+	echo "# $switch_ms ms, stopped for $(statistic stop_ns) ns"
 	between 0 1000000000 "$(statistic stop_ns)" ||
-		fail "the machine waited for a CPU, standing still"
+		fail "the stopped machine waited for a CPU"
 	stop_hog
 }
 
@@ -392,7 +392,8 @@ test_a_cpu_that_does_not_respond_is_named()
 	check "enable" try_switch enabled 1
 }
 
-# It may take long until the write gets there: then there was nothing to wait for.
+# The write may be so slow that CPU 1 is free again when the stop begins: then there is
+# nothing to measure, so try again.
 test_a_stop_is_measured_from_the_first_cpu_that_stops()
 {
 	local i
@@ -409,10 +410,12 @@ test_a_stop_is_measured_from_the_first_cpu_that_stops()
 		check "disable" try_switch enabled 0
 	done
 	[ "$(statistic stop_ns)" -gt 1000000000 ] ||
-		fail "that all CPUs but one stood still for seconds was not measured"
-	[ "$(statistic work_ns)" -lt 1000000000 ] || fail "it was taken for work"
-	[ "$(statistic max_stop_ns)" -ge "$(statistic stop_ns)" ] || fail "not the longest"
-	[ "$(statistic max_work_ns)" -ge "$(statistic work_ns)" ] || fail "not the most work"
+		fail "the seconds for which the other CPUs were stopped were not measured"
+	[ "$(statistic work_ns)" -lt 1000000000 ] || fail "waiting was counted as work"
+	[ "$(statistic max_stop_ns)" -ge "$(statistic stop_ns)" ] ||
+		fail "max_stop_ns is not the maximum"
+	[ "$(statistic max_work_ns)" -ge "$(statistic work_ns)" ] ||
+		fail "max_work_ns is not the maximum"
 }
 
 run_tests

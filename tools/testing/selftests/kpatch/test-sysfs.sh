@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# The files of a patch: what is in them, who may write them, and what happens to
-# those who write nonsense.
+# The files of a patch: their contents, the permissions that they require, and the
+# errors of invalid writes.
 
 # shellcheck source=functions.sh
 . "$(dirname "$0")/functions.sh"
@@ -16,7 +16,7 @@ mode() { stat -c %a "$1"; }
 
 names_in() { find "$1" -mindepth 1 -maxdepth 1 -printf '%f\n' | sort | paste -sd ' '; }
 
-# check_write_refused WHAT BYTES: as printf %b has them, in one write(2)
+# check_write_refused WHAT BYTES: write BYTES, expanded by printf %b, with one write(2)
 check_write_refused()
 {
 	local before error
@@ -61,14 +61,14 @@ test_the_modes_of_the_files()
 	check_is "live" 444 "$(mode $files/vmlinux/cmdline_proc_show,1/live)"
 }
 
-# It would tell root without capabilities where the kernel is.
+# An address would reveal the location of the kernel to root without capabilities.
 test_no_file_shows_an_address()
 {
 	check "insmod" load $patch
 	check_is "addresses" "" "$(grep -rsE '[0-9a-f]{16}' $files)"
 }
 
-# Before the log has enough of it.
+# This comes first: the messages are rate-limited.
 test_garbage_in_enabled_is_logged()
 {
 	check "insmod" load $patch
@@ -86,13 +86,13 @@ test_garbage_in_enabled_changes_nothing()
 	check_write_refused "+0" '+0'
 	check_write_refused "00" '00'
 	check_write_refused "0x0" '0x0'
-	check_write_refused "a blank before" ' 0'
-	check_write_refused "a blank behind" '0 '
+	check_write_refused "a leading blank" ' 0'
+	check_write_refused "a trailing blank" '0 '
 	check_write_refused "two newlines" '0\n\n'
-	check_write_refused "a newline before" '\n0'
+	check_write_refused "a leading newline" '\n0'
 	check_write_refused "a NUL and more" '0\0x'
 	check_write_refused "a newline and more" '0\n\0'
-	check_write_refused "a NUL behind" '0\0'
+	check_write_refused "a trailing NUL" '0\0'
 	check_write_refused "a NUL" '\0'
 	check_write_refused "on" 'on'
 	check_write_refused "1x" '1x'
@@ -119,7 +119,7 @@ test_a_digit_is_accepted_with_or_without_a_newline()
 	check_is "enabled" 1 "$(is_enabled $patch)"
 }
 
-# sysfs itself swallows an empty write.
+# sysfs itself drops an empty write.
 test_an_empty_write_changes_nothing()
 {
 	check "insmod" load $patch
@@ -138,7 +138,7 @@ test_a_user_cannot_write()
 	check_is "enabled" 1 "$(is_enabled $patch)"
 }
 
-# The file may have been opened by somebody who was allowed to.
+# A privileged process may have opened the file.
 test_a_user_cannot_write_to_a_file_that_root_opened()
 {
 	local error
@@ -161,16 +161,17 @@ test_root_without_the_capability_cannot_write()
 	check_is "enabled" 1 "$(is_enabled $patch)"
 }
 
-# without_admin COMMAND...: as root, but without this or any other capability
+# without_admin COMMAND...: run it as root, but without any capability
 without_admin()
 {
 	setpriv --bounding-set=-all --inh-caps=-all "$@"
 }
 
-# start_blocker [COMMAND...]: a task that keeps $pause from being disabled
+# start_blocker [COMMAND...]: start a task, by way of COMMAND, that keeps $pause from
+# being disabled
 start_blocker()
 {
-	check "leave it alone" knob park N
+	check "no parking" knob park N
 	check "insmod" load $pause
 	background "$@" "$user" pause sleeper > /dev/null 2>&1
 	sleeper=$child
@@ -194,10 +195,10 @@ test_root_without_the_capability_cannot_read_blockers()
 	case $error in *"Permission denied"*) ;; *) fail "stack: '$error'" ;; esac
 	error=$(without_admin cat $blockers 2>&1)
 	case $error in *"Permission denied"*) ;; *) fail "blockers: '$error'" ;; esac
-	case $error in *new_pause*) fail "blockers are told: '$error'" ;; esac
+	case $error in *new_pause*) fail "blockers are shown: '$error'" ;; esac
 }
 
-# The capability of who opens the file counts, as with /proc/PID/stack.
+# The opener of the file needs the capability, as with /proc/PID/stack.
 test_blockers_needs_the_capability_at_open()
 {
 	start_blocker
@@ -206,7 +207,7 @@ test_blockers_needs_the_capability_at_open()
 	check_is "blockers" \
 		"weak: Permission denied strong: $sleeper sleeper new_pause asleep" \
 		"$("$user" weakopen $blockers | paste -sd ' ')"
-	check_is "a file that was opened with it" \
+	check_is "a file that was opened with the capability" \
 		"$sleeper sleeper new_pause asleep" \
 		"$(without_admin cat < $blockers)"
 }
@@ -238,13 +239,13 @@ test_a_reader_of_blockers_sees_the_tids_of_its_pid_namespace()
 		"$(cat $blockers)"
 }
 
-# start_watch FILE [SECONDS]: read it, and again when poll() says that it changed
+# start_watch FILE [SECONDS]: read FILE, and again when poll() reports a change
 start_watch()
 {
 	seen=$(mktemp)
 	background "$user" watch "$1" "${2:-30}" > "$seen"
 	watcher=$child
-	check "somebody watches" wait_for 20 grep -q ^before: "$seen"
+	check "the watcher waits" wait_for 20 grep -q ^before: "$seen"
 }
 
 # check_seen BEFORE AFTER
@@ -303,7 +304,7 @@ test_poll_reports_a_change_of_blockers()
 	check_seen "" "$sleeper sleeper new_pause asleep"
 }
 
-# It is not written to, and not switched.
+# The patch itself is neither written to nor switched.
 test_poll_reports_that_another_patch_took_over()
 {
 	local live=$files/vmlinux/cmdline_proc_show,1/live

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What assembler code calls, and what is assembler code.
+ * A function that assembler code calls, and one written in assembler.
  */
 #ifndef _DIRECT_H
 #define _DIRECT_H

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A patch that is not one of the tests', by its name, so that they have to leave it
- * alone.
+ * A patch whose name marks it as foreign, so the tests must leave it alone.
  */
 #include <linux/kpatch.h>
 #include <linux/seq_file.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A question to both gcd() and lcm() that the two answer alike: with itself
- * when they are as they should be, with 1 when they are patched.
+ * With this value as both arguments gcd() and lcm() return the same: the value
+ * itself when they are unpatched, 1 when they are patched.
  */
 #ifndef _PAIR_H
 #define _PAIR_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A question to lcm() that nobody else asks: a patched one keeps the thread of
- * test_kpatch_caller for as long as the test likes.
+ * Arguments of lcm() that no other caller passes: a patched lcm() keeps the thread
+ * of test_kpatch_caller inside for as long as the test wants.
  */
 #ifndef _STAY_H
 #define _STAY_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What the function of a system call is called in the kernel.
+ * The name of the kernel function of a system call.
  */
 #ifndef _SYSCALL_NAME_H
 #define _SYSCALL_NAME_H

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A patch that can be made wrong in every way, by parameters.
+ * A patch that its parameters can make invalid in every way.
  */
 #include <linux/kpatch.h>
 #include <linux/printk.h>
@@ -16,17 +16,17 @@ MODULE_PARM_DESC(addr, "address of the function to patch");
 
 static unsigned long sympos;
 module_param(sympos, ulong, 0444);
-MODULE_PARM_DESC(sympos, "which one of several of that name");
+MODULE_PARM_DESC(sympos, "position among symbols of the same name");
 
 static char *objname;
 module_param(objname, charp, 0444);
-MODULE_PARM_DESC(objname, "the module that the function is in");
+MODULE_PARM_DESC(objname, "module that contains the function");
 
 static char *quirk = "";
 module_param(quirk, charp, 0444);
-MODULE_PARM_DESC(quirk, "what else is wrong");
+MODULE_PARM_DESC(quirk, "other defect of the patch");
 
-/* Not meant to run: the tests expect that the patch is refused. */
+/* Never meant to run: the tests expect the patch to be refused. */
 static noinline long replacement(void)
 {
 	return 0;
@@ -57,7 +57,7 @@ static int register_twice(void)
 	return ret;
 }
 
-/* Unregister while enabled: refused, and the patch is still there. */
+/* Unregistering an enabled patch is refused, and the patch stays. */
 static int unregister_enabled(void)
 {
 	int ret = kpatch_register(&patch);
@@ -70,7 +70,7 @@ static int unregister_enabled(void)
 	return ret;
 }
 
-/* A module that goes on to do something else, which fails. */
+/* The init of the module fails after the patch is registered. */
 static int register_and_fail(void)
 {
 	int ret = kpatch_register(&patch);
@@ -129,5 +129,5 @@ static void __exit any_exit(void)
 }
 module_exit(any_exit);
 
-MODULE_DESCRIPTION("kpatch test: patches that have to be refused");
+MODULE_DESCRIPTION("kpatch test: patches that must be refused");
 MODULE_LICENSE("GPL");

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A kernel thread that calls lcm() over and over, or that only keeps pointers to
- * it on its stack.
+ * A kernel thread that keeps calling lcm(), or only keeps pointers to it on its
+ * stack.
  */
 #include <linux/delay.h>
 #include <linux/kernel.h>
@@ -15,15 +15,15 @@
 
 static bool hold;
 module_param(hold, bool, 0444);
-MODULE_PARM_DESC(hold, "do not call, sleep with pointers to the function");
+MODULE_PARM_DESC(hold, "sleep with pointers to the function instead of calling it");
 
 static int cpu = -1;
 module_param(cpu, int, 0444);
-MODULE_PARM_DESC(cpu, "run on this CPU, before others");
+MODULE_PARM_DESC(cpu, "run on this CPU with real-time priority");
 
 static int calls;
 module_param(calls, int, 0444);
-MODULE_PARM_DESC(calls, "how often lcm() was called and has returned");
+MODULE_PARM_DESC(calls, "number of completed calls of lcm()");
 
 static struct task_struct *thread;
 
@@ -37,7 +37,7 @@ static void call(void)
 	WRITE_ONCE(calls, calls + 1);
 }
 
-/* Pointers in memory that is on the stack for sure, and is used afterwards. */
+/* The pointers are certain to be on the stack, since they are used after the sleep. */
 static noinline void sleep_with_pointers(void)
 {
 	lcm_t pointers[8];

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A patch of functions and of clones that the compiler has made of them, all by
- * name. None of the replacements does anything but to return an error.
+ * A patch of functions and of their compiler-made clones, all by name. The
+ * replacement only returns an error.
  */
 #include <linux/kpatch.h>
 
@@ -20,11 +20,11 @@ MODULE_PARM_DESC(clone, "names of clones to patch");
 static char *keep[MAX_FUNCS];
 static int num_kept;
 module_param_array(keep, charp, &num_kept, 0444);
-MODULE_PARM_DESC(keep, "names of clones to keep");
+MODULE_PARM_DESC(keep, "names of clones to list without a replacement");
 
 static unsigned int flags;
 module_param(flags, uint, 0444);
-MODULE_PARM_DESC(flags, "flags of the last function, besides");
+MODULE_PARM_DESC(flags, "additional flags of the last function");
 
 static long replacement(void)
 {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Patches a function for which old and new are easy to tell: /proc/cmdline.
+ * Patches a function whose old and new versions are easy to tell apart:
+ * /proc/cmdline.
  */
 #include <linux/kpatch.h>
 #include <linux/seq_file.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Patches the function of test_kpatch_cmdline once more, and another one.
+ * Patches the function of test_kpatch_cmdline again, and another one.
  */
 #include <linux/kpatch.h>
 #include <linux/seq_file.h>
@@ -23,5 +23,5 @@ static struct kpatch_func funcs[] = {
 };
 module_kpatch(funcs);
 
-MODULE_DESCRIPTION("kpatch test: two functions, one of them patched before");
+MODULE_DESCRIPTION("kpatch test: two functions, one of them patched already");
 MODULE_LICENSE("GPL");

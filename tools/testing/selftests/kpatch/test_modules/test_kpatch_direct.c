@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Has gcd() call a trampoline of its own, directly and not by way of the handlers
- * of ftrace: what BPF does, too. The trampoline counts and goes on. To read the
- * parameter "calls" is to call gcd() once and to tell the count.
+ * Makes gcd() call a trampoline directly, not by way of ftrace's handlers, as BPF
+ * does. The trampoline counts its calls and returns. Reading the parameter "calls"
+ * calls gcd() once and returns the count.
  */
 #include <linux/ftrace.h>
 #include <linux/gcd.h>
@@ -28,14 +28,14 @@ static const struct kernel_param_ops calls_ops = {
 };
 
 module_param_cb(calls, &calls_ops, &calls, 0444);
-MODULE_PARM_DESC(calls, "how often the trampoline has run");
+MODULE_PARM_DESC(calls, "number of runs of the trampoline");
 
 void direct_count(void)
 {
 	calls++;
 }
 
-/* Called in the place of ftrace, before gcd() has done anything. */
+/* Called instead of ftrace, at the entry of gcd(). */
 asm(".pushsection .text, \"ax\", @progbits\n"
 	".type direct_trampoline, @function\n"
 	".globl direct_trampoline\n"
@@ -77,5 +77,5 @@ static void __exit direct_exit(void)
 }
 module_exit(direct_exit);
 
-MODULE_DESCRIPTION("kpatch test: a function with a trampoline of somebody else's");
+MODULE_DESCRIPTION("kpatch test: a function with a foreign direct trampoline");
 MODULE_LICENSE("GPL");

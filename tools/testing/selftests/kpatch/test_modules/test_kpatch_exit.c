@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Patches a function that a task whose parent does not care calls when it is
- * almost gone, after it was taken off the task list; the new one sleeps there, or
- * takes the way of a task that has faulted there.
- * The old one only drops what is cached of the task's files in /proc, which are
- * checked again before use.
+ * Patches a function that a task whose parent ignores SIGCHLD calls past
+ * exit_notify(), after it has left the task list. The new function sleeps there,
+ * or dies as if the task had faulted there.
+ * The old function only drops cached dentries of the task's files in /proc, which
+ * are revalidated before use.
  */
 #include <linux/jiffies.h>
 #include <linux/kpatch.h>
@@ -30,24 +30,24 @@ static const struct kernel_param_ops sleep_ms_ops = {
 };
 
 module_param_cb(sleep_ms, &sleep_ms_ops, &sleep_ms, 0644);
-MODULE_PARM_DESC(sleep_ms, "how long a task sleeps, or until this is 0");
+MODULE_PARM_DESC(sleep_ms, "how long a task sleeps; writing 0 wakes all sleepers");
 
 static atomic_t sleepers = ATOMIC_INIT(0);
 module_param_named(sleepers, sleepers.counter, int, 0444);
-MODULE_PARM_DESC(sleepers, "tasks that sleep");
+MODULE_PARM_DESC(sleepers, "number of sleeping tasks");
 
 static bool faults;
 module_param(faults, bool, 0644);
-MODULE_PARM_DESC(faults, "the next task that exits does as if it had faulted");
+MODULE_PARM_DESC(faults, "make the next exiting task die as if it had faulted");
 
-/* make_task_dead(), which is not exported. */
+/* make_task_dead() is not exported. */
 static void (*die)(int signr);
 
 static void new_proc_flush_pid(struct pid *pid)
 {
 	unsigned int ms = READ_ONCE(sleep_ms);
 
-	/* Others get here when they wait for a child. */
+	/* A task that reaps a child calls this, too. */
 	if (!(current->flags & PF_EXITING))
 		return;
 	if (xchg(&faults, false))
@@ -88,5 +88,5 @@ static void __exit exit_exit(void)
 }
 module_exit(exit_exit);
 
-MODULE_DESCRIPTION("kpatch test: a function that tasks sleep in when they exit");
+MODULE_DESCRIPTION("kpatch test: a function that tasks sleep in past exit_notify()");
 MODULE_LICENSE("GPL");

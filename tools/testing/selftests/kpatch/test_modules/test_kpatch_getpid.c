@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Patches a system call that many processes can run all the time: getpid()
- * returns 1000000 more than it should.
+ * Patches a system call that many processes can keep busy: the new getpid()
+ * returns the PID plus 1000000.
  */
 #include <linux/kpatch.h>
 #include <linux/pid.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Keeps a CPU busy with preemption off, from when "hog" is written until some time
- * after somebody else has asked for the CPU.
+ * Keeps a CPU busy with preemption disabled, from the write to "hog" until some
+ * time after another task needs the CPU.
  */
 #include <linux/completion.h>
 #include <linux/kthread.h>
@@ -13,16 +13,16 @@
 #include <linux/sched/task.h>
 #include <linux/timekeeping.h>
 
-/* When to give up if nobody asks. */
+/* The limit if no other task needs the CPU. */
 #define MAX_S 30
 
 static unsigned int cpu = 1;
 module_param(cpu, uint, 0444);
-MODULE_PARM_DESC(cpu, "which CPU");
+MODULE_PARM_DESC(cpu, "CPU to keep busy");
 
 static unsigned int ms = 3000;
 module_param(ms, uint, 0644);
-MODULE_PARM_DESC(ms, "for how long, from when others ask for the CPU");
+MODULE_PARM_DESC(ms, "how long to stay busy after another task needs the CPU");
 
 static DECLARE_COMPLETION(begun);
 static struct task_struct *thread;
@@ -80,7 +80,7 @@ static const struct kernel_param_ops hog_ops = {
 };
 
 module_param_cb(hog, &hog_ops, NULL, 0200);
-MODULE_PARM_DESC(hog, "write anything to begin");
+MODULE_PARM_DESC(hog, "write anything to start");
 
 static void __exit hog_exit(void)
 {
@@ -94,5 +94,5 @@ static int __init hog_init(void)
 }
 module_init(hog_init);
 
-MODULE_DESCRIPTION("kpatch test: a CPU that does not come to be stopped");
+MODULE_DESCRIPTION("kpatch test: a CPU that does not respond to a stop");
 MODULE_LICENSE("GPL");

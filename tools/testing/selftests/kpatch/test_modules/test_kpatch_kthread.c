@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A kernel thread that sleeps in a function of the kernel until this is unloaded:
- * in one that hardly anybody else uses.
+ * A kernel thread that sleeps in a kernel function until this module is unloaded.
+ * Few other tasks use that function.
  */
 #include <linux/completion.h>
 #include <linux/err.h>

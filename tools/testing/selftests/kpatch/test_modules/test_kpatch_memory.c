@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A patch in memory that does not stay, or that the core cannot write to: its
- * struct kpatch_module, or its functions, as the parameters say.
+ * A patch in memory that will be freed or that the core cannot write to. The
+ * parameters choose the memory, and whether struct kpatch_module or the array of
+ * functions lies in it.
  */
 #include <linux/kpatch.h>
 #include <linux/seq_file.h>
@@ -13,7 +14,7 @@ MODULE_PARM_DESC(memory, "init, ro_after_init, const, text or stack");
 
 static bool funcs;
 module_param(funcs, bool, 0444);
-MODULE_PARM_DESC(funcs, "what lies there is the array of functions");
+MODULE_PARM_DESC(funcs, "put the array of functions there, not struct kpatch_module");
 
 static int new_cmdline_proc_show(struct seq_file *m, void *v)
 {
@@ -102,5 +103,5 @@ static void __exit memory_exit(void)
 }
 module_exit(memory_exit);
 
-MODULE_DESCRIPTION("kpatch test: a patch in memory that does not stay");
+MODULE_DESCRIPTION("kpatch test: a patch in unsuitable memory");
 MODULE_LICENSE("GPL");

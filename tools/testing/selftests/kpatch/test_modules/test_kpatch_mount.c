@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A kernel thread that mounts a file system of its own, which takes until the test
- * says so: it sleeps below vfs_kern_mount(). Compilers split that function, and
- * then it is a part that is on the thread's stack, and nothing else of it.
+ * A kernel thread that mounts a file system of this module, which takes as long as
+ * the test wants: the thread sleeps below vfs_kern_mount(). Compilers split that
+ * function; then only the split-off part is on the stack of the thread.
  */
 #include <linux/completion.h>
 #include <linux/err.h>
@@ -27,7 +27,7 @@ static const struct kernel_param_ops leave_ops = {
 };
 
 module_param_cb(leave, &leave_ops, NULL, 0200);
-MODULE_PARM_DESC(leave, "do not sleep any longer");
+MODULE_PARM_DESC(leave, "write anything to end the sleep");
 
 static int sleep_and_fail(struct fs_context *fc)
 {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Traces gcd() with a callback that calls gcd(), which is traced again, deeper
- * than ftrace lets tracers recurse: it drops the innermost calls. Counts how
- * often gcd() was the old one, see pair.h, once it is patched.
+ * Traces gcd() with a callback that calls gcd(), which is traced again, and so on,
+ * deeper than ftrace lets tracers recurse: it skips the callback of the innermost
+ * calls. Counts how often the old gcd() ran, see pair.h, once it is patched.
  */
 #include <linux/ftrace.h>
 #include <linux/gcd.h>
@@ -15,7 +15,7 @@
 
 static int deepest;
 module_param(deepest, int, 0444);
-MODULE_PARM_DESC(deepest, "how deep callbacks were nested");
+MODULE_PARM_DESC(deepest, "maximum nesting depth of the callbacks");
 
 static int new_calls;
 module_param(new_calls, int, 0444);
@@ -27,7 +27,7 @@ MODULE_PARM_DESC(old_calls, "calls that reached the old gcd()");
 
 static int depth;
 
-/* Declared const: if it knew that, the compiler would call it just once. */
+/* Hides that the function is const: the compiler would call it only once. */
 static unsigned long (*call_gcd)(unsigned long a, unsigned long b) = gcd;
 
 static void notrace call_and_count(void)
@@ -38,7 +38,7 @@ static void notrace call_and_count(void)
 		old_calls++;
 }
 
-/* Only the task that loads this module calls gcd() with preemption off here. */
+/* Ignore calls unless the init of this module has set @depth, with preemption off. */
 static void notrace callback(unsigned long ip, unsigned long parent_ip,
 			     struct ftrace_ops *ops, struct ftrace_regs *fregs)
 {

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Sends NMIs to all CPUs, calls both functions of test_kpatch_pair in each, and
- * counts how often one was old and the other new.
+ * Sends NMIs to all CPUs, calls both functions of test_kpatch_pair in each NMI,
+ * and counts how often one was old and the other one new.
  *
- * A thread sends them, but no thread runs while the machine is stopped. So with
- * relay_us set there is also one NMI that goes from CPU to CPU: its handler takes
- * that long between the two calls, then sends it on.
+ * A thread sends the NMIs, but threads do not run while the machine is stopped. So
+ * with relay_us set one more NMI travels from CPU to CPU: its handler waits that
+ * long between the two calls, then sends an NMI to the next CPU.
  */
 #include <linux/atomic.h>
 #include <linux/cpumask.h>
@@ -20,18 +20,18 @@
 #include <linux/smp.h>
 
 #include <asm/apic.h>
-/* Its namesake in linux/ includes it only with options that have nothing to do with it. */
+/* linux/nmi.h includes this header only with some unrelated options. */
 #include "asm/nmi.h"
 
 #include "pair.h"
 
 static unsigned int relay_us;
 module_param(relay_us, uint, 0644);
-MODULE_PARM_DESC(relay_us, "how long an NMI takes before it goes on to the next CPU, 0: it does not");
+MODULE_PARM_DESC(relay_us, "how long an NMI takes before it is relayed to the next CPU, 0: no relay");
 
 static unsigned int hops;
 module_param(hops, uint, 0444);
-MODULE_PARM_DESC(hops, "how often it goes on at most before it has to be sent anew, 0: always");
+MODULE_PARM_DESC(hops, "maximum number of relays before the thread starts a new one, 0: no limit");
 
 static atomic_t both_old = ATOMIC_INIT(0);
 static atomic_t both_new = ATOMIC_INIT(0);
@@ -43,18 +43,18 @@ MODULE_PARM_DESC(both_old, "NMIs in which both functions were old");
 module_param_named(both_new, both_new.counter, int, 0444);
 MODULE_PARM_DESC(both_new, "NMIs in which both functions were new");
 module_param_named(mixed, mixed.counter, int, 0444);
-MODULE_PARM_DESC(mixed, "NMIs in which they were not alike");
+MODULE_PARM_DESC(mixed, "NMIs in which one function was old and one new");
 module_param_named(relayed, relayed.counter, int, 0444);
-MODULE_PARM_DESC(relayed, "NMIs that were sent on to another CPU");
+MODULE_PARM_DESC(relayed, "NMIs that were relayed to another CPU");
 
 static struct task_struct *sender;
 
-/* The CPU that the relayed NMI is on its way to, -1: there is none. */
+/* The CPU that the next relayed NMI is for, -1: there is none. */
 static atomic_t relay_to = ATOMIC_INIT(-1);
 
 static atomic_t hops_left = ATOMIC_INIT(0);
 
-/* Declared const: if it knew that, the compiler would call each just once. */
+/* Hides that the functions are const: the compiler would call each only once. */
 static unsigned long (*call_gcd)(unsigned long a, unsigned long b) = gcd;
 static unsigned long (*call_lcm)(unsigned long a, unsigned long b) = lcm;
 
@@ -69,7 +69,7 @@ static void relay_from(unsigned int cpu)
 
 	if (next >= nr_cpu_ids)
 		next = cpumask_first(cpu_online_mask);
-	/* To itself a CPU would send them forever, and do nothing else. */
+	/* A CPU that relays to itself would never do anything else. */
 	if (next == cpu || (hops && atomic_dec_return(&hops_left) < 0)) {
 		atomic_set(&relay_to, -1);
 		return;
@@ -152,8 +152,8 @@ static void __exit nmi_exit(void)
 	WRITE_ONCE(relay_us, 0);
 	kthread_stop(sender);
 	/*
-	 * Nobody else would know what the last ones are about. A CPU takes an NMI
-	 * before this interrupt; one that was handled may have sent one more.
+	 * No other handler would recognize the last NMIs. A CPU takes a pending NMI
+	 * before this interrupt; a handled NMI may have sent one more.
 	 */
 	on_each_cpu(nothing, NULL, 1);
 	on_each_cpu(nothing, NULL, 1);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Patches the function that the idle task of a CPU that goes off calls last, and
- * never returns from.
+ * Patches the last function that the idle task of a CPU calls when the CPU goes
+ * offline, and from which it never returns.
  */
 #include <linux/cpu.h>
 #include <linux/kpatch.h>
@@ -18,5 +18,5 @@ static struct kpatch_func funcs[] = {
 };
 module_kpatch(funcs);
 
-MODULE_DESCRIPTION("kpatch test: a function that a CPU never comes back from");
+MODULE_DESCRIPTION("kpatch test: a function that an offline CPU never returns from");
 MODULE_LICENSE("GPL");

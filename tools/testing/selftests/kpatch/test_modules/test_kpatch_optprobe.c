@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Patches lcm() with a function that spends its time in one instruction, which
- * has an optimised kprobe on it: so that is a copy of the instruction, in a slot
- * of the kprobe, and nothing on the stack of the task tells which function it is
- * going to jump back into.
+ * Patches lcm() with a function that spends its time in one instruction, which has
+ * an optimized kprobe on it: the CPU executes a copy of the instruction in the slot
+ * of the kprobe, and nothing on the stack of the task shows which function the slot
+ * jumps back to.
  */
 #include <linux/jiffies.h>
 #include <linux/kpatch.h>
@@ -19,7 +19,7 @@
 
 static bool leave;
 module_param(leave, bool, 0644);
-MODULE_PARM_DESC(leave, "do not stay any longer");
+MODULE_PARM_DESC(leave, "let the thread leave the function");
 
 static bool inside;
 module_param(inside, bool, 0444);
@@ -27,7 +27,7 @@ MODULE_PARM_DESC(inside, "the thread is inside");
 
 static void *buffer;
 
-/* rep stosb; mov %rdi, %rdi: a jump that is put there needs five bytes */
+/* rep stosb; mov %rdi, %rdi: the jump of the kprobe needs five bytes */
 static const u8 insns[] = { 0xf3, 0xaa, 0x48, 0x89, 0xff };
 
 static unsigned long new_lcm(unsigned long a, unsigned long b)
@@ -111,5 +111,5 @@ static void __exit optprobe_exit(void)
 }
 module_exit(optprobe_exit);
 
-MODULE_DESCRIPTION("kpatch test: a function with an optimised kprobe in it");
+MODULE_DESCRIPTION("kpatch test: a function with an optimized kprobe in it");
 MODULE_LICENSE("GPL");

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Calls the two functions of test_kpatch_pair on every CPU as fast as it can,
- * both within one stretch without preemption, and counts how often one was old
- * and the other new.
+ * Calls the two functions of test_kpatch_pair on every CPU as fast as possible,
+ * both in one section with preemption disabled, and counts how often one was old
+ * and the other one new.
  */
 #include <linux/atomic.h>
 #include <linux/cpumask.h>
@@ -21,15 +21,15 @@ static atomic_t both_new = ATOMIC_INIT(0);
 static atomic_t mixed = ATOMIC_INIT(0);
 
 module_param_named(both_old, both_old.counter, int, 0444);
-MODULE_PARM_DESC(both_old, "pairs of calls that were both old");
+MODULE_PARM_DESC(both_old, "pairs of calls in which both functions were old");
 module_param_named(both_new, both_new.counter, int, 0444);
-MODULE_PARM_DESC(both_new, "pairs of calls that were both new");
+MODULE_PARM_DESC(both_new, "pairs of calls in which both functions were new");
 module_param_named(mixed, mixed.counter, int, 0444);
-MODULE_PARM_DESC(mixed, "pairs of calls that were not alike");
+MODULE_PARM_DESC(mixed, "pairs of calls in which one function was old and one new");
 
 static struct task_struct *callers[NR_CPUS];
 
-/* Declared const: if it knew that, the compiler would call each just once. */
+/* Hides that the functions are const: the compiler would call each only once. */
 static unsigned long (*call_gcd)(unsigned long a, unsigned long b) = gcd;
 static unsigned long (*call_lcm)(unsigned long a, unsigned long b) = lcm;
 

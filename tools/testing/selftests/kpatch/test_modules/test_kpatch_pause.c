@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Patches a system call that sleeps until a signal comes: both the old and the
- * new pause() keep a task inside for as long as a test likes. The new one lasts
- * until the signal, too, and then returns 1.
+ * Patches a system call that sleeps until a signal arrives: both the old and the
+ * new pause() keep a task inside for as long as a test wants. The new one returns 1
+ * after the signal.
  */
 #include <linux/kpatch.h>
 #include <linux/sched/signal.h>

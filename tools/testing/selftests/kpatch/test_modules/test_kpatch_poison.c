@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A patch whose structures come from kmalloc(), full of garbage but for what
- * the patch module has to fill in.
+ * A patch whose structures come from kmalloc(). All fields that the patch module
+ * does not have to fill in contain garbage.
  */
 #include <linux/kpatch.h>
 #include <linux/seq_file.h>

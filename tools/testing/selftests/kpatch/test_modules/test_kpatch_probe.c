@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A kprobe with a post handler on the entry of a function, which keeps everyone
- * else from changing where calls of the function go.
+ * A kprobe with a post handler on the entry of a function, which keeps all other
+ * users of ftrace from redirecting the function.
  */
 #include <linux/kprobes.h>
 #include <linux/module.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Patches pause() with one that a stopped task goes on with in another function
- * of this module, as nanosleep() and the like do; pause() then returns 2.
+ * Patches pause() with a function whose interrupted call continues in another
+ * function of this module, as that of nanosleep() does; pause() then returns 2.
  */
 #include <linux/kpatch.h>
 #include <linux/restart_block.h>

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Patches functions that tasks sleep in, any by name. A call of one of them does
- * nothing and returns what the test wants; or, where a test would do harm to
- * tasks that are none of its own, it sends the task back to the start of its
- * system call, again and again, until the patch is off.
+ * Patches functions that tasks sleep in, by name. The replacement does nothing and
+ * returns the answer that the test wants. For foreign tasks that would be harmful:
+ * it makes them restart their system call, again and again, until the patch is
+ * disabled.
  */
 #include <linux/kpatch.h>
 #include <linux/sched.h>
@@ -18,21 +18,21 @@ MODULE_PARM_DESC(name, "names of the functions to patch");
 
 static bool enable;
 module_param(enable, bool, 0444);
-MODULE_PARM_DESC(enable, "stay enabled once loaded");
+MODULE_PARM_DESC(enable, "keep the patch enabled after loading");
 
 static int answer;
 module_param(answer, int, 0644);
-MODULE_PARM_DESC(answer, "what a call returns; 0: back to the start");
+MODULE_PARM_DESC(answer, "return value of the replacement; 0: restart the system call");
 
 static char *only;
 module_param(only, charp, 0444);
-MODULE_PARM_DESC(only, "name of the tasks that get the answer");
+MODULE_PARM_DESC(only, "name of the tasks that get the answer; all tasks if not set");
 
 static long replacement(void)
 {
 	if (answer && (!only || !strcmp(current->comm, only)))
 		return answer;
-	/* Nobody sees this errno, but only on the way of a signal. */
+	/* User space never sees this errno, provided that the signal path is taken. */
 	if (!(current->flags & PF_KTHREAD))
 		set_thread_flag(TIF_NOTIFY_SIGNAL);
 	return -ERESTARTNOINTR;
@@ -55,7 +55,7 @@ static int __init sleep_init(void)
 	}
 	patch.num_funcs = num_names;
 	ret = kpatch_register(&patch);
-	/* The tests look whether this has worked. */
+	/* The tests check that this has succeeded. */
 	if (!ret && !enable)
 		kpatch_disable(&patch);
 	return ret;

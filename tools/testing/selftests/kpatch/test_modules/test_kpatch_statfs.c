@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Patches a function of the VFS that statfs() comes through on many file
- * systems: names may be 77 characters long.
+ * Patches a VFS function that statfs() calls on many file systems: the new one
+ * reports a maximum name length of 77.
  */
 #include <linux/fs.h>
 #include <linux/kpatch.h>

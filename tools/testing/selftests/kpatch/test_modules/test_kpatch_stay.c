@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Patches lcm() with something that the thread of test_kpatch_caller does not
- * leave before it is told to: asleep below the part of the function that the
- * compiler has split off as unlikely, or in another part, or busy. Or it makes its
- * CPU idle in there for a moment, again and again.
+ * Patches lcm() with a function that the thread of test_kpatch_caller leaves only
+ * when "leave" is set: the thread sleeps below the cold part that the compiler has
+ * split off the function, or in another part, or spins. Or the thread injects idle
+ * time on its CPU inside the function, in each call.
  */
 #include <linux/cpu.h>
 #include <linux/jiffies.h>
@@ -18,11 +18,11 @@
 
 static bool spin;
 module_param(spin, bool, 0444);
-MODULE_PARM_DESC(spin, "stay busy, do not sleep");
+MODULE_PARM_DESC(spin, "spin instead of sleeping");
 
 static bool idle;
 module_param(idle, bool, 0444);
-MODULE_PARM_DESC(idle, "make the CPU idle, for a moment");
+MODULE_PARM_DESC(idle, "inject idle time on the CPU, then return");
 
 static bool inside;
 module_param(inside, bool, 0444);
@@ -30,7 +30,7 @@ MODULE_PARM_DESC(inside, "the thread is inside");
 
 static char *part = "";
 module_param(part, charp, 0444);
-MODULE_PARM_DESC(part, "sleep in what was split off: part.0, __part.0");
+MODULE_PARM_DESC(part, "sleep in this split-off part: part.0, __part.0");
 
 static bool leave;
 static DECLARE_WAIT_QUEUE_HEAD(leaving);
@@ -49,14 +49,14 @@ static const struct kernel_param_ops leave_ops = {
 };
 
 module_param_cb(leave, &leave_ops, &leave, 0644);
-MODULE_PARM_DESC(leave, "do not stay any longer");
+MODULE_PARM_DESC(leave, "let the thread leave the function");
 
 static bool may_leave(void)
 {
 	return READ_ONCE(leave) || kthread_should_stop();
 }
 
-/* __cold does nothing where compilers align cold functions badly. */
+/* __cold is empty for compilers that do not align cold functions properly. */
 static noinline REALLY_COLD void sleep_here(void)
 {
 	WRITE_ONCE(inside, true);
@@ -64,7 +64,7 @@ static noinline REALLY_COLD void sleep_here(void)
 	WRITE_ONCE(inside, false);
 }
 
-/* What leads to a cold function is cold as well: that is new_lcm_cold.cold. */
+/* The path to a cold function is cold as well: it becomes new_lcm_cold.cold. */
 static unsigned long new_lcm_cold(unsigned long a, unsigned long b)
 {
 	if (a == STAY_MAGIC && b == STAY_MAGIC) {
@@ -75,8 +75,8 @@ static unsigned long new_lcm_cold(unsigned long a, unsigned long b)
 }
 
 /*
- * What a compiler might split off a function, under the names that GCC and clang
- * give such parts. They are jumped to, so that nothing but the part is on the stack.
+ * Parts as a compiler splits them off a function, under the names that GCC and
+ * clang give them. They are entered by a jump, so only the part is on the stack.
  */
 unsigned long new_lcm_split_part(unsigned long a, unsigned long b)
 	asm("new_lcm_split.part.0.isra.0");
@@ -108,7 +108,7 @@ static unsigned long new_lcm_split(unsigned long a, unsigned long b)
 	return new_lcm_split_fragment(a, b);
 }
 
-/* Not forever: where nobody is preempted this stops the machine. */
+/* The limit is for kernels without preemption, where this would hang the machine. */
 static unsigned long new_lcm_spin(unsigned long a, unsigned long b)
 {
 	unsigned long end = jiffies + 30 * HZ;
@@ -122,7 +122,7 @@ static unsigned long new_lcm_spin(unsigned long a, unsigned long b)
 	return 1;
 }
 
-/* The thread has to be one that is bound to its CPU, and runs before others. */
+/* The thread must be bound to its CPU and have real-time priority. */
 static unsigned long new_lcm_idle(unsigned long a, unsigned long b)
 {
 	if (a != STAY_MAGIC || b != STAY_MAGIC)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A patch whose module creates a kernel thread and does not wake it.
+ * A patch whose module creates a kernel thread but does not wake it.
  */
 #include <linux/err.h>
 #include <linux/kpatch.h>
@@ -35,7 +35,7 @@ static const struct kernel_param_ops forget_ops = {
 };
 
 module_param_cb(forget, &forget_ops, NULL, 0200);
-MODULE_PARM_DESC(forget, "write anything to be rid of the thread");
+MODULE_PARM_DESC(forget, "write anything to stop the thread");
 
 static int new_cmdline_proc_show(struct seq_file *m, void *v)
 {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Patches a function that every tick of every CPU calls in its interrupt: while
- * this is enabled no timer on CPU time expires.
+ * Patches a function that the tick interrupt of every CPU calls: while the patch is
+ * enabled no CPU-time timer expires.
  */
 #include <linux/atomic.h>
 #include <linux/kpatch.h>
@@ -12,9 +12,9 @@ static atomic_t in_irq = ATOMIC_INIT(0);
 static atomic_t elsewhere = ATOMIC_INIT(0);
 
 module_param_named(in_irq, in_irq.counter, int, 0444);
-MODULE_PARM_DESC(in_irq, "calls from a hard interrupt");
+MODULE_PARM_DESC(in_irq, "calls from hard interrupts");
 module_param_named(elsewhere, elsewhere.counter, int, 0444);
-MODULE_PARM_DESC(elsewhere, "calls from anywhere else");
+MODULE_PARM_DESC(elsewhere, "calls from other contexts");
 
 static void new_run_posix_cpu_timers(void)
 {

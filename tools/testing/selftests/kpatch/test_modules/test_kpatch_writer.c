@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Registers a patch from inside a write(2) to a parameter, of a function that
- * this very write is in.
+ * Registers a patch from within a write(2) to a parameter. The patched function is
+ * one that this write runs in.
  */
 #include <linux/kpatch.h>
 
@@ -9,7 +9,7 @@ static char *name;
 module_param(name, charp, 0444);
 MODULE_PARM_DESC(name, "name of the function to patch");
 
-/* Should it ever be called, nobody tries again because of what it says. */
+/* If it is called after all, no caller retries on this errno. */
 static noinline long replacement(void)
 {
 	return -EIO;
@@ -41,7 +41,7 @@ static const struct kernel_param_ops register_ops = {
 	.set = register_now,
 };
 module_param_cb(register, &register_ops, NULL, 0200);
-MODULE_PARM_DESC(register, "write to it to register the patch");
+MODULE_PARM_DESC(register, "write anything to register the patch");
 
 static int __init writer_init(void)
 {
@@ -54,5 +54,5 @@ static void __exit writer_exit(void)
 }
 module_exit(writer_exit);
 
-MODULE_DESCRIPTION("kpatch test: a patch of functions that the writer is in");
+MODULE_DESCRIPTION("kpatch test: a patch of functions that the requester runs in");
 MODULE_LICENSE("GPL");
