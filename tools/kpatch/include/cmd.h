@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The subcommands. Each gets its own name as the first word and returns what to
- * exit with.
+ * The subcommands. Each gets its own name as the first word and returns the exit
+ * status.
  */
 #ifndef _KPATCH_CMD_H
 #define _KPATCH_CMD_H

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What the kernel means by an errno.
+ * Explanations of the errors that the kernel returns.
  */
 #ifndef _KPATCH_EXPLAIN_H
 #define _KPATCH_EXPLAIN_H
 
-/* What was asked of the kernel. */
+/* What was requested from the kernel. */
 enum action {
 	ACTION_LOAD = 1,
 	ACTION_ENABLE = 2,

@@ -7,10 +7,10 @@
 
 #include <stdbool.h>
 
-/* How long to repeat an attempt that fails because a task is in the way. */
+/* How many seconds to retry while a task blocks a patch. */
 #define DEFAULT_TIMEOUT		15
 
-/* What a subcommand takes; it always takes --help. */
+/* What a subcommand takes, in addition to --help. */
 struct syntax {
 	const char *usage;
 	const char *options;	/* of "a", "t", "v": --all, --timeout, ... */
@@ -18,7 +18,7 @@ struct syntax {
 	int max_args;		/* -1: any number */
 };
 
-/* What it got. */
+/* The parsed command line. */
 struct options {
 	bool all;
 	bool verbose;

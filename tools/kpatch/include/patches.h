@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What subcommands have in common that take names of patches.
+ * Common code of the subcommands that take names of patches.
  */
 #ifndef _KPATCH_PATCHES_H
 #define _KPATCH_PATCHES_H

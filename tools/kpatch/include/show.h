@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Output that more than one subcommand has.
+ * Output that is common to several subcommands.
  */
 #ifndef _KPATCH_SHOW_H
 #define _KPATCH_SHOW_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Enabling and withdrawing patches, with patience.
+ * Enable, check and withdraw patches.
  */
 #ifndef _KPATCH_SWITCH_H
 #define _KPATCH_SWITCH_H

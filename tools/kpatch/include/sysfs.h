@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What the kernel tells about patches, and how it is told to switch them.
+ * /sys/kernel/kpatch: list patches, read their files, switch them.
  */
 #ifndef _KPATCH_SYSFS_H
 #define _KPATCH_SYSFS_H
@@ -9,10 +9,10 @@
 
 struct names;
 
-/* Room for all of a file: 32 lines of at most 640 characters in "blockers". */
+/* Large enough for each file: "blockers" has 32 lines of at most 640 characters. */
 #define SYSFS_TEXT_LEN	(32 * 640 + 1)
 
-/* What switches cost so far. */
+/* Statistics of the switches of a patch. */
 struct sysfs_stats {
 	char attempts[24];
 	char stops[24];

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What all other files need.
+ * Helpers for all other files.
  */
 #ifndef _KPATCH_UTILS_H
 #define _KPATCH_UTILS_H
@@ -23,7 +23,7 @@ struct names {
 	unsigned int nr;
 };
 
-/* How much longer to repeat something that may work a moment later. */
+/* How long to retry something that may succeed later. */
 struct patience {
 	long long deadline;
 	unsigned int wait;

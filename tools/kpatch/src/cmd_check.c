@@ -14,9 +14,10 @@
 static const char usage[] =
 	"Usage: kpatch check NAME...\n"
 	"\n"
-	"Find out whether patches that are loaded could be switched now: disabled,\n"
-	"or enabled if they are not. Nothing is changed, and no task is parked;\n"
-	"those that would have to be are listed. NAME is a module or its file.\n"
+	"Report whether patches could be switched now: whether enabled patches could\n"
+	"be disabled, and disabled patches enabled. Nothing is changed and no task is\n"
+	"parked; tasks that would have to be parked are listed. NAME is a module or\n"
+	"its file.\n"
 	"\n"
 	"  -h, --help  show this help\n";
 

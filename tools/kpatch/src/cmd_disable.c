@@ -10,12 +10,13 @@
 static const char usage[] =
 	"Usage: kpatch disable [-v] [-t SECONDS] NAME...\n"
 	"\n"
-	"Disable patches, newer ones before those that they are on top of, and\n"
-	"leave their modules loaded. NAME is a module or its file.\n"
+	"Disable patches and leave their modules loaded. Patches that have replaced\n"
+	"a function of another patch are disabled before that patch. NAME is a\n"
+	"module or its file.\n"
 	"\n"
-	"  -t, --timeout SECONDS  how long to wait for tasks that stay inside of\n"
-	"                         their functions, 0 to 86400 (default: 15)\n"
-	"  -v, --verbose          tell what was done\n"
+	"  -t, --timeout SECONDS  how long to wait for tasks inside their\n"
+	"                         functions, 0 to 86400 (default: 15)\n"
+	"  -v, --verbose          report what has been done\n"
 	"  -h, --help             show this help\n";
 
 static const struct syntax syntax = {

@@ -14,12 +14,12 @@
 static const char usage[] =
 	"Usage: kpatch enable [-v] [-t SECONDS] NAME...\n"
 	"\n"
-	"Enable patches that are loaded, in the order given: the last one is the\n"
-	"newest then. NAME is a module or its file.\n"
+	"Enable loaded patches in the order given, so that the last one is the\n"
+	"newest. NAME is a module or its file.\n"
 	"\n"
-	"  -t, --timeout SECONDS  how long to wait for tasks that stay inside of\n"
-	"                         their functions, 0 to 86400 (default: 15)\n"
-	"  -v, --verbose          tell what was done\n"
+	"  -t, --timeout SECONDS  how long to wait for tasks inside their\n"
+	"                         functions, 0 to 86400 (default: 15)\n"
+	"  -v, --verbose          report what has been done\n"
 	"  -h, --help             show this help\n";
 
 static const struct syntax syntax = {

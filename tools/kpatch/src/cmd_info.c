@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * kpatch info: all that there is to know about a patch.
+ * kpatch info: show the details of a patch.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -17,12 +17,12 @@
 static const char usage[] =
 	"Usage: kpatch info NAME...\n"
 	"\n"
-	"Show a patch: whether it is enabled; how often a switch was tried and the\n"
-	"machine was stopped for that; how long the last and the longest stop took;\n"
-	"how many tasks were looked at the last time; its functions, and whether\n"
-	"they are live, that is, called; and who stood in the way of the last\n"
-	"attempt to switch it, if the caller has CAP_SYS_ADMIN. NAME is a module or\n"
-	"its file.\n"
+	"Show a patch: whether it is enabled; the number of attempts to switch it\n"
+	"and of stops of the machine; the duration of the last and of the longest\n"
+	"stop; the number of tasks scanned in the last attempt; its functions, and\n"
+	"whether they are live, that is, whether calls run this version; and, if\n"
+	"the caller has CAP_SYS_ADMIN, the blockers of the last attempt. NAME is a\n"
+	"module or its file.\n"
 	"\n"
 	"  -h, --help  show this help\n";
 
@@ -38,7 +38,7 @@ struct info {
 	struct sysfs_stats stats;
 	struct names functions;
 	char blockers[SYSFS_TEXT_LEN];
-	bool hidden;	/* the blockers, to us */
+	bool hidden;	/* we may not read the blockers */
 };
 
 static int read_blockers(const char *patch, struct info *info)
@@ -50,7 +50,7 @@ static int read_blockers(const char *patch, struct info *info)
 	return info->hidden ? 0 : ret;
 }
 
-/* Read all before printing any: the patch may be gone half way. */
+/* Read everything before printing: the patch may go away in between. */
 static int read_info(const char *patch, struct info *info)
 {
 	int ret;

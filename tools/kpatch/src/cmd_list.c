@@ -16,12 +16,12 @@
 static const char usage[] =
 	"Usage: kpatch list [-v]\n"
 	"\n"
-	"List the loaded patches: name, whether enabled, number of functions. A\n"
-	"terminal gets a headline, or is told that there is none.\n"
+	"List the loaded patches: name, state and number of functions. If the\n"
+	"output is a terminal, print a header, or a message if there are none.\n"
 	"\n"
-	"  -v, --verbose  like a terminal; and the functions with their object\n"
-	"                 and position among those of the name; live is the one\n"
-	"                 that is called\n"
+	"  -v, --verbose  print the header anyway, and list the functions, each with\n"
+	"                 its object, its position among the functions of that name,\n"
+	"                 and whether it is live, that is, whether calls run it\n"
 	"  -h, --help     show this help\n";
 
 static const struct syntax syntax = {
@@ -74,7 +74,7 @@ static int print_all(const struct names *names, bool verbose)
 		       "FUNCTIONS");
 	for (i = 0; i < names->nr; i++) {
 		ret = print_patch(names->name[i], width, verbose);
-		/* Unloaded since we looked. */
+		/* It may have been unloaded in the meantime. */
 		if (!ret || !sysfs_has(names->name[i]))
 			continue;
 		print_err("cannot read '%s': %s", names->name[i],

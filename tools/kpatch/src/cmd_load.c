@@ -18,12 +18,12 @@ static const char usage[] =
 	"Usage: kpatch load [-v] MODULE...\n"
 	"\n"
 	"Load patch modules and enable their patches. MODULE is a file if it has\n"
-	"a '/' or ends in .ko, .ko.gz, .ko.xz or .ko.zst, else the name of a\n"
-	"module in /lib/modules, which is loaded with all that it depends on. A\n"
-	"patch that is loaded but disabled is enabled. One that is enabled stays\n"
-	"so, which is said.\n"
+	"a '/' or ends in .ko, .ko.gz, .ko.xz or .ko.zst; otherwise it is the name\n"
+	"of a module in /lib/modules, which is loaded with its dependencies. A\n"
+	"patch that is loaded but disabled is enabled. A patch that is already\n"
+	"enabled is left alone, and a message says so.\n"
 	"\n"
-	"  -v, --verbose  tell what was done\n"
+	"  -v, --verbose  report what has been done\n"
 	"  -h, --help     show this help\n";
 
 static const struct syntax syntax = {
@@ -40,7 +40,7 @@ static int check_enabled(const char *name)
 	if (on == 1)
 		return EXIT_SUCCESS;
 	if (!on)
-		print_err("'%s' was loaded, but somebody has disabled it since",
+		print_err("'%s' was loaded, but has been disabled since",
 			  name);
 	else
 		print_err("'%s' was loaded, but cannot be read: %s", name,
@@ -51,7 +51,7 @@ static int check_enabled(const char *name)
 static int load_again(const char *name, bool verbose)
 {
 	if (sysfs_is_enabled(name) == 1) {
-		print_err("'%s' is loaded and enabled already", name);
+		print_err("'%s' is already loaded and enabled", name);
 		return EXIT_SUCCESS;
 	}
 	if (switch_enable(name, 0, verbose))
@@ -59,13 +59,14 @@ static int load_again(const char *name, bool verbose)
 	return check_enabled(name);
 }
 
-/* Some other module, by mistake. It was not there before. */
+/* The module turned out not to be a patch. It was not loaded before. */
 static int take_back(const char *name)
 {
 	int ret = module_remove(name);
 
 	print_err("'%s' is a module, but not a patch; %s", name,
-		  ret ? "it stays loaded, see rmmod" : "it was removed again");
+		  ret ? "it could not be removed, see rmmod" :
+			"it has been removed again");
 	return EXIT_FAILURE;
 }
 

@@ -16,15 +16,15 @@ static const char usage[] =
 	"Usage: kpatch unload [-v] [-t SECONDS] NAME...\n"
 	"       kpatch unload [-v] [-t SECONDS] --all\n"
 	"\n"
-	"Disable patches and remove their modules, newer ones before those that\n"
-	"they are on top of. NAME is a module or its file. A patch that cannot\n"
-	"be disabled, because tasks stay inside of its functions, stays loaded\n"
-	"and enabled.\n"
+	"Disable patches and remove their modules. Patches that have replaced a\n"
+	"function of another patch are unloaded before that patch. A patch that\n"
+	"cannot be disabled because tasks stay inside its functions stays loaded\n"
+	"and enabled. NAME is a module or its file.\n"
 	"\n"
-	"      --all              all patches\n"
+	"      --all              unload all patches\n"
 	"  -t, --timeout SECONDS  how long to wait for such tasks, 0 to 86400\n"
 	"                         (default: 15)\n"
-	"  -v, --verbose          tell what was done\n"
+	"  -v, --verbose          report what has been done\n"
 	"  -h, --help             show this help\n";
 
 static const struct syntax syntax = {
@@ -55,9 +55,9 @@ int cmd_unload(int argc, char **argv)
 	if (!options_parse(argc, argv, &syntax, &opts))
 		return opts.status;
 	if (!opts.all && !opts.nr_args)
-		return usage_error(argv[0], "a name is missing", NULL);
+		return usage_error(argv[0], "a name is required", NULL);
 	if (opts.all && opts.nr_args)
-		return usage_error(argv[0], "--all and a name:", opts.args[0]);
+		return usage_error(argv[0], "--all cannot be combined with a name:", opts.args[0]);
 
 	if (sysfs_available() && collect(&opts, &names))
 		status = switch_withdraw(&names, &opts, true);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Causes and remedies. Those of loading are the union of what inserting any
- * module and what kpatch_register() may return.
+ * Causes and remedies of errors. Those of loading cover what inserting any module
+ * may return as well as what kpatch_register() may return.
  */
 #include <errno.h>
 #include <string.h>
@@ -21,38 +21,38 @@ struct explanation {
 
 static const struct explanation explanations[] = {
 	{ EBUSY, SWITCH_ON,
-	  "a task stays inside a function of the patch, or a live patch or probe owns one",
-	  "see dmesg, try again later" },
+	  "a task stays inside a function of the patch, or a live patch or a probe owns one",
+	  "see dmesg, then try again" },
 	{ EBUSY, ACTION_DISABLE,
 	  "a task stays inside a function of the patch",
-	  "see dmesg, try again later" },
+	  "see dmesg, then try again" },
 	{ EBUSY, ACTION_REMOVE,
-	  "the module is not ready to be removed",
-	  "see dmesg, try again later" },
+	  "the module cannot be removed yet",
+	  "see dmesg, then try again" },
 	{ EAGAIN, ACTION_REMOVE,
 	  "the module is in use",
-	  "see lsmod for who uses it, try again later" },
+	  "see lsmod for its users, then try again" },
 	{ ETIME, SWITCH,
-	  "looking at all tasks takes longer than the machine may be stopped",
+	  "scanning the tasks takes longer than the machine may be stopped",
 	  "raise kpatch.stop_budget_us" },
 	{ EDEADLK, SWITCH,
-	  "this command itself, or an idle CPU, is in a function of the patch, and always would be",
-	  "see dmesg for which, leave it out of the patch" },
+	  "this command itself or an idle task is always inside a function of the patch",
+	  "see dmesg for the function, leave it out of the patch" },
 	{ ENOENT, ACTION_LOAD,
-	  "a symbol is missing: built for another kernel, or needs a module that is not loaded",
-	  "see dmesg for which, rebuild it for this kernel" },
+	  "a symbol is missing: the patch was built for another kernel, or needs a module that is not loaded",
+	  "see dmesg for the symbol, rebuild the patch for this kernel" },
 	{ ENOENT, ACTION_ENABLE | ACTION_DISABLE | ACTION_REMOVE,
-	  "it is not loaded any more",
+	  "it is no longer loaded",
 	  "see 'kpatch list'" },
 	{ ENODEV, ACTION_LOAD,
-	  "kpatch or ftrace is out of order in this kernel",
+	  "kpatch or ftrace is disabled in this kernel after an internal error",
 	  "see dmesg" },
 	{ ENODEV, ACTION_ENABLE | ACTION_DISABLE,
-	  "it is being unloaded, or ftrace is out of order",
+	  "it is being unloaded, or ftrace is disabled after an internal error",
 	  "see dmesg" },
 	{ EPERM, ACTION_LOAD | ACTION_REMOVE,
-	  "needs root, and a kernel that lets modules be loaded and removed",
-	  "become root, look at kernel.modules_disabled and at lockdown" },
+	  "needs root, and a kernel that allows loading and removing modules",
+	  "become root, check kernel.modules_disabled and lockdown" },
 	{ EPERM, ACTION_ENABLE | ACTION_DISABLE,
 	  "needs root",
 	  "become root" },
@@ -61,34 +61,34 @@ static const struct explanation explanations[] = {
 	  "become root" },
 	{ ENOEXEC, ACTION_LOAD,
 	  "not a module for this kernel: wrong format, architecture or version",
-	  "see dmesg, rebuild it for this kernel" },
+	  "see dmesg, rebuild the patch for this kernel" },
 	{ EKEYREJECTED, ACTION_LOAD,
-	  "it is not signed, or not by a key that this kernel trusts",
-	  "sign it with one that it does" },
+	  "the module is not signed with a key that this kernel trusts",
+	  "sign it with a trusted key" },
 	{ ENOKEY, ACTION_LOAD,
-	  "it is signed by a key that this kernel does not know",
-	  "sign it with one that it trusts" },
+	  "the module is signed with a key that this kernel does not know",
+	  "sign it with a trusted key" },
 	{ EBADMSG, ACTION_LOAD,
-	  "its signature is broken",
+	  "the signature of the module is invalid",
 	  "sign it again" },
 	{ ENOTUNIQ, ACTION_LOAD,
-	  "several functions have the name of one that it replaces",
-	  "see dmesg for which, set its sympos" },
+	  "a function that it replaces shares its name with others",
+	  "see dmesg for the function, set its sympos" },
 	{ EINVAL, ACTION_LOAD,
-	  "the patch is not valid, like when it replaces something that is not a function",
-	  "see dmesg, correct it" },
+	  "the patch is invalid, for instance because it replaces something that is not a function",
+	  "see dmesg, correct the patch" },
 	{ EOPNOTSUPP, SWITCH_ON,
 	  "a function cannot be patched: it cannot be traced, or is in a module",
-	  "see dmesg for which, patch its callers instead" },
+	  "see dmesg for the function, patch its callers instead" },
 	{ EEXIST, ACTION_LOAD,
-	  "a module of that name is loaded, and it is not a patch",
+	  "a module of that name is already loaded, and is not a patch",
 	  "see lsmod, remove it first" },
 	{ ETXTBSY, ACTION_LOAD,
 	  "the file is still being written",
 	  "try again later" },
 	{ ENOMEM, SWITCH | ACTION_REMOVE,
 	  "out of memory",
-	  "free some, try again" },
+	  "free some memory, then try again" },
 };
 
 static const struct explanation *find(enum action action, int err)
@@ -118,10 +118,10 @@ static const char *action_text(enum action action)
 }
 
 /**
- * explain_error() - tell the user why the kernel refused something
- * @action: what was asked of it
+ * explain_error() - print why the kernel refused something
+ * @action: what was requested
  * @patch: the patch
- * @err: what it returned, negative
+ * @err: the negative errno that the kernel returned
  */
 void explain_error(enum action action, const char *patch, int err)
 {

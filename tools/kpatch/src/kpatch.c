@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The kpatch command: loads, unloads and shows patches of the running kernel.
- * This file only finds the subcommand.
+ * The kpatch command: load, unload and show patches of the running kernel. This
+ * file only dispatches to the subcommands.
  */
 #include <stdbool.h>
 #include <stdio.h>
@@ -23,11 +23,11 @@ struct command {
 static const struct command commands[] = {
 	{ "load", cmd_load, "load patch modules and enable their patches" },
 	{ "unload", cmd_unload, "disable patches and remove their modules" },
-	{ "enable", cmd_enable, "enable patches that are loaded" },
-	{ "disable", cmd_disable, "disable patches, leave them loaded" },
-	{ "check", cmd_check, "see if patches could be switched now" },
+	{ "enable", cmd_enable, "enable loaded patches" },
+	{ "disable", cmd_disable, "disable patches, leave their modules loaded" },
+	{ "check", cmd_check, "report whether patches could be switched now" },
 	{ "list", cmd_list, "list the loaded patches" },
-	{ "info", cmd_info, "show all about a patch" },
+	{ "info", cmd_info, "show the details of a patch" },
 };
 
 static void print_usage(FILE *out)
@@ -53,7 +53,7 @@ static int run(int argc, char **argv)
 		if (!strcmp(commands[i].name, argv[0]))
 			return commands[i].run(argc, argv);
 	}
-	return usage_error(NULL, "no such command:", argv[0]);
+	return usage_error(NULL, "unknown command", argv[0]);
 }
 
 static int show_help(int argc, char **argv)
@@ -62,7 +62,7 @@ static int show_help(int argc, char **argv)
 	char *words[3] = { NULL, option, NULL };
 
 	if (argc > 1)
-		return usage_error(NULL, "too much:", argv[1]);
+		return usage_error(NULL, "unexpected argument", argv[1]);
 	if (!argc) {
 		print_usage(stdout);
 		return EXIT_SUCCESS;
@@ -97,7 +97,7 @@ int main(int argc, char **argv)
 {
 	int status = dispatch(argc - 1, argv + 1);
 
-	/* An answer that got lost, on a full disk say, is none. */
+	/* Output may have been lost, for instance on a full disk. */
 	if (fflush(stdout) || ferror(stdout)) {
 		print_err("cannot write the output");
 		return EXIT_FAILURE;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The only file that knows libkmod.
+ * The only file that uses libkmod.
  */
 #include <errno.h>
 #include <libkmod.h>
@@ -24,7 +24,7 @@ static void put_handle(struct handle *handle)
 	kmod_unref(handle->ctx);
 }
 
-/* Returns 0 or an errno with nothing to put. */
+/* Returns 0, or an errno with nothing left to release. */
 static int get_handle(struct handle *handle, const char *arg)
 {
 	int ret;
@@ -33,7 +33,7 @@ static int get_handle(struct handle *handle, const char *arg)
 	handle->ctx = kmod_new(NULL, NULL);
 	if (!handle->ctx)
 		return -ENOMEM;
-	/* It is for us to say what went wrong, and just once. */
+	/* We print the error ourselves, once. */
 	kmod_set_log_priority(handle->ctx, LOG_CRIT);
 	if (is_path(arg))
 		ret = kmod_module_new_from_path(handle->ctx, arg, &handle->mod);
@@ -57,7 +57,7 @@ static bool copy_name(const struct kmod_list *info, char *name)
 	return false;
 }
 
-/* The name in a file, which is the one that counts if the file was renamed. */
+/* The name stored in the file, which is valid even if the file was renamed. */
 static bool read_name(const char *path, char *name)
 {
 	struct kmod_list *info = NULL;
@@ -78,7 +78,7 @@ static bool read_name(const char *path, char *name)
  * @arg: name or path; the file need not exist
  * @name: filled in, NAME_LEN bytes
  *
- * Return: 0 or -EINVAL, and then the user has been told.
+ * Return: 0; or -EINVAL after an error message has been printed.
  */
 int module_name(const char *arg, char *name)
 {
@@ -94,10 +94,10 @@ int module_name(const char *arg, char *name)
 /**
  * module_names() - the names of several modules
  * @args: names or paths
- * @nr: how many they are
- * @names: filled in, without doubles
+ * @nr: number of elements in @args
+ * @names: filled in, without duplicates
  *
- * Return: true, or false, and then the user has been told.
+ * Return: true; or false after an error message has been printed.
  */
 bool module_names(char **args, int nr, struct names *names)
 {
@@ -119,7 +119,7 @@ bool module_names(char **args, int nr, struct names *names)
  * module_found() - is there a file to insert?
  * @arg: name or path
  *
- * Return: true if there is. If not the user has been told.
+ * Return: true if there is; otherwise false, after an error message has been printed.
  */
 bool module_found(const char *arg)
 {
@@ -142,14 +142,14 @@ bool module_found(const char *arg)
 	found = kmod_module_get_path(handle.mod);
 	put_handle(&handle);
 	if (!found && !uname(&kernel))
-		print_err("no module '%s' in /lib/modules/%s; run depmod if it is new there, or give a path like ./%s.ko",
+		print_err("no module '%s' in /lib/modules/%s; run depmod if it is new, or give a path such as ./%s.ko",
 			  arg, kernel.release, arg);
 	return found;
 }
 
 /**
  * module_insert() - insert a module
- * @arg: path; or name, and then also inserts what the module depends on
+ * @arg: path; or name, in which case the dependencies are inserted as well
  *
  * Return: 0 or the kernel's errno; -EEXIST if a module of that name is there.
  */
@@ -185,7 +185,7 @@ int module_remove(const char *name)
 	ret = get_handle(&handle, name);
 	if (ret)
 		return ret;
-	/* Never by force, and never waiting until nobody uses it. */
+	/* Never by force, and never waiting until the module is unused. */
 	ret = kmod_module_remove_module(handle.mod, KMOD_REMOVE_NOWAIT);
 	put_handle(&handle);
 	return ret;

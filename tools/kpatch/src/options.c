@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Options are the same for all subcommands; which of them one takes is its own
- * business.
+ * Options, which are common to all subcommands; each subcommand states which of them
+ * it takes.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -23,12 +23,12 @@ static const struct option all_options[] = {
 #define NR_OPTIONS	ARRAY_SIZE(all_options)
 
 /**
- * usage_error() - tell what is wrong with the command line
+ * usage_error() - report an error in the command line
  * @cmd: the subcommand, %NULL for none
  * @what: what is wrong
- * @which: with which word, %NULL for none
+ * @which: the word that is wrong, %NULL for none
  *
- * Return: what to exit with.
+ * Return: the exit status.
  */
 int usage_error(const char *cmd, const char *what, const char *which)
 {
@@ -42,7 +42,7 @@ int usage_error(const char *cmd, const char *what, const char *which)
 	return EXIT_USAGE;
 }
 
-/* Only --all has no short form: it should not be typed by accident. */
+/* Only --all has no short form, so that it is not typed by accident. */
 static void select_options(const char *letters, struct option *longs,
 			   char *shorts)
 {
@@ -77,16 +77,16 @@ static bool parse_timeout(const char *arg, unsigned int *timeout)
 }
 
 /*
- * A letter that getopt does not know is in optopt, and the word may have more
- * of them to come. A long option that it does not know, or that has a value it
- * should not have, is the word that it has just left behind.
+ * If the wrong option is a letter, it is in optopt, and getopt may still be in the
+ * middle of the word. If it is a long option, unknown or with a value that it does not
+ * take, it is the word that getopt has just processed.
  */
 static int wrong_option(char **argv, const char *letters)
 {
 	const char letter[] = { '-', optopt, '\0' };
 	bool is_word = !optopt || optopt == 'h' || strchr(letters, optopt);
 
-	return usage_error(argv[0], "wrong option",
+	return usage_error(argv[0], "invalid option",
 			   is_word ? argv[optind - 1] : letter);
 }
 
@@ -103,12 +103,12 @@ static int handle_option(int c, char **argv, const struct syntax *syntax,
 	case 't':
 		if (parse_timeout(optarg, &opts->timeout))
 			return -1;
-		return usage_error(argv[0], "not a number of seconds:", optarg);
+		return usage_error(argv[0], "invalid number of seconds:", optarg);
 	case 'h':
 		fputs(syntax->usage, stdout);
 		return EXIT_SUCCESS;
 	case ':':
-		return usage_error(argv[0], "a value is missing after",
+		return usage_error(argv[0], "a value is required after",
 				   argv[optind - 1]);
 	default:
 		return wrong_option(argv, syntax->options);
@@ -119,9 +119,9 @@ static int check_args(const char *cmd, const struct syntax *syntax,
 		      const struct options *opts)
 {
 	if (opts->nr_args < syntax->min_args)
-		return usage_error(cmd, "a name is missing", NULL);
+		return usage_error(cmd, "a name is required", NULL);
 	if (syntax->max_args >= 0 && opts->nr_args > syntax->max_args)
-		return usage_error(cmd, "too much:",
+		return usage_error(cmd, "unexpected argument",
 				   opts->args[syntax->max_args]);
 	return -1;
 }
@@ -133,9 +133,9 @@ static int check_args(const char *cmd, const struct syntax *syntax,
  * @syntax: what the subcommand takes
  * @opts: filled in
  *
- * Return: true if the subcommand is to go on. If it is not, because help was
- * asked for or something is wrong, all has been said and @opts->status is what
- * to exit with.
+ * Return: true if the subcommand is to continue. False if help was requested or the
+ * command line is wrong; the output has been printed then, and @opts->status is the
+ * exit status.
  */
 bool options_parse(int argc, char **argv, const struct syntax *syntax,
 		   struct options *opts)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What subcommands have in common that take names of patches.
+ * Common code of the subcommands that take names of patches.
  */
 #include <stdlib.h>
 
@@ -15,9 +15,9 @@
  * @argc: number of words
  * @argv: the words, the first one is the subcommand
  * @syntax: what it takes
- * @run: what it does; gets each name once, and returns what to exit with
+ * @run: what it does; gets each name once, and returns the exit status
  *
- * Return: what to exit with. The user has been told of all failures.
+ * Return: the exit status. All failures have been reported.
  */
 int run_on_patches(int argc, char **argv, const struct syntax *syntax,
 		   int (*run)(const struct names *names,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Output that more than one subcommand has.
+ * Output that is common to several subcommands.
  */
 #include <stdio.h>
 
@@ -15,7 +15,7 @@ static const char *live_text(int live)
 	return live ? "live" : "not live";
 }
 
-/* One line each, with whether calls of it reach the patch. */
+/* One line for each function: its name, and whether calls run this version of it. */
 void show_functions(const char *patch, const struct names *functions)
 {
 	unsigned int i;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The kernel gives up on a busy patch after some two seconds. Here it is asked
- * again for as long as the user cares to wait.
+ * Switch patches. The kernel gives up on a busy patch after about two seconds; the
+ * request is repeated for as long as the user wants to wait.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -18,9 +18,9 @@
 /* A patch to withdraw. */
 struct job {
 	const char *name;
-	enum action action;	/* what was tried last ... */
-	int err;		/* ... and what came of it */
-	bool covered;		/* a newer patch has to go first */
+	enum action action;	/* the last request ... */
+	int err;		/* ... and its result */
+	bool covered;		/* a newer patch has to be disabled first */
 	bool done;		/* successfully or not */
 };
 
@@ -36,12 +36,12 @@ static void print_blockers(const char *name)
 
 	if (sysfs_blockers(name, text) <= 0)
 		return;
-	print_err("in the way of '%s':", name);
+	print_err("blockers of '%s':", name);
 	while ((line = strsep(&rest, "\n")))
 		print_err("  %s", line);
 }
 
-/* What the kernel would have to do for it, if anything. */
+/* The tasks that the kernel would have to park, if any. */
 static void print_parked(const char *name)
 {
 	char text[SYSFS_TEXT_LEN];
@@ -57,11 +57,11 @@ static void print_parked(const char *name)
 /**
  * switch_enable() - enable a loaded patch
  * @name: the patch
- * @timeout: how many seconds to repeat it while tasks are in the way
- * @verbose: tell what was done
+ * @timeout: how many seconds to retry while tasks block the patch
+ * @verbose: report what has been done
  *
- * Return: 0 if it is enabled, now or before; or an errno, and then the user has
- * been told.
+ * Return: 0 if the patch is enabled, now or before; or an errno after an error message
+ * has been printed.
  */
 int switch_enable(const char *name, unsigned int timeout, bool verbose)
 {
@@ -86,7 +86,7 @@ int switch_enable(const char *name, unsigned int timeout, bool verbose)
  * switch_check() - could a patch be switched now?
  * @name: the patch
  *
- * Return: 0 if so, or an errno; in both cases the user has been told.
+ * Return: 0 if it could, or an errno; the result has been printed in both cases.
  */
 int switch_check(const char *name)
 {
@@ -107,13 +107,13 @@ int switch_check(const char *name)
 	return ret;
 }
 
-/* Once, without waiting. */
+/* One request, without waiting. */
 static int try_job(struct job *job, bool remove)
 {
 	int ret;
 
 	job->action = ACTION_DISABLE;
-	/* The kernel would say the same, but as an error in its log. */
+	/* The kernel would return the same error, but log it as well. */
 	job->covered = sysfs_is_covered(job->name);
 	if (job->covered)
 		return -EBUSY;
@@ -122,14 +122,14 @@ static int try_job(struct job *job, bool remove)
 		job->action = ACTION_REMOVE;
 		ret = module_remove(job->name);
 	}
-	/* Whoever else removed it did our job. */
+	/* If the patch is gone, another process has done this job. */
 	return sysfs_has(job->name) ? ret : 0;
 }
 
 static void report_failure(const struct job *job)
 {
 	if (job->covered)
-		print_err("cannot disable '%s': a newer patch has replaced a function of it; disable that first (%d)",
+		print_err("cannot disable '%s': a newer patch has replaced one of its functions; disable that first (%d)",
 			  job->name, job->err);
 	else
 		explain_error(job->action, job->name, job->err);
@@ -171,7 +171,7 @@ static void finish(struct job *job, bool remove, bool verbose)
 		       job->name);
 }
 
-/* Try all that are left. How many of them were done? */
+/* Try all remaining jobs. Returns the number of those that were finished. */
 static unsigned int do_round(struct job *jobs, unsigned int nr, bool remove,
 			     bool verbose)
 {
@@ -189,7 +189,7 @@ static unsigned int do_round(struct job *jobs, unsigned int nr, bool remove,
 	return done;
 }
 
-/* Is there one that time alone may help? */
+/* Is there a job that waiting may help? */
 static bool worth_waiting(const struct job *jobs, unsigned int nr)
 {
 	unsigned int i;
@@ -218,14 +218,14 @@ static int give_up(struct job *jobs, unsigned int nr)
 /**
  * switch_withdraw() - disable patches
  * @names: the patches, in any order
- * @opts: how long to repeat it while tasks are in the way, counted from the last
- *	patch that could be withdrawn; and whether to tell what was done
+ * @opts: how long to retry while tasks block a patch, counted from the last patch that
+ *	was withdrawn; and whether to report what has been done
  * @remove: remove their modules as well
  *
- * A patch that is below another one has to wait for that, and sysfs does not
- * tell the order. So go round until there is nothing left that can be done.
+ * A patch that is covered by another one has to be withdrawn after it, and sysfs does
+ * not show the order. So make rounds until no remaining patch can be withdrawn.
  *
- * Return: what to exit with. The user has been told of all failures.
+ * Return: the exit status. All failures have been reported.
  */
 int switch_withdraw(const struct names *names, const struct options *opts,
 		    bool remove)

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The only file that knows what /sys/kernel/kpatch looks like:
+ * The only file that knows the layout of /sys/kernel/kpatch:
  *
  *   <patch>/enabled, check
  *   <patch>/blockers
  *   <patch>/attempts, stops, stop_ns, max_stop_ns, scanned, scanned_stopped
  *   <patch>/<object>/<function>,<sympos>/live
  *
- * A patch may go away at any moment; all calls then return -ENOENT or -ENODEV.
+ * A patch may be unloaded at any time; all calls then return -ENOENT or -ENODEV.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -29,7 +29,7 @@ static const char *root(void)
 	return dir && *dir ? dir : "/sys/kernel/kpatch";
 }
 
-/* Path of what is below the directory of a patch, in @path[PATH_MAX]. */
+/* Make the path of @below in the directory of a patch, in @path[PATH_MAX]. */
 static int make_path(char *path, const char *patch, const char *below)
 {
 	int len;
@@ -81,7 +81,7 @@ static int read_bool(const char *patch, const char *file)
 	return buf[0] == '1';
 }
 
-/* Add the directories in @dir to @names, each with @prefix before it. */
+/* Add the directories in @dir to @names, each prefixed with @prefix. */
 static int list_dirs(const char *dir, const char *prefix, struct names *names)
 {
 	char name[PATH_MAX];
@@ -106,9 +106,9 @@ static int list_dirs(const char *dir, const char *prefix, struct names *names)
 }
 
 /**
- * sysfs_available() - can this kernel be patched, and we see how?
+ * sysfs_available() - can this kernel be patched, and its patches be listed?
  *
- * Return: true if so. If not the user has been told why.
+ * Return: true if so; otherwise false, after an error message has been printed.
  */
 bool sysfs_available(void)
 {
@@ -144,7 +144,7 @@ bool sysfs_has(const char *patch)
 	return !make_path(path, patch, "") && !stat(path, &st);
 }
 
-/* The same for a name that the user gave. If there is none, tell. */
+/* The same for a name given by the user; prints an error if there is no such patch. */
 bool sysfs_find(const char *patch)
 {
 	bool found = sysfs_has(patch);
@@ -177,13 +177,13 @@ static int write_bool(const char *patch, const char *file, bool on)
 	return ret;
 }
 
-/* What this returns is the kernel's verdict: 0, or an errno and no change. */
+/* Returns the verdict of the kernel: 0, or an errno with nothing changed. */
 int sysfs_set_enabled(const char *patch, bool on)
 {
 	return write_bool(patch, "enabled", on);
 }
 
-/* The same verdict, and no change in any case. */
+/* Returns the expected verdict; nothing is changed in any case. */
 int sysfs_check(const char *patch, bool on)
 {
 	return write_bool(patch, "check", on);
@@ -215,7 +215,7 @@ int sysfs_functions(const char *patch, struct names *names)
 	return ret;
 }
 
-/* Returns 1 if calls of it reach this patch, 0 if not, or an errno. */
+/* Returns 1 if calls of the function run the version of this patch, 0 if not, or an errno. */
 int sysfs_is_live(const char *patch, const char *function)
 {
 	char file[PATH_MAX];
@@ -228,8 +228,8 @@ int sysfs_is_live(const char *patch, const char *function)
 }
 
 /*
- * Has a newer patch replaced a function of this one, which is enabled, again?
- * A hint: the kernel decides.
+ * Is this patch enabled, and has a newer one replaced one of its functions? Only a
+ * hint; the kernel decides.
  */
 bool sysfs_is_covered(const char *patch)
 {
@@ -243,13 +243,13 @@ bool sysfs_is_covered(const char *patch)
 	for (i = 0; !covered && i < functions.nr; i++)
 		covered = !sysfs_is_live(patch, functions.name[i]);
 	names_free(&functions);
-	/* Somebody may have disabled it while we looked. */
+	/* The patch may have been disabled in the meantime. */
 	return covered && sysfs_is_enabled(patch) == 1;
 }
 
 /*
- * Who stood in the way of the last attempt, one line each, in
- * @text[SYSFS_TEXT_LEN]. Returns the length or an errno.
+ * Read the blockers of the last attempt, one line each, into @text[SYSFS_TEXT_LEN].
+ * Returns the length or an errno.
  */
 int sysfs_blockers(const char *patch, char *text)
 {

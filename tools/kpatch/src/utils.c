@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Messages, sets of names, names of modules, waiting.
+ * Messages, sets of names, names of modules, retries.
  */
 #include <errno.h>
 #include <stdarg.h>
@@ -25,7 +25,7 @@ void print_err(const char *fmt, ...)
 	fputc('\n', stderr);
 }
 
-/* Adding a name twice is adding it once. Returns 0 or -ENOMEM. */
+/* A name that is already in the set is not added again. Returns 0 or -ENOMEM. */
 int names_add(struct names *names, const char *name)
 {
 	unsigned int i;
@@ -76,14 +76,14 @@ static bool strip(char *string, const char *suffix)
 	return true;
 }
 
-/* Cut ".ko" off, with what a compressor may have added. Was there one? */
+/* Strip ".ko" and the suffix of a compressor. Returns false if there is no such suffix. */
 bool strip_ko(char *file)
 {
 	return strip(file, ".ko") || strip(file, ".ko.gz") ||
 	       strip(file, ".ko.xz") || strip(file, ".ko.zst");
 }
 
-/* Does this mean a file, rather than a module by its name? */
+/* Is this the path of a file, rather than the name of a module? */
 bool is_path(const char *arg)
 {
 	char file[NAME_LEN];
@@ -95,8 +95,8 @@ bool is_path(const char *arg)
 }
 
 /*
- * The name of a module as the kernel spells it, from a name or a path. Returns
- * -EINVAL if it cannot be one, which ".." in particular is not.
+ * Derive the name of a module, as the kernel spells it, from a name or a path. Returns
+ * -EINVAL if it cannot be a name; ".." in particular cannot.
  */
 int arg_to_name(const char *arg, char *name)
 {
@@ -130,7 +130,7 @@ void patience_start(struct patience *patience, unsigned int seconds)
 	patience->wait = FIRST_WAIT_MS;
 }
 
-/* Wait a while, longer each time. Returns false at once when time is up. */
+/* Wait, longer each time. Returns false at once if the time is over. */
 bool patience_wait(struct patience *patience)
 {
 	struct timespec wait = {

@@ -38,7 +38,7 @@ blockers:
   17 my\\040shell vfs_read asleep
   18 \\000 vfs_read preempted" "blocked patch"
 
-# As many as the kernel tells, with the longest names that there are.
+# As many blockers as the kernel lists, with the longest possible names.
 func=$(printf '%0511d' 0)
 name=$(printf '%060d' 0)
 for i in $(seq 32); do

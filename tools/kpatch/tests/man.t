@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
-# The manual page has what the help has
+# The manual page covers everything that the help covers
 
 . "${0%/*}/tap.sh"
 
@@ -14,7 +14,7 @@ synopsis() {
 	echo
 }
 
-# options: all that the page describes, short and long
+# options: all options that the page describes, short and long
 options() {
 	sed -n -e '/^\.SH COMMANDS/,/^\.SH EXIT/p' "$page" |
 		grep -E '^\.B[RI]? .*\\-' | tr -d '\\" ' |
@@ -51,7 +51,7 @@ sed -n '/^\.SH COMMANDS/,/^\.SH OPTIONS/p' "$page" |
 ok "all commands are in the page, and no other" \
 	cmp -s "$tmp/commands" "$tmp/described"
 
-# What a user may have: neither of them may forget one.
+# The suffixes of module files: both texts have to name all of them.
 try help load
 for suffix in .ko .ko.gz .ko.xz .ko.zst; do
 	ok "load: $suffix is in the help" grep -qF " $suffix" "$tmp/out"

@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
-# All that may stand for a patch, and for the directory of all patches
+# Everything that may name a patch, and the directory of all patches
 
 . "${0%/*}/tap.sh"
 
@@ -21,7 +21,7 @@ for arg in my_long my_long_patch_ my_long_patch.o my_long_patch.xz \
 	err_has "no patch '.*' is loaded" "'$arg'"
 done
 
-# None of these may lead out of the directory, or to itself.
+# None of these may lead out of the directory, or to the directory itself.
 long=$(printf '%0300d' 0)
 for arg in "" . .. / ./ ../ .ko my_long_patch/ my_long_patch/.. "$long"; do
 	try disable "$arg"
@@ -30,7 +30,7 @@ for arg in "" . .. / ./ ../ .ko my_long_patch/ my_long_patch/.. "$long"; do
 done
 ok "nothing was disabled" [ "$(enabled my_long_patch)" = 1 ]
 
-# A file that is no module counts by its name, like one that is missing.
+# A file that is not a module counts by its name, like one that does not exist.
 echo nonsense > "$tmp/my-long-patch.ko"
 try info "$tmp/my-long-patch.ko"
 exits 0 "file that is no module"

@@ -6,8 +6,8 @@
 
 fake one 0 vfs_read,1
 fake two 0 tty_open,1
-# Plain files do not follow, and a patch with a function that is not live while
-# it is enabled is taken for covered.
+# Plain files do not follow the state of a patch, and an enabled patch with a function
+# that is not live is considered covered.
 echo 1 > "$KPATCH_SYSFS/one/vmlinux/vfs_read,1/live"
 echo 1 > "$KPATCH_SYSFS/two/vmlinux/tty_open,1/live"
 
@@ -83,7 +83,7 @@ ok "load enabled it" [ "$(enabled two)" = 1 ]
 
 try load -v ./two.ko
 exits 0 "load of an enabled patch"
-err_is "kpatch: 'two' is loaded and enabled already" "load of an enabled patch"
+err_is "kpatch: 'two' is already loaded and enabled" "load of an enabled patch"
 
 try load "$tmp/missing.ko"
 exits 1 "load of a missing file"
@@ -107,7 +107,7 @@ exits 0 "unload --all of nothing"
 out_is "" "unload --all of nothing"
 err_is "" "unload --all of nothing"
 
-# There is no such module, and it may take root to be told.
+# There is no such module; without root the error may be a different one.
 fake kpatch_test_no_module 1 vfs_read,1
 try unload -t 0 kpatch_test_no_module
 exits 1 "unload, module stays"

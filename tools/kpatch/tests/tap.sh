@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
 #
-# To be sourced by tests: TAP output, a directory that looks like
-# /sys/kernel/kpatch, and a way to run kpatch on it.
+# Sourced by the tests: TAP output, a directory that looks like /sys/kernel/kpatch,
+# and a way to run kpatch on it.
 
 kpatch=${KPATCH:-${0%/*}/../kpatch}
 nr=0
@@ -36,12 +36,12 @@ fake() {
 	done
 }
 
-# enabled PATCH: what its file says
+# enabled PATCH: the contents of its file
 enabled() {
 	cat "$KPATCH_SYSFS/$1/enabled"
 }
 
-# try ARGUMENT...: run kpatch and keep what comes of it for the checks below
+# try ARGUMENT...: run kpatch and keep its output for the checks below
 try() {
 	ran="kpatch $*"
 	status=0
@@ -69,7 +69,8 @@ skip() {
 	echo "ok $nr - $1 # SKIP $2"
 }
 
-# exits STATUS DESCRIPTION: the last run, and errors have the prefix
+# exits STATUS DESCRIPTION: check the exit status of the last run, and the prefix of
+# its errors
 exits() {
 	ok "$2: exit status $1" [ "$status" -eq "$1" ]
 	ok "$2: all errors start with kpatch:" prefixed
@@ -79,7 +80,7 @@ prefixed() {
 	! grep -qv '^kpatch: ' "$tmp/err"
 }
 
-# out_is TEXT DESCRIPTION, err_is TEXT DESCRIPTION: all of the output
+# out_is TEXT DESCRIPTION, err_is TEXT DESCRIPTION: compare all of the output
 out_is() {
 	ok "$2: output" [ "$(cat "$tmp/out")" = "$1" ]
 }
@@ -88,7 +89,7 @@ err_is() {
 	ok "$2: errors" [ "$(cat "$tmp/err")" = "$1" ]
 }
 
-# out_has PATTERN DESCRIPTION, err_has PATTERN DESCRIPTION: a line of it
+# out_has PATTERN DESCRIPTION, err_has PATTERN DESCRIPTION: look for a line
 out_has() {
 	ok "$2: output has '$1'" grep -q -- "$1" "$tmp/out"
 }

@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
-# Help, and what is wrong with a command line
+# Help, and errors in the command line
 
 . "${0%/*}/tap.sh"
 
@@ -46,32 +46,32 @@ ok "without a command: exit status 2" [ "$status" -eq 2 ]
 out_is "" "without a command"
 err_has "^Usage: kpatch COMMAND" "without a command"
 
-wrong "no such command: 'nonsense'; see 'kpatch --help'" nonsense
-wrong "no such command: 'nonsense'; see 'kpatch --help'" help nonsense
-wrong "no such command: '--nonsense'; see 'kpatch --help'" --nonsense
-wrong "too much: 'me'; see 'kpatch --help'" help list me
+wrong "unknown command 'nonsense'; see 'kpatch --help'" nonsense
+wrong "unknown command 'nonsense'; see 'kpatch --help'" help nonsense
+wrong "unknown command '--nonsense'; see 'kpatch --help'" --nonsense
+wrong "unexpected argument 'me'; see 'kpatch --help'" help list me
 
 for cmd in load unload enable disable check info; do
-	wrong "a name is missing; see 'kpatch help $cmd'" $cmd
+	wrong "a name is required; see 'kpatch help $cmd'" $cmd
 done
-wrong "too much: 'me'; see 'kpatch help list'" list me
-wrong "--all and a name: 'me'; see 'kpatch help unload'" unload --all me
+wrong "unexpected argument 'me'; see 'kpatch help list'" list me
+wrong "--all cannot be combined with a name: 'me'; see 'kpatch help unload'" unload --all me
 
-wrong "wrong option '-x'; see 'kpatch help list'" list -x
-wrong "wrong option '-x'; see 'kpatch help list'" list -vxv
-wrong "wrong option '-x'; see 'kpatch help unload'" unload --all -xv
-wrong "wrong option '-t'; see 'kpatch help list'" list -t 1
-wrong "wrong option '-a'; see 'kpatch help unload'" unload -a
-wrong "wrong option '--bogus'; see 'kpatch help list'" list --bogus
-wrong "wrong option '--all'; see 'kpatch help disable'" disable --all
-wrong "wrong option '--verbose=1'; see 'kpatch help list'" list --verbose=1
-wrong "wrong option '--help=1'; see 'kpatch help list'" list --help=1
+wrong "invalid option '-x'; see 'kpatch help list'" list -x
+wrong "invalid option '-x'; see 'kpatch help list'" list -vxv
+wrong "invalid option '-x'; see 'kpatch help unload'" unload --all -xv
+wrong "invalid option '-t'; see 'kpatch help list'" list -t 1
+wrong "invalid option '-a'; see 'kpatch help unload'" unload -a
+wrong "invalid option '--bogus'; see 'kpatch help list'" list --bogus
+wrong "invalid option '--all'; see 'kpatch help disable'" disable --all
+wrong "invalid option '--verbose=1'; see 'kpatch help list'" list --verbose=1
+wrong "invalid option '--help=1'; see 'kpatch help list'" list --help=1
 
-wrong "a value is missing after '-t'; see 'kpatch help unload'" unload me -t
-wrong "a value is missing after '--timeout'; see 'kpatch help unload'" \
+wrong "a value is required after '-t'; see 'kpatch help unload'" unload me -t
+wrong "a value is required after '--timeout'; see 'kpatch help unload'" \
 	unload me --timeout
 for value in "" x 1s -1 " 1" 1.5 86401 99999999999999999999; do
-	wrong "not a number of seconds: '$value'; see 'kpatch help disable'" \
+	wrong "invalid number of seconds: '$value'; see 'kpatch help disable'" \
 		disable me -t "$value"
 done
 
