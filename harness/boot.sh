@@ -1,14 +1,14 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# boot.sh NAME [COMMAND...]: boot the kernel in QEMU, run COMMAND in bash in the
-# guest, or an interactive shell on this terminal if there is none. The console
-# goes to build/<base>/out/NAME/console.log, files that the guest writes to
-# /run/out end up beside it. Fails if the command fails, the guest dies or hangs, or
-# the kernel complains.
+# boot.sh NAME [COMMAND...]: boot the kernel in QEMU and run COMMAND in bash in the
+# guest. Without COMMAND run an interactive shell on this terminal. The console goes
+# to build/<base>/out/NAME/console.log; files that the guest writes to /run/out end up
+# in the same directory. Fails if the command fails, the guest dies or hangs, or the
+# kernel log has a warning or an oops.
 #
-# ICOUNT=1: the guest's clock counts instructions, one for each nanosecond, and
-# does not wait: where nobody has anything to do it goes on to the next timer.
+# ICOUNT=1: the guest's clock advances by one nanosecond for each instruction, and
+# jumps to the next timer when all CPUs are idle.
 
 . "$(dirname "$0")/lib.sh"
 
@@ -19,8 +19,8 @@ ACCEL=${ACCEL:-tcg}
 CPUS=${CPUS:-2}
 TIMEOUT=${TIMEOUT:-900}
 accel=$ACCEL
-# Two virtual CPUs take turns on one thread: with a thread each, QEMU may run code
-# that was changed under it once more, and an int3 of the past is an oops.
+# All virtual CPUs share one thread: with a thread for each CPU, QEMU may execute
+# stale code after the guest has modified it, and a stale int3 is an oops.
 [ "$accel" != tcg ] || accel=tcg,thread=single
 
 rm -rf "$out"
@@ -28,8 +28,8 @@ mkdir -p "$out"
 append="console=ttyS0 panic=-1 reboot=t root=/dev/root rootfstype=9p"
 append+=" rootflags=trans=virtio,version=9p2000.L,ro,msize=262144,cache=loose"
 append+=" init=$top/harness/guest-init.sh ${APPEND:-}"
-# A busy host spoils the calibration of the TSC, and a guest without it has no
-# clock that could measure a stop. The guest's TSC is the host's.
+# On a busy host the guest's TSC calibration fails, and without the TSC the guest has
+# no clock that can measure a stop. The guest's TSC runs at the frequency of the host's.
 khz=$(awk '/^cpu MHz/ { printf "%d", $4 * 1000; exit }' /proc/cpuinfo)
 clock=()
 if [ -n "${ICOUNT:-}" ]; then
@@ -59,7 +59,7 @@ if [ $# -eq 0 ]; then
 		echo '"exit" ends the guest. If it does not answer any more, Ctrl-a x ends it.'
 		echo 'END'
 	} > "$out/interactive"
-	# With a monitor beside the console QEMU leaves Ctrl-C to the guest.
+	# With the monitor on the same terminal QEMU passes Ctrl-C to the guest.
 	exec "${qemu[@]}" -serial mon:stdio
 fi
 
@@ -68,7 +68,7 @@ log=$out/console.log
 status=0
 timeout "$TIMEOUT" "${qemu[@]}" -serial stdio </dev/null > "$log" 2>&1 || status=$?
 
-# What a healthy kernel never prints.
+# Text that a healthy kernel never prints.
 splat='\] (BUG|WARNING|INFO): |\] (Oops|general protection|Kernel panic|stack segment)|\] =+\[ cut here|rcu: INFO: |rcu:.*detected stalls|possible circular locking|inconsistent lock state|suspicious RCU usage|scheduling while atomic|soft lockup|hard LOCKUP|------------\[ cut here|Call Trace:|invalid opcode|unable to handle'
 
 if [ "$status" -eq 124 ]; then

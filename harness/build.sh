@@ -1,16 +1,16 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# build.sh [TARGET...]: get the kernel tree, put the payload in, configure and
-# build it, with all modules unless told otherwise. Does no more than what has
-# changed since the last time.
+# build.sh [TARGET...]: get the kernel tree, add the payload, configure it and build
+# TARGET, by default the kernel and all modules. Redoes only the steps whose input has
+# changed.
 
 . "$(dirname "$0")/lib.sh"
 
 "$top/harness/tree.sh"
 "$top/harness/overlay.sh" "$src"
-# The time of a file does not tell whether an object is older: another release has
-# older files, too.
+# Time stamps do not show whether objects are up to date: the files of another release
+# may be older than they are.
 if [ "$(source_of "$obj")" != "$(source_of "$src")" ]; then
 	[ ! -e "$obj" ] || say "objects in ${obj#"$top/"} are of another tree: made anew"
 	rm -rf "$obj"
@@ -20,8 +20,8 @@ fi
 
 set_fragments "$src"
 
-# A tree of a version that nobody has tried may lack options that the guest wants,
-# but has to have those that kpatch needs.
+# A tree of an untested version may lack options that the guest uses, but must have
+# those that kpatch needs.
 check_options() {
 	local unmet required tree
 
@@ -36,7 +36,7 @@ check_options() {
 	say "Linux $tree does without $(cut -d: -f1 <<< "$unmet" | paste -sd ' ')"
 }
 
-# A fragment that changed, or a Kconfig that did, needs a new configuration.
+# If a fragment or Kconfig has changed, configure again.
 stamp=$work/config.stamp
 cat "${fragments[@]}" "$src/kernel/kpatch/Kconfig" > "$stamp.new"
 if ! cmp -s "$stamp.new" "$stamp" || [ ! -e "$obj/.config" ]; then

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# demo.sh: boot the kernel and show what kpatch does: before, patched, disabled,
-# enabled again, unloaded.
+# demo.sh: boot the kernel and demonstrate kpatch: unpatched, patched, disabled, enabled
+# again, unloaded.
 
 . "$(dirname "$0")/lib.sh"
 
@@ -35,7 +35,7 @@ sample=$obj/samples/kpatch/kpatch-sample.ko
 out=$work/out/demo/demo
 cat "$out"
 
-# A demonstration that shows nothing has failed.
+# The demonstration fails if its output does not show the patch.
 [ "$(grep -c '^this has been patched by kpatch' "$out")" -eq 2 ] ||
 	die "the function was not patched twice"
 grep -q 'unloaded patch module "kpatch_sample"' "$out" ||

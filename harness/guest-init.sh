@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# PID 1 of the guest. The root file system is the host's, read-only, so all
-# that is written goes to a tmpfs on /run; /run/out is shared with the host.
+# PID 1 of the guest. The root file system is the host's, mounted read-only; a tmpfs on
+# /run takes all writes, and /run/out is shared with the host.
 
 export PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/run TERM=${TERM:-linux}
 

@@ -1,22 +1,22 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# mutants.sh [NAME...]: do the tests notice? Breaks the core on purpose, in one of
-# the ways of harness/mutants/, builds, and runs the test that has to fail for that;
-# the first line of a mutant names its script and the beginning of its name.
+# mutants.sh [NAME...]: do the tests detect bugs? For each patch in harness/mutants/, or
+# for those named, breaks the core with it, builds, and runs the test that must fail.
+# The first line of the patch has the script and the beginning of the test's name.
 
 . "$(dirname "$0")/lib.sh"
 
 results=$work/out/selftests/ktap
 alive=0
 
-# The objects of a mutant must not be taken for those of the real files.
+# Remove the objects of a mutant, so that make does not take them for up to date.
 restore() {
 	cp "$top"/kernel/kpatch/*.[ch] "$src/kernel/kpatch/"
 	rm -f "$obj"/kernel/kpatch/*.o
 }
 
-# A mutant may well kill the guest: that is noticed, too.
+# A mutant that kills the guest counts as detected, too.
 try_mutant() {
 	local patch=$1 name script test function
 
@@ -30,7 +30,7 @@ try_mutant() {
 	patch -d "$src" -p1 -s --no-backup-if-mismatch < "$patch" || die "$name does not apply any more; make it anew"
 	make -C "$src" O="$obj" -j"$JOBS" bzImage modules > "$work/mutant.log" 2>&1 ||
 		die "$name does not build, see $work/mutant.log"
-	# To wait long for what does not come would be all that most of them do.
+	# With a mutant most tests wait for an event that never happens: do not wait long.
 	KPATCH_TEST_ONLY="^$function" KPATCH_TEST_PATIENCE=2 "$top/harness/selftests.sh" \
 		"$script" > "$work/mutant-$name.log" 2>&1 || :
 	if grep -qE "^# not ok [0-9]+ $test" "$results"; then

@@ -1,9 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# overlay.sh TREE: put the payload and the hunks into a kernel tree, or bring
-# them up to date there. Leaves alone what has not changed, so that make
-# rebuilds no more than it has to.
+# overlay.sh TREE: add the payload and the hunks to a kernel tree, or bring them up to
+# date there. Does not touch unchanged files, so that make rebuilds only what it must.
 
 . "$(dirname "$0")/lib.sh"
 

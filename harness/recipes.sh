@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# recipes.sh: does what README.md and Documentation/kpatch.txt tell a user to type
-# work as it is written? Uses the kernel that build.sh has made for BASE. One line
-# for each recipe. check-series.sh has those that need a pristine tree.
+# recipes.sh: do the commands in README.md and Documentation/kpatch.txt work as written?
+# Uses the kernel that build.sh has built for BASE. Prints one line for each recipe.
+# check-series.sh tests the recipes that need a pristine tree.
 
 . "$(dirname "$0")/lib.sh"
 
@@ -11,7 +11,8 @@ doc=$top/Documentation/kpatch.txt
 own=$work/own
 start_checks recipes
 
-# block FILE TEXT: the first literal block that has a line with TEXT, from there on
+# block FILE TEXT: the first literal block with a line that contains TEXT, from that
+# line on
 block() {
 	awk -v text="$2" '
 	!on && !done && /^  / && index($0, text) { on = 1 }
@@ -19,7 +20,7 @@ block() {
 	on { sub(/^  /, ""); print }' "$1"
 }
 
-# Only the place of the kernel is another one here, since it is not installed.
+# The path of the kernel is the only difference, since the kernel is not installed.
 own_module() {
 	local kbuild command
 
@@ -31,13 +32,13 @@ own_module() {
 	mkdir -p "$own"
 	block "$doc" '#include <linux/kpatch.h>' > "$own/my-patch.c"
 	echo "$kbuild" > "$own/Kbuild"
-	# shellcheck disable=SC2016  # it is not to be expanded here
+	# shellcheck disable=SC2016  # must not be expanded here
 	command=${command//'/lib/modules/$(uname -r)/build'/"$obj"}
 	(cd "$own" && eval "$command") > "$own/log" 2>&1 || { cat "$own/log"; return 1; }
 	! grep -A5 warning: "$own/log" && [ -e "$own/my-patch.ko" ]
 }
 
-# What to wait for, and what to type then.
+# Lines of text to wait for, and of input to type then.
 session() {
 	cat <<-'END'
 	guest# 
@@ -65,8 +66,8 @@ shell() {
 	session | "$top/harness/type.py" 300 "$top/harness/boot.sh" shell
 }
 
-# makes_tree MESSAGE VERSION: make the tree of $ksrc or leave it, and say MESSAGE, or
-# nothing if that is empty
+# makes_tree MESSAGE VERSION: tree.sh makes the tree from $ksrc, or keeps it, and prints
+# MESSAGE, or nothing if MESSAGE is empty
 makes_tree() {
 	KSRC=$ksrc "$scratch/harness/tree.sh" > "$scratch/out" 2>&1 || { cat "$scratch/out"; return 1; }
 	tree=$(echo "$scratch"/build/ksrc-*/linux)
@@ -91,7 +92,7 @@ make_source() {
 	touch -d @0 "$scratch/linux.tar"
 }
 
-# This harness without payload, and a kernel of two files.
+# A copy of this harness without the payload, and a kernel of two files.
 sources() (
 	scratch=$(mktemp -d)
 	trap 'rm -rf "$scratch"' EXIT

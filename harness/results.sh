@@ -1,10 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# results.sh FILE LABEL: print the results in the KTAP output of a kselftest run
-# by name, with the diagnostics of those that failed, and add them to the totals
-# of this run in build/results. A run with no results at all has failed, and so
-# has a script that did not get to the end of its plan.
+# results.sh FILE LABEL: print the results in the KTAP output of a kselftest run by
+# name, with the diagnostics of failed tests, and add them to the totals in
+# build/results. A run without any result has failed, and so has a script that did not
+# complete its plan.
 
 . "$(dirname "$0")/lib.sh"
 
@@ -13,7 +13,7 @@ label=$2
 mkdir -p "$top/build"
 
 awk -v label="$label" '
-	# The runner puts "# " in front of what the tests print.
+	# The runner prefixes the output of the tests with "# ".
 	/^# selftests: / { script = $NF; next }
 	/^# 1\.\.[0-9]+/ { split($2, p, "[.][.]"); planned += p[2]; next }
 	/^# 1\.\.0 # SKIP/ { print "SKIP " label " " script ": " $0; skip++; next }

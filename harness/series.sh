@@ -1,25 +1,24 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# series.sh [DIR]: write the patch series into DIR, series/ by default.
+# series.sh [DIR]: write the patch series to DIR, by default series/.
 #
 # Each directory in harness/series is one patch:
 #   message       subject, empty line, body
-#   files         what it adds of the payload, a shell pattern per line
-#   hooks.patch   hunks in existing files of the kernel; line numbers are those
-#                 of the 6.12 tree, whatever other patches of the series change
+#   files         the payload files that it adds, one shell pattern per line
+#   hooks.patch   hunks in existing kernel files; line numbers are those of the
+#                 6.12 tree, without the other patches of the series
 # The cover letter is harness/series/cover.
 #
-# Two files grow from patch to patch. kernel/kpatch/Makefile names no object
-# whose source is not there yet. The entry in MAINTAINERS names no file that is
-# not there yet, and a directory only when all of it is there; until then it
-# lists its files.
+# Two files grow from patch to patch. kernel/kpatch/Makefile names only objects whose
+# source has been added. The entry in MAINTAINERS names only files that have been added,
+# and a directory only once all its files have been added; until then it lists them.
 #
-# The same payload gives the same bytes, whatever the time, the machine and the
-# point release of 6.12 that it has: the hunks in existing files are applied to
-# files that have nothing but their context, at its place. Whether they apply to
-# real trees is for check-series.sh to tell. SERIES_NAME and SERIES_EMAIL replace
-# the identity that git has for this repository.
+# The same payload gives the same bytes, independent of the time, the machine and the
+# point release of 6.12: the hunks in existing files are applied to files that consist
+# of the context of the hunks, at the right line numbers. check-series.sh checks that
+# they apply to real trees. SERIES_NAME and SERIES_EMAIL override the git identity of
+# this repository.
 
 . "$(dirname "$0")/lib.sh"
 
@@ -39,7 +38,7 @@ trap 'rm -rf "$scratch"' EXIT
 tree=$scratch/tree
 plan=$scratch/plan	# lines "step file"
 
-# The user's own settings must not show in the result.
+# The user's own git settings must not affect the result.
 export GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_NOSYSTEM=1 LC_ALL=C TZ=UTC
 export GIT_AUTHOR_NAME=$name GIT_AUTHOR_EMAIL=$email
 export GIT_COMMITTER_NAME=$name GIT_COMMITTER_EMAIL=$email
@@ -49,7 +48,8 @@ in_tree() { git -C "$tree" -c core.abbrev=12 "$@"; }
 
 list_steps() { (cd "$steps" && printf '%s\n' [0-9]*/) | tr -d /; }
 
-# Who adds which file: each one exactly one patch, each pattern at least one.
+# Which patch adds which file: each file belongs to exactly one patch, and each pattern
+# matches at least one file.
 make_plan() {
 	local step pattern file
 
@@ -59,7 +59,7 @@ make_plan() {
 		while read -r pattern; do
 			matched=
 			while read -r file; do
-				# shellcheck disable=SC2053  # it is a pattern
+				# shellcheck disable=SC2053  # a pattern
 				[[ $file == $pattern ]] || continue
 				matched=1
 				echo "$step $file"
@@ -76,16 +76,15 @@ make_plan() {
 	done < <(comm -13 "$scratch/planned" "$scratch/payload")
 }
 
-# Existing files, as far as the hunks tell: the old side of each hunk in its
-# place, in front of it the heading of the hunk, and filler elsewhere: "~" and
-# the number of the line.
+# Existing files, as far as the hunks show them: the old side of each hunk in its place,
+# the heading of the hunk before it, and filler elsewhere: "~" and the line number.
 make_base() {
 	mkdir -p "$tree"
 	hooks | awk -v tree="$tree" '
 	function flush_all(f, i) {
 		for (f in last) {
 			system("mkdir -p \"$(dirname \"" tree "/" f "\")\"")
-			# Behind the last hunk, unless it was the end of the file.
+			# Filler after the last hunk, unless it reaches the end of the file.
 			if (context[f] == 2)
 				last[f] += 3
 			for (i = 1; i <= last[f]; i++)
@@ -120,12 +119,12 @@ make_base() {
 
 arrived() { [ -e "$tree/$1" ]; }
 
-# Drop objects whose source is not there, settings of such objects, and then
-# paragraphs that are left with nothing but a comment.
+# Drop objects whose source has not been added, settings of such objects, and then
+# paragraphs of which only a comment is left.
 prune_makefile() {
 	local dir=$1
 	awk -v dir="$tree/$dir" '
-	# A composite object is there once one of its parts is.
+	# A composite object exists once one of its parts does.
 	function have(object) {
 		if (object == "kpatch.o")
 			return system("ls \"" dir "\"/*.c > /dev/null 2>&1") == 0
@@ -160,7 +159,7 @@ prune_makefile() {
 	END { flush_paragraph() }' "$top/$dir/Makefile"
 }
 
-# What a pattern in MAINTAINERS stands for now.
+# Expand a pattern of MAINTAINERS to the files that have been added.
 expand_pattern() {
 	local pattern=$1 file now=() all=0
 
@@ -182,7 +181,7 @@ expand_pattern() {
 	fi
 }
 
-# Expand the patterns of our entry in a full MAINTAINERS.
+# Expand the patterns of the kpatch entry in the full MAINTAINERS.
 prune_maintainers() {
 	local line inside=
 
@@ -215,7 +214,7 @@ apply_hooks() {
 		cat "$scratch/err" >&2
 		die "harness/series/$1/hooks.patch: its hunks contradict those of another patch"
 	}
-	# The full entry is kept aside: what is committed is a part of it.
+	# Keep the full entry: each patch commits a part of it.
 	if grep -q '^+++ b/MAINTAINERS' "$patch"; then
 		cp "$tree/MAINTAINERS" "$scratch/MAINTAINERS"
 	fi
@@ -255,21 +254,21 @@ make_commits() {
 	in_tree config branch.series.description "$(cat "$steps/cover")"
 }
 
-# The files that the hunks touch are not whole, so their hashes mean nothing.
+# The files that the hunks touch are incomplete, so their hashes are meaningless.
 format() {
 	rm -rf "$scratch/series"
 	in_tree format-patch -q -U2 -n --cover-letter --cover-from-description=subject \
 		--zero-commit --no-signature --no-renames --no-thread "$@" \
 		-o "$scratch/series" base-of-series..series || die "git format-patch failed"
 	sed -i -E '/^index [0-9a-f]+\.\.[0-9a-f]+ [0-7]+$/d' "$scratch"/series/*.patch
-	# The list of new files repeats what the diffstat says.
+	# The list of new files repeats the diffstat.
 	sed -i '/^ create mode [0-7]* /d' "$scratch"/series/0000-*.patch
 	! grep -E -B3 -A3 '^[ +-]~[0-9]+$' "$scratch"/series/*.patch > "$scratch/filler"
 }
 
 make_plan
 make_commits
-# Where an insertion can be cut in several ways git and diff choose differently.
+# git and diff differ where an insertion can be split into hunks in several ways.
 if ! format && ! format --no-indent-heuristic; then
 	cat "$scratch/filler" >&2
 	die "git cuts these hunks in another way; write hooks.patch as git diff -U2 does"

@@ -1,19 +1,18 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# tree.sh: make sure that there is a kernel tree to build, with the payload and
-# the hunks in it, in build/<base>/linux. If it was made from something else than it
-# would be now, from another release or a file that was edited, it is made anew.
-# tree.sh pristine DIR: put a copy into DIR that nothing was done to.
-# tree.sh origin: print which tarball or directory these are made from.
-# tree.sh id: print what tells that one from others, and its path.
+# tree.sh: make the kernel tree to build, with the payload and the hunks, in
+# build/<base>/linux. If its source has changed, because of another release or an edited
+# file, the tree is made anew.
+# tree.sh pristine DIR: make an unmodified copy in DIR.
+# tree.sh origin: print the tarball or directory that trees are made from.
+# tree.sh id: print a checksum that identifies that source, and its path.
 #
-# The tree is, in this order: what KSRC names, a directory or a tarball; the source
-# that harness/kernels has for BASE, from build/cache, from the package
-# linux-source-BASE, or from Debian's archive; any other release that is there
-# or that the archive has: for BASE=6.12 the package linux-source-6.12; for
-# BASE=7.x the package of the same name from Debian's backports. Exit status 4: there
-# is none to be had.
+# The source is the first of these that exists: the directory or tarball that KSRC
+# names; the release that harness/kernels lists for BASE, from build/cache, from the
+# package linux-source-BASE, or from Debian's archive; any other release in these places:
+# for BASE=6.12 the package linux-source-6.12, for BASE=7.x the package of the same name
+# from Debian's backports. Exit status 4: none is available.
 
 . "$(dirname "$0")/lib.sh"
 
@@ -26,7 +25,7 @@ checksum() { sha256sum < "$1" | cut -d' ' -f1; }
 
 is_debian() { command -v apt-get >/dev/null && [ -e "$keyring" ]; }
 
-# The archive that this machine installs from, as its own configuration says.
+# The archive that this machine is configured to install from.
 archive() {
 	local release
 
@@ -38,8 +37,8 @@ archive() {
 		head -n 1
 }
 
-# apt with directories of our own: the system's are left alone. It reads the archive
-# of the system's configuration, or what $cache/apt/sources.list has.
+# apt with private directories, so that the system's stay untouched. It reads the archive
+# of the system's configuration, or $cache/apt/sources.list if that exists.
 private_apt() {
 	local cmd=$1 sources=()
 	shift
@@ -57,7 +56,7 @@ start_apt() {
 	mkdir -p "$cache/apt/lists/partial" "$cache/apt/cache/archives/partial"
 }
 
-# Read SUITE of the archive and nothing else.
+# Read only SUITE of the archive.
 read_suite() {
 	local suite=$1 site
 
@@ -67,7 +66,7 @@ read_suite() {
 	private_apt apt-get update >&2 || { say "cannot read $suite of the archive" >&2; return 1; }
 }
 
-# The package for BASE in SUITE or, once that is gone, the newest of its series.
+# The package for BASE or, if the suite no longer has it, the newest of its series.
 choose_package() {
 	local found
 
@@ -79,7 +78,7 @@ choose_package() {
 	fi
 }
 
-# Where SUITE of the archive can be read and has something, say which package.
+# Print the package that SUITE of the archive has for BASE.
 find_package() {
 	local suite=$1 package
 
@@ -92,7 +91,7 @@ find_package() {
 	echo "$package"
 }
 
-# Only what is complete gets its name.
+# Only a complete tarball gets its final name.
 unpack_package() {
 	local package=$1
 
@@ -103,8 +102,8 @@ unpack_package() {
 		ln -sf "$package.tar.xz" "$cache/linux-source-$BASE.tar.xz"
 }
 
-# Download the package for BASE from SUITE of the archive and take the tarball
-# out of it. Returns 1, with the reason printed, if that cannot be done.
+# Download the package for BASE from SUITE of the archive and extract the tarball. On
+# failure prints the reason and returns 1.
 fetch() {
 	local package
 
@@ -116,15 +115,15 @@ fetch() {
 	rm -rf "$cache/apt"
 }
 
-# tested FIELD: what harness/kernels has for BASE, if anything
+# tested FIELD: this field of the line for BASE in harness/kernels, if there is one
 tested() { awk -v base="$BASE" -v field="$1" '$1 == base { print $field }' "$top/harness/kernels"; }
 tested_package() { tested 3; }
 tested_sum() { tested 4; }
 
 is_tested_file() { [ -e "$1" ] && [ "$(checksum "$1")" = "$(tested_sum)" ]; }
 
-# Updates replace a package in the system, and may leave the old one in the archive:
-# ask for the version that was tested. Once a day, if it is not there.
+# An update replaces the installed package, but the archive may still have the old one:
+# ask for the tested version. If it is missing, ask again after a day.
 fetch_tested() {
 	local version mark
 
@@ -190,8 +189,8 @@ origin() {
 	fi
 }
 
-# Print what tells a tarball or directory from others: its checksum, or that of the
-# names, sizes and times of what somebody may edit in there.
+# Print a checksum that identifies a tarball or directory: of a tarball its contents, of
+# a directory the names, sizes and times of all source files.
 identify() {
 	if [ -d "$1" ]; then
 		(cd "$1" && find . \( -name .git -o -path ./build -o -path ./include/config \
@@ -212,14 +211,14 @@ source_id() {
 	echo "$(identify "$from") $from"
 }
 
-# Copy the user's tree, without its history and what was built in it.
+# Copy the user's tree, without its history and build results.
 copy_tree() {
 	[ -e "$1/Kbuild" ] || die "KSRC=$1 is no kernel tree"
 	rsync -a --exclude=/.git --exclude=/build "$1/" "$2/"
 	[ ! -e "$2/include/config" ] || make -s -C "$2" mrproper
 }
 
-# Directories appear when they are complete, not before.
+# A directory gets its final name only when it is complete.
 pristine() {
 	local dir=$1 id from
 
@@ -238,7 +237,7 @@ pristine() {
 	mv "$dir.tmp" "$dir"
 }
 
-# Nothing is lost with a tree that is out of date: all that is edited is elsewhere.
+# An outdated tree can be deleted: the files that are edited are elsewhere.
 refresh() {
 	local id
 
