@@ -299,7 +299,7 @@ sleeps()
 # need_instance: a tracing instance that only the tests use
 need_instance()
 {
-	mkdir -p "$instance" 2>/dev/null || skip "no instances of the tracing system"
+	mkdir -p "$instance" 2>/dev/null || skip "no tracing instances"
 	[ -z "$skipped" ]
 }
 
@@ -463,7 +463,7 @@ run_tests()
 	require
 	mapfile -t tests < <(sed -n 's/^\(test_[a-z0-9_]*\)()$/\1/p' "$0" |
 		grep -E -- "${KPATCH_TEST_ONLY:-}")
-	[ "${#tests[@]}" -gt 0 ] || skip_all "no test is called '$KPATCH_TEST_ONLY'"
+	[ "${#tests[@]}" -gt 0 ] || skip_all "no test matches '$KPATCH_TEST_ONLY'"
 	ktap_print_header
 	ktap_set_plan "${#tests[@]}"
 	save_knobs

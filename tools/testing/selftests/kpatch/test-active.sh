@@ -37,7 +37,7 @@ need_preemption()
 		knobs[$preemption]=$(sed 's/.*(\(.*\)).*/\1/' $preemption)
 		change $preemption full
 	fi
-	is_preemptible || skip "the kernel does not preempt itself"
+	is_preemptible || skip "the kernel is not preemptible"
 	[ -z "$skipped" ]
 }
 
@@ -170,7 +170,7 @@ test_a_task_in_a_part_split_off_a_replacement_is_found()
 		name=new_lcm_split.$part
 		[ "$part" = __part.0 ] || name+=.isra.0
 		start_staying test_kpatch_stay part=$part
-		check "nothing but the part is on the stack" only_in_part "$name"
+		check "only the part is on the stack" only_in_part "$name"
 		check_refused "resource busy" \
 			"$(caller_pid) kpatch_caller $name asleep" test_kpatch_pair
 		check_leaving test_kpatch_stay
@@ -178,7 +178,7 @@ test_a_task_in_a_part_split_off_a_replacement_is_found()
 	done
 }
 
-# clones_of FUNCTION: the clones that the compiler has made of it, with commas
+# clones_of FUNCTION: its compiler-made clones, separated by commas
 clones_of()
 {
 	awk -v name="$1" '
@@ -272,7 +272,7 @@ is_optimized()
 	grep -q 'new_lcm+.*\[OPTIMIZED\]' /sys/kernel/debug/kprobes/list
 }
 
-test_a_task_in_the_slot_of_an_optimised_kprobe_is_found()
+test_a_task_in_the_slot_of_an_optimized_kprobe_is_found()
 {
 	need_preemption || return
 	if [ ! -e "$mods/test_kpatch_optprobe.ko" ]; then
@@ -282,7 +282,7 @@ test_a_task_in_the_slot_of_an_optimised_kprobe_is_found()
 	mark_log
 	check "insmod" load test_kpatch_optprobe leave=1
 	if ! wait_for 10 is_optimized; then
-		skip "the kernel does not optimise kprobes"
+		skip "the kernel does not optimize kprobes"
 		return
 	fi
 	check "insmod" load test_kpatch_caller
@@ -458,7 +458,7 @@ test_a_pending_system_call_restart_is_found()
 		"^$child sleeper go_on system call restart"
 	kill -CONT "$child"
 	wait "$child"
-	check_is "pause() went on in the module" 2 "$(cat "$answer")"
+	check_is "pause() continued in the module" 2 "$(cat "$answer")"
 	check_switch test_kpatch_restart 0
 
 	check_switch test_kpatch_restart 1

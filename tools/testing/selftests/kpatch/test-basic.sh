@@ -216,7 +216,7 @@ test_all_functions_of_a_patch_are_hooked_in_one_pass()
 	# Optimizing the probe would synchronize the CPUs as well, at any time.
 	change /proc/sys/debug/kprobes-optimization 0
 	if ! probe p kpatch_pass do_sync_core; then
-		skip "nothing to count passes with"
+		skip "no function to count passes with"
 		return
 	fi
 	one_function=$(count_passes $one)

@@ -48,7 +48,7 @@ is_gone() { [ ! -e "/proc/$1" ]; }
 has_function()
 {
 	[ -n "$1" ] && grep -q "^$1\( \|\$\)" "$tracing/available_filter_functions" && return
-	skip "there is no function ${1:-of that name} to patch"
+	skip "the kernel has no function ${1:-of that name} to patch"
 	return 1
 }
 
@@ -78,7 +78,7 @@ load_elsewhere()
 }
 
 # A switch of that function takes one attempt and one stop.
-check_not_in_the_way()
+check_not_blocking()
 {
 	local files=$kpatch_sysfs/test_kpatch_cmdline value attempts stops
 
@@ -96,7 +96,7 @@ check_harmless()
 {
 	load_elsewhere
 	start_hostile "$@" || return
-	check_not_in_the_way
+	check_not_blocking
 	kill_hostile
 }
 
@@ -135,7 +135,7 @@ check_inside()
 	load_elsewhere
 	load_disabled "eventfd_read,$function"
 	start_hostile "$@" || return
-	check_not_in_the_way
+	check_not_blocking
 	check_named hostile "$function"
 }
 
@@ -192,7 +192,7 @@ test_the_lock_of_a_pipe_is_held_forever()
 	load_elsewhere
 	load_disabled "$function"
 	start_hostile pipe 10 || return
-	check_not_in_the_way
+	check_not_blocking
 	knob deadline_ms 400
 	check_busy enabled 1
 	count=$(grep -c "^[0-9]* hostile $function asleep" $files/blockers)
@@ -247,7 +247,7 @@ check_frozen()
 	load_elsewhere
 	load_disabled futex_wait
 	start_hostile freeze "$cgroup" || return
-	check_not_in_the_way
+	check_not_blocking
 	check "enable" try_switch enabled 1
 	echo 0 > "$cgroup/frozen/cgroup.freeze"
 	check_answer "$new_answer"
@@ -269,7 +269,7 @@ test_a_frozen_cgroup_v1_blocks()
 	load_elsewhere
 	load_disabled futex_wait
 	if start_hostile freeze "$cgroup"; then
-		check_not_in_the_way
+		check_not_blocking
 		knob deadline_ms 400
 		check_busy enabled 1
 		check_is "blockers" "$hostile_tid sleeper futex_wait" \
@@ -419,7 +419,7 @@ test_starved_exiting_tasks_do_not_block()
 		! grep -q . "/proc/$pid/stack" || stack=$((stack + 1))
 	done
 	echo "# $stack of 100 have not finished exiting"
-	check_not_in_the_way
+	check_not_blocking
 	kill_hostile
 }
 

@@ -97,8 +97,8 @@ test_scripts_leave_foreign_tracers_and_probes_alone()
 
 test_scripts_restore_parameters()
 {
-	check "a deadline" knob deadline_ms 1234
-	check "a budget" knob stop_budget_us 56789
+	check "set the deadline" knob deadline_ms 1234
+	check "set the budget" knob stop_budget_us 56789
 	run test-settle.sh 'extremes'
 	check_is "status" 0 "$status"
 	check_is "deadline" 1234 "$(parameter kpatch deadline_ms)"
@@ -119,7 +119,7 @@ check_interrupted()
 	# A command that the shell starts in the background ignores SIGINT by default.
 	KPATCH_TEST_ONLY=many_sleepers TMPDIR=$TMPDIR/child background \
 		env --default-signal=INT "$dir/test-busy.sh" > "$output" 2>&1
-	check "a test is under way" wait_for 60 is_busy
+	check "a test is running" wait_for 60 is_busy
 	kill "-$1" "$child"
 	wait "$child" || status=$?
 	check_is "status after $1" "$2" "$status"

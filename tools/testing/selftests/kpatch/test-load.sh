@@ -46,7 +46,7 @@ test_a_function_called_in_interrupts_is_switched()
 	check "disable" enabled $timers 0
 	calls=$(parameter $timers in_irq)
 	check_is "timer, disabled" expired "$("$user" proftimer)"
-	check_is "calls of the new function since" "$calls" "$(parameter $timers in_irq)"
+	check_is "calls of the new function" "$calls" "$(parameter $timers in_irq)"
 	check "rmmod" unload $timers
 }
 
@@ -55,7 +55,7 @@ more_pairs() { [ "$(parameter test_kpatch_pair_check "$1")" -gt "$2" ]; }
 # check_pairs KIND: more pairs of this kind are counted
 check_pairs()
 {
-	check "pairs are $1" wait_for 10 more_pairs "$1" \
+	check "more pairs are $1" wait_for 10 more_pairs "$1" \
 		$(($(parameter test_kpatch_pair_check "$1") + 100))
 }
 

@@ -27,7 +27,7 @@ test_a_function_that_livepatch_owns_is_refused()
 		"'$patch': function 'cmdline_proc_show' is taken by a live patch, a probe" \
 		$patch
 	check_is "/proc/cmdline" "livepatch: new cmdline" "$(cmdline)"
-	check "the live patch goes" unload_livepatch
+	check "unload the live patch" unload_livepatch
 	check "insmod" load $patch
 }
 
@@ -39,7 +39,7 @@ test_livepatch_cannot_take_a_patched_function()
 	check_is "/proc/cmdline" "$patch: new cmdline" "$(cmdline)"
 	check "disable" enabled $patch 0
 	check "insmod" load test_kpatch_livepatch
-	check "the live patch goes" unload_livepatch
+	check "unload the live patch" unload_livepatch
 }
 
 test_livepatch_of_another_function_keeps_working()
@@ -49,7 +49,7 @@ test_livepatch_of_another_function_keeps_working()
 	check "insmod" load test_kpatch_statfs
 	check_is "/proc/cmdline" "livepatch: new cmdline" "$(cmdline)"
 	check_is "longest name" 77 "$(stat -f -c %l /proc)"
-	check "the live patch goes" unload_livepatch
+	check "unload the live patch" unload_livepatch
 	check_is "longest name" 77 "$(stat -f -c %l /proc)"
 }
 
@@ -128,7 +128,7 @@ test_a_kprobe_shares_the_function()
 {
 	local hits
 
-	check "a probe" probe p kpatch_probe cmdline_proc_show
+	check "add a probe" probe p kpatch_probe cmdline_proc_show
 	check "insmod" load $patch
 	check_is "/proc/cmdline" "$patch: new cmdline" "$(cmdline)"
 	hits=$(probe_hits kpatch_probe)

@@ -39,7 +39,7 @@ start_nmis()
 	fi
 	check "insmod" load $nmi relay_us="$1" hops="$2"
 	check "NMIs arrive" wait_for 10 more_than both_new 0
-	check "NMIs go round" wait_for 10 more_than relayed 10
+	check "NMIs are relayed" wait_for 10 more_than relayed 10
 }
 
 # switch_under_nmis 0|1: NMIs may abort many attempts in a row

@@ -17,9 +17,9 @@ start_stuck()
 	stuck_tid=$tid
 }
 
-# try_in_vain: try to enable the patch, which has the function of the task that cannot
+# fail_to_enable: try to enable the patch, which has the function of the task that cannot
 # be parked: the other tasks are parked and unparked.
-try_in_vain()
+fail_to_enable()
 {
 	check_busy enabled 1
 	check "blockers" grep -q "^$stuck_tid sleeper $stuck asleep" $files/blockers
@@ -58,7 +58,7 @@ test_1000_readers_of_a_pipe_resume_after_a_failed_attempt()
 	load_disabled "$function,$stuck"
 	start_stuck
 	start_sleepers pipe 1000
-	try_in_vain
+	fail_to_enable
 	echo "# $switch_ms ms"
 	check "all sleep again" wait_for 60 all_in "$sleeper" 1000 "$function"
 	wake_sleepers
@@ -121,7 +121,7 @@ test_without_parking_sleepers_block()
 	check_is "stops" "$stops" "$(statistic stops)"
 	check_is "blockers" 32 "$(grep -c ' sleeper eventfd_read asleep$' $files/blockers)"
 	check_log "1000 task"
-	check "all sleep still" all_in "$sleeper" 1000 eventfd_read
+	check "all still sleep" all_in "$sleeper" 1000 eventfd_read
 	wake_sleepers
 	check_answers "1000 8"
 }
@@ -134,7 +134,7 @@ check_kind()
 	start_stuck
 	start_sleepers "$1" 10
 	check "all sleep in $2" wait_for 10 all_in "$sleeper" 10 "$2"
-	try_in_vain
+	fail_to_enable
 	check "all sleep again" wait_for 10 all_in "$sleeper" 10 "$2"
 	wake_sleepers
 	check_answers "10 $3"
@@ -179,7 +179,7 @@ test_tasks_in_nanosleep_sleep_for_the_requested_time()
 	for _ in 1 2 3; do
 		sleep 0.7
 		last=$EPOCHREALTIME
-		try_in_vain
+		fail_to_enable
 	done
 	check_answers "10 0"
 	read -r min max < <(sed -n 's/^took //p' "$out")
@@ -196,7 +196,7 @@ test_parking_is_invisible_to_a_tracer()
 	start_program traced eventfd sleeper
 	check "it sleeps" wait_for 10 is_in "$tid" eventfd_read
 	for _ in 1 2 3; do
-		try_in_vain
+		fail_to_enable
 	done
 	check "it sleeps again" wait_for 10 is_in "$tid" eventfd_read
 	wake_sleepers
@@ -298,7 +298,7 @@ test_a_parked_task_can_be_killed()
 	kill -KILL "$sleeper"
 	# This script is its parent and has to reap it.
 	wait "$sleeper" 2>/dev/null
-	check_is "it ends with" 137 $?
+	check_is "exit status" 137 $?
 	check "it is gone" is_gone "$sleeper"
 	check_is "enabled" 0 "$(is_enabled $patch)"
 	kill -KILL "$stuck_tid"

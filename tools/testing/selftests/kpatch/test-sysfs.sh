@@ -279,8 +279,8 @@ test_poll_reports_nothing_if_nothing_has_changed()
 	check "enable" enabled $patch 1
 	echo 0 > $files/check || fail "check failed"
 	! enabled $patch 2 || fail "writing 2 succeeded"
-	check "another one" load $pause
-	check "disable the other one" enabled $pause 0
+	check "load another patch" load $pause
+	check "disable the other patch" enabled $pause 0
 	check_no_change_seen
 }
 
@@ -370,7 +370,7 @@ test_the_stop_is_measured()
 	esac
 	check "insmod" load $patch
 	last=$(cat $files/stop_ns)
-	check_is "longest stop after one" "$last" "$(cat $files/max_stop_ns)"
+	check_is "longest stop after the first" "$last" "$(cat $files/max_stop_ns)"
 	[ "$last" -gt 0 ] || fail "the stop took no time"
 	check "disable" enabled $patch 0
 	check "enable" enabled $patch 1
