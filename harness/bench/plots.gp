@@ -10,7 +10,7 @@ set style line 3 lc rgb "#b04030" lw 2 pt 6 ps 0.7 dt 2
 set style line 4 lc rgb "#2060a0" lw 2 pt 6 ps 0.7 dt 2
 
 set output "functions.svg"
-set title "Functions in a patch: to load it, and to disable it"
+set title "Time to load and to disable a patch, by number of functions"
 set logscale xy
 set xlabel "functions"
 set ylabel "milliseconds, at 1 instruction per nanosecond"
@@ -21,7 +21,7 @@ plot "functions.dat" using 1:($4/1e6) with linespoints ls 3 title "livepatch, di
      "functions.dat" using 1:($3/1e6) with linespoints ls 2 title "kpatch, load"
 
 set output "inside.svg"
-set title "Until a patch is live while threads sleep in the function (pipe\\_read)"
+set title "Time until a patch is live, with threads asleep in the function (pipe\\_read)"
 set xlabel "threads asleep in the function"
 set yrange [1:100000]
 plot "inside.dat" using 1:($2/1e6) with linespoints ls 1 title "livepatch", \
@@ -30,8 +30,8 @@ plot "inside.dat" using 1:($2/1e6) with linespoints ls 1 title "livepatch", \
 unset logscale
 set autoscale
 set output "stop.svg"
-set title "How long the machine stands still"
-set xlabel "threads that exist, and sleep"
+set title "Duration of a stop"
+set xlabel "sleeping threads"
 set ylabel "thousands of instructions"
 set yrange [0:*]
 plot "stop.dat" using 1:($2/1e3) with linespoints ls 2 title "kpatch", \

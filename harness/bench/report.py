@@ -45,7 +45,7 @@ def summarise(values):
 
 
 class Results:
-    """Medians by name, and how to write them."""
+    """Medians by name, and how to format them."""
 
     def __init__(self, summary):
         self.summary = summary
@@ -55,7 +55,7 @@ class Results:
         return self.summary[name]["median"]
 
     def has(self, *names):
-        """Were they measured? Who asks for single steps gets a part of the report."""
+        """Were they measured? After single steps the report has only a part of them."""
         return all(name in self.summary for name in names)
 
     def ms(self, name):
@@ -79,7 +79,7 @@ def number(value):
 
 
 def ahead(livepatch, kpatch):
-    """How many times better, as text."""
+    """The ratio, as text."""
     return f"{number(livepatch / kpatch)}x"
 
 
@@ -91,7 +91,7 @@ def rows(res):
         if not res.has(*names):
             return
         lp, kp = map(res.get, names)
-        yield title, f"{lp:g}", f"{kp:g}", f"{kp / lp:.2f} of it"
+        yield title, f"{lp:g}", f"{kp:g}", f"{kp / lp:.2f} of livepatch"
 
     def time(title, lp, kp):
         if res.has(lp, kp):
@@ -99,32 +99,32 @@ def rows(res):
                    ahead(res.get(lp), res.get(kp)))
 
     yield from call("a call of a patched function, instructions", "stacked 1")
-    yield from call("the same, 8 patches on the function", "stacked 8")
-    yield from call("the same, 1000 other functions patched", "beside 1000")
-    yield from call("the same, function tracer on it, too", "with tracer")
+    yield from call("the same, with 8 patches of the function", "stacked 8")
+    yield from call("the same, with 1000 other functions patched", "beside 1000")
+    yield from call("the same, with the function tracer on it", "with tracer")
     for n in (1, 10, 100, 1000):
-        yield from time(f"load a patch until it is live, functions: {n}",
+        yield from time(f"load a patch until live, functions: {n}",
                         f"functions/livepatch {n}/insert",
                         f"functions/kpatch {n}/insert")
     for n in (1, 10, 100, 1000):
-        yield from time(f"disable it, functions: {n}", f"functions/livepatch {n}/disable",
+        yield from time(f"disable a patch, functions: {n}", f"functions/livepatch {n}/disable",
                         f"functions/kpatch {n}/disable")
     for n in (1, 1000):
-        yield from time(f"unload it, functions: {n}", f"functions/livepatch {n}/unload",
+        yield from time(f"unload a patch, functions: {n}", f"functions/livepatch {n}/unload",
                         f"functions/kpatch {n}/unload")
     for t in (0, 100, 1000, 5000, 10000):
-        yield from time(f"ask for it until it is live, {t} threads asleep elsewhere",
+        yield from time(f"enable until live, {t} threads asleep elsewhere",
                         f"tasks/livepatch {t} asleep/enable",
                         f"tasks/kpatch {t} asleep/enable")
     for func in ("pipe_read", "ksys_read", "futex_wait"):
-        yield from time(f"the same, 1000 asleep in it, {func}()",
+        yield from time(f"enable until live, 1000 threads asleep in {func}()",
                         f"inside/livepatch 1000 {func}/enable",
                         f"inside/kpatch 1000 {func}/enable")
-    for case, title in (("quiet", "2 CPUs, quiet"), ("fork", "2 CPUs, one forks all the time"),
+    for case, title in (("quiet", "2 CPUs, idle"), ("fork", "2 CPUs, one task that forks all the time"),
                         ("4 syscalls", "2 CPUs, 4 threads in system calls"),
-                        ("1 in read_zero", "2 CPUs, 1 thread runs in it all the time"),
-                        ("4 in read_zero", "2 CPUs, 4 threads run in it all the time")):
-        yield from time(f"the same, {title}", f"busy/livepatch {case}/enable",
+                        ("1 in read_zero", "2 CPUs, 1 thread that calls the function all the time"),
+                        ("4 in read_zero", "2 CPUs, 4 threads that call the function all the time")):
+        yield from time(f"enable until live, {title}", f"busy/livepatch {case}/enable",
                         f"busy/kpatch {case}/enable")
     for n in (1, 10, 100, 1000):
         lp = f"check/livepatch load {n}/transition"
@@ -132,7 +132,7 @@ def rows(res):
         if not res.has(lp, *names):
             continue
         lp = res.get(lp)
-        yield (f"look at 5000 tasks, instructions, functions: {n}",
+        yield (f"scan 5000 tasks, instructions, functions: {n}",
                number(lp / 1e6) + " M", res.million(*names),
                ahead(lp, sum(res.get(name) for name in names)))
 
@@ -148,14 +148,14 @@ def stop_rows(res):
     for t in (0, 100, 1000, 5000, 10000):
         yield from row(f"{t} threads asleep", f"phases/kpatch on {t} asleep/stop",
                   f"phases/empty {t} asleep/stop")
-    yield from row("20000 threads asleep, one forks; beside none that forks; work in the stop",
+    yield from row("20000 threads asleep, work in the stop: with a task that forks, and without",
                    "forks/kpatch 20000 asleep, one forks/work_ns",
                    "forks/kpatch 20000 asleep/work_ns")
     for n in (1, 10, 100, 1000):
         yield from row(f"5000 threads asleep, functions: {n}", f"check/kpatch on {n}/stop",
                   f"check/empty {n}/stop")
     for depth in (1, 10, 30, 100):
-        yield from row(f"1000 threads asleep, calls deep: {depth}", f"depth/kpatch on {depth}/stop",
+        yield from row(f"1000 threads asleep, call depth: {depth}", f"depth/kpatch on {depth}/stop",
                   f"depth/empty {depth}/stop")
     for cpus in (1, 2, 4, 8):
         for t in (0, 1000):
@@ -174,13 +174,13 @@ def phase_rows(res):
 
 
 def cost_rows(res):
-    """What a kernel costs that has one of them built in, and no patch loaded."""
+    """What either costs when it is built in and no patch is loaded."""
     titles = {"text": "bytes of text and constants",
-              "data": "bytes of data", "bss": "bytes of zeroed data",
-              "init_task": "bytes of each task",
-              "do_idle": "bytes of the idle loop", "__schedule": "bytes of the scheduler's switch",
-              "copy_process": "bytes of fork", "do_exit": "bytes of exit",
-              "syscall": "instructions of getppid()", "switch": "instructions of a switch between two processes and a pipe",
+              "data": "bytes of data", "bss": "bytes of zero-initialised data",
+              "init_task": "bytes of task_struct",
+              "do_idle": "bytes of do_idle()", "__schedule": "bytes of __schedule()",
+              "copy_process": "bytes of copy_process()", "do_exit": "bytes of do_exit()",
+              "syscall": "instructions of getppid()", "switch": "instructions of a switch between two processes through a pipe",
               "fork": "instructions of fork, exit and wait"}
     for key, title in titles.items():
         if not res.has(*(f"costs/{system}/{key}" for system in ("none", "livepatch", "kpatch"))):
@@ -193,12 +193,12 @@ def cost_rows(res):
 
 def limit_rows(res):
     """What any redirection would cost."""
-    for case, title in (("plain", "a function without a site for ftrace"),
-                        ("traceable", "one with a site that is not used"),
+    for case, title in (("plain", "a function without an ftrace site"),
+                        ("traceable", "a function with an unused ftrace site"),
                         ("jump", "a jump to the new function, the limit"),
-                        ("direct", "a direct call of ftrace to a stub that goes on there"),
+                        ("direct", "an ftrace direct call to a stub that jumps to the new function"),
                         ("empty", "an empty ftrace callback"),
-                        ("regs", "an empty ftrace callback that is given all registers"),
+                        ("regs", "an empty ftrace callback with all registers saved"),
                         ("tracer", "the function tracer alone")):
         if res.has(f"calls/{case}/instructions"):
             yield title, f"{res.get(f'calls/{case}/instructions'):g}"
@@ -214,16 +214,16 @@ def markdown(header, body):
 def write_table(res, release, out):
     """table.md"""
     out.write_text(
-        f"Linux {release}, one instruction is one nanosecond (`-icount`), medians; spread where "
-        "it is more than a tenth.\n\n"
-        + markdown(("", "livepatch", "kpatch", "kpatch is ahead"), rows(res))
+        f"Linux {release}, one instruction is one nanosecond (`-icount`), medians, with the "
+        "range where it exceeds a tenth.\n\n"
+        + markdown(("", "livepatch", "kpatch", "kpatch ahead by"), rows(res))
         + "\nFor comparison, instructions of a call:\n\n"
         + markdown(("", "instructions"), limit_rows(res))
-        + "\nWhile the machine stands still, in thousands of instructions:\n\n"
+        + "\nDuration of a stop, in thousands of instructions:\n\n"
         + markdown(("", "kpatch", "an empty stop_machine()", ""), stop_rows(res))
-        + "\nWhere a write goes, in thousands of instructions:\n\n"
-        + markdown(("", "hook (ftrace)", "list tasks", "look at them", "watch them", "stop"), phase_rows(res))
-        + "\nWhat is there without any patch loaded:\n\n"
+        + "\nWhere the time of a write goes, in thousands of instructions:\n\n"
+        + markdown(("", "hook (ftrace)", "list tasks", "prescan", "track", "stop"), phase_rows(res))
+        + "\nCost without a loaded patch:\n\n"
         + markdown(("", "neither", "livepatch", "kpatch"), cost_rows(res)))
 
 
@@ -259,7 +259,7 @@ def make(raw, out, release):
 
 
 def check(raw, committed):
-    """Compare what is counted; the exit status tells."""
+    """Compare the counts; the exit status is the verdict."""
     new = summarise(read([pathlib.Path(raw)]))
     old = json.loads(pathlib.Path(committed).read_text())["results"]
     names = [name for name in sorted(set(new) & set(old))
@@ -283,7 +283,7 @@ def check(raw, committed):
 
 
 def readme(table, path):
-    """Replace the table in the README by the first one."""
+    """Replace the table in the README by the first table."""
     path = pathlib.Path(path)
     before, rest = path.read_text().split(BEGIN)
     after = rest.split(END)[1]
