@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A patch module as small as it gets: replaces what /proc/cmdline shows.
+ * A minimal patch module: changes the contents of /proc/cmdline.
  *
  *   $ insmod kpatch-sample.ko
  *   $ cat /proc/cmdline
