@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# The front of harness/: what to do with the kernel files of this repository.
+# The front end of harness/: builds, tests and checks the kernel files of this repository.
 #
-#   BASE=6.12|7.3   the kernel to use, fetched if need be
+#   BASE=6.12|7.3   the kernel to use, fetched if necessary
 #   KSRC=PATH       use this tree or tarball instead
-#   ACCEL=tcg|kvm   what QEMU runs on
+#   ACCEL=tcg|kvm   the accelerator of QEMU
 #   CPUS=N          virtual CPUs of the guest
 #   TESTS="..."     for selftests: only these, e.g. test-busy.sh
-#   MODE=full       for selftests: under full preemption, and all tasks looked at
-#                   with the machine stopped
+#   MODE=full       for selftests: under full preemption, with all tasks scanned while
+#                   the machine is stopped
 
 export BASE KSRC ACCEL CPUS JOBS MODE
 
@@ -16,19 +16,19 @@ export BASE KSRC ACCEL CPUS JOBS MODE
 	mutants bench bench-check bench-record clean
 
 help:
-	@echo 'make demo          set up, build, boot, and show a patch at work'
+	@echo 'make demo          set up, build, boot, and demonstrate a patch'
 	@echo 'make test          set up, build, and run all tests'
 	@echo 'make build         build the kernel and the modules'
 	@echo 'make shell         a shell in the guest, with the sample; "exit" ends it'
 	@echo 'make selftests     the kselftests in the guest, or TESTS="..."'
-	@echo 'make torture       the same tests, each for a thousand rounds'
+	@echo 'make torture       the same tests, for a thousand rounds'
 	@echo 'make static        checkpatch, sparse, kernel-doc, layers, ...'
-	@echo 'make recipes       type what README and documentation say: does it work?'
-	@echo 'make mutants       break the core on purpose: do the tests notice?'
+	@echo 'make recipes       run the commands that README and documentation give'
+	@echo 'make mutants       break the core in known ways; the tests have to fail'
 	@echo 'make bench         measure kpatch beside livepatch: table, JSON, plots'
-	@echo 'make bench-check   count instructions again: are they what they were?'
-	@echo 'make bench-record  take what make bench found for the numbers of record'
-	@echo 'make series        write series/ anew'
+	@echo 'make bench-check   count instructions again, compare with the record'
+	@echo 'make bench-record  record the results of make bench'
+	@echo 'make series        regenerate series/'
 	@echo 'make check-series  verify series/: git am, checkpatch, each prefix builds'
 	@echo 'make clean         remove build/'
 
