@@ -40,7 +40,7 @@ static int check_enabled(const char *name)
 	if (on == 1)
 		return EXIT_SUCCESS;
 	if (!on)
-		print_err("'%s' was loaded, but has been disabled since",
+		print_err("'%s' was loaded, but is disabled; see 'kpatch help enable'",
 			  name);
 	else
 		print_err("'%s' was loaded, but cannot be read: %s", name,
