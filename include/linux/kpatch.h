@@ -1,32 +1,32 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Replacing functions of the running kernel, all at one instant: the interface
- * for patch modules. See Documentation/kpatch.txt.
+ * Replace functions of the running kernel at one instant: the interface for patch
+ * modules. See Documentation/kpatch.txt.
  */
 #ifndef _LINUX_KPATCH_H
 #define _LINUX_KPATCH_H
 
+#include <linux/bits.h>
 #include <linux/build_bug.h>
 #include <linux/cache.h>
 #include <linux/compiler.h>
-#include <linux/device/driver.h>
 #include <linux/errno.h>
-#include <linux/kernel.h>
-#include <linux/list.h>
+#include <linux/init.h>
 #include <linux/module.h>
+#include <linux/moduleparam.h>
+#include <linux/stringify.h>
 #include <linux/types.h>
 
-struct kpatch_dir;
 struct kpatch_module;
-struct kpatch_ranges;
-struct kpatch_report;
+struct kpatch_patch;
+struct kpatch_site;
 
 /**
  * enum kpatch_state - which version of a patch's functions a call reaches
  * @KPATCH_OFF: the version below the patch
  * @KPATCH_ON: the patch's version
- * @KPATCH_ADDING: the patch's version once the running transaction committed
- * @KPATCH_REMOVING: the patch's version until the running transaction committed
+ * @KPATCH_ADDING: the patch's version once the current transaction has committed
+ * @KPATCH_REMOVING: the patch's version until the current transaction has committed
  */
 enum kpatch_state {
 	KPATCH_OFF,
@@ -36,67 +36,54 @@ enum kpatch_state {
 };
 
 /**
- * struct kpatch_stats - how switches of a patch went
- * @attempts: how often it was tried, since the patch was registered
- * @stops: how often the machine was stopped for that
- * @stop_ns: how long the machine stood still in the last stop, from the first CPU
- *	that stopped to the last one that went on, in nanoseconds
- * @max_stop_ns: the same in the longest stop
- * @work_ns: how much of the last stop was work, with all CPUs there, in
- *	nanoseconds: what kpatch.stop_budget_us bounds
- * @max_work_ns: the most work in one stop
- * @scanned: tasks looked at in the last attempt while the machine ran
- * @scanned_stopped: tasks looked at in the last stop
+ * enum kpatch_func_flags - what a patch does with a clone of a function
+ * @KPATCH_CLONE: the function is a clone, and the patch replaces it
+ * @KPATCH_CLONE_KEEP: the function is a clone of one that the patch replaces, and it
+ *	stays as it is: the author asserts that its other callers may keep calling it
+ *
+ * Compilers make clones of a function under names such as foo.part.0, foo.isra.0
+ * and foo.constprop.0. A clone has arguments of its own and may be called without
+ * going through foo(). A patch of foo() must therefore list each clone with one of
+ * these flags.
  */
-struct kpatch_stats {
-	unsigned long attempts;
-	unsigned long stops;
-	u64 stop_ns;
-	u64 max_stop_ns;
-	u64 work_ns;
-	u64 max_work_ns;
-	unsigned int scanned;
-	unsigned int scanned_stopped;
+enum kpatch_func_flags {
+	KPATCH_CLONE		= BIT(0),
+	KPATCH_CLONE_KEEP	= BIT(1),
 };
 
 /**
- * enum kpatch_func_flags - what a patch does with a clone of a function
- * @KPATCH_CLONE: the function is a clone, and the patch replaces it
- * @KPATCH_CLONE_KEEP: the function is a clone of one that the patch replaces, and
- *	stays as it is: the author has seen that its callers may go on to use it
- *
- * A compiler makes clones of a function under names such as foo.part.0, foo.isra.0
- * and foo.constprop.0. Their arguments are not those of foo(), and other functions
- * may call them without foo(). So a patch of foo() has to list each one, in one of
- * these ways.
+ * enum kpatch_module_flags - how a patch is registered
+ * @KPATCH_LOAD_DISABLED: kpatch_register() leaves the patch disabled; it is enabled
+ *	later, by kpatch_enable() or through sysfs
  */
-enum kpatch_func_flags {
-	KPATCH_CLONE		= 1 << 0,
-	KPATCH_CLONE_KEEP	= 1 << 1,
+enum kpatch_module_flags {
+	KPATCH_LOAD_DISABLED	= BIT(0),
 };
 
 /**
  * struct kpatch_func - one function to replace
- * @old_name: name of the function to replace, unless @old_addr tells it
- * @sympos: which one of several functions of that name, in the order of
- *	kallsyms and counted from 1; 0 insists that there is just one
- * @old_addr: address of the function to replace, unless @old_name tells it
+ * @old_name: name of the function to replace, unless @old_addr is set
+ * @sympos: which of several functions of that name, counted from 1 in the order of
+ *	kallsyms; 0 requires the name to be unique
+ * @old_addr: address of the function to replace, unless @old_name is set
  * @new_addr: the replacement, a function of the patch module
- * @objname: module that has the function, %NULL for the kernel proper, which
- *	is all that can be patched at present
+ * @objname: the module that contains the function, %NULL for vmlinux; only
+ *	functions of vmlinux can be patched at present
  *
- * The patch module fills in the members above. Those below belong to the core,
- * which sets them in kpatch_register() whatever they held before. What each call
- * of the function reads, from @new_addr to the first half of @node, is in one
- * cache line; so what the patch module fills in besides, @flags, is at the end.
+ * The patch module fills in the members above. The members below belong to the
+ * core, which sets them whatever they held before. The handler reads @new_addr to
+ * the first half of @node on each call, all in one cache line. Further members for
+ * the patch module to fill in, like @flags, are therefore at the end.
  *
- * @ip: where ftrace calls us from in the old function, the key of the table
+ * @ip: the address in the old function that ftrace calls from, the key of the
+ *	handler's table; 0 while the patch is disabled
  * @kpmod: the patch that this function belongs to
- * @node: link in the table of patched functions, while the patch is enabled
+ * @node: link in the handler's table, while the patch is enabled
  * @addr: start of the old function
  * @old_size: its size in bytes, up to the next symbol
  * @new_size: size of the replacement in bytes, up to the next symbol
  * @mod: the patch module
+ * @site: the ftrace site at @ip, while it is hooked for this patch
  * @flags: one of &enum kpatch_func_flags if the function is a clone, else 0;
  *	filled in by the patch module
  */
@@ -115,8 +102,9 @@ struct kpatch_func {
 	unsigned long old_size;
 	unsigned long new_size;
 	struct module *mod;
+	struct kpatch_site *site;
 
-	/* The patch module's again: */
+	/* Filled in by the patch module: */
 	unsigned int flags;
 } ____cacheline_aligned;
 
@@ -124,39 +112,30 @@ struct kpatch_func {
  * struct kpatch_module - a patch: functions that are replaced together
  * @mod: the patch module, THIS_MODULE
  * @funcs: the functions to replace
- * @num_funcs: how many they are
+ * @num_funcs: number of elements in @funcs
+ * @flags: &enum kpatch_module_flags
  *
- * The patch module fills in the members above. Those below belong to the core,
- * which sets them in kpatch_register() whatever they held before. All of it
- * has to stay in place from kpatch_register() to kpatch_unregister().
+ * The patch module fills in the members above. The members below belong to the
+ * core, which sets them in kpatch_register() whatever they held before. The
+ * structure and @funcs must stay in place from kpatch_register() until
+ * kpatch_unregister() has succeeded.
  *
- * @state: which version calls reach, see &enum kpatch_state; written under
- *	kpatch_mutex, read by the ftrace handler
- * @ready: registration is complete, others may switch the patch
- * @list: link in the list of registered patches
- * @old_ranges: text of the functions as the kernel was built with them
- * @new_ranges: text of the replacements
- * @report: who stood in the way of the last attempt to switch
- * @dir: the patch's directory in sysfs
- * @stats: how switches of this patch went
+ * @state: which version calls reach; written under kpatch_mutex, read by the
+ *	ftrace handler
+ * @patch: all else that the core keeps for the patch
  */
 struct kpatch_module {
 	struct module *mod;
 	struct kpatch_func *funcs;
 	unsigned int num_funcs;
+	unsigned int flags;
 
 	/* Owned by the core: */
 	enum kpatch_state state;
-	bool ready;
-	struct list_head list;
-	struct kpatch_ranges *old_ranges;
-	struct kpatch_ranges *new_ranges;
-	struct kpatch_report *report;
-	struct kpatch_dir *dir;
-	struct kpatch_stats stats;
+	struct kpatch_patch *patch;
 };
 
-/* Its address, or the compiler says in words what is wrong. */
+/* Evaluates to the address of _new; a mismatch of types fails to compile, in words. */
 #define KPATCH_CHECKED(_old, _new)					\
 	((void *)(_new) + 0 * sizeof(struct {				\
 		static_assert(__builtin_types_compatible_p(		\
@@ -170,7 +149,7 @@ struct kpatch_module {
  * @_old: the function to replace, as its header declares it
  * @_new: the replacement
  *
- * Fails to compile where the two differ in type, and says so. For a function that no
+ * Fails to compile, and says why, where the two types differ. For a function that no
  * header declares use KPATCH_FUNC_NAMED().
  */
 #define KPATCH_FUNC(_old, _new) {					\
@@ -203,9 +182,9 @@ struct kpatch_module {
  * KPATCH_FUNC_CLONE_KEEP() - list a clone that is not replaced
  * @_name: name of the clone, a string such as "foo.part.0"
  *
- * For a clone of a function that the patch replaces. A task inside of it counts as
- * inside of that function when the patch is enabled. Later it may be called by
- * whoever calls it without that function.
+ * For a clone of a function that the patch replaces. When the patch is enabled, a
+ * task inside the clone counts as inside that function. Afterwards other callers of
+ * the clone may still call it.
  */
 #define KPATCH_FUNC_CLONE_KEEP(_name) {					\
 	.old_name = (_name),						\
@@ -213,21 +192,41 @@ struct kpatch_module {
 }
 
 /**
- * module_kpatch() - all that a patch module without other duties needs
+ * module_kpatch() - define a patch module that does nothing else
  * @_funcs: array of struct kpatch_func
  *
- * Defines the patch and the functions that insmod and rmmod run. insmod enables
- * the patch and fails with the errno of kpatch_register() if it cannot; rmmod
- * works once the patch is disabled.
+ * Defines the patch, the module's init and exit functions, and the mark in its
+ * modinfo section that tells tools that this is a patch. insmod registers the patch
+ * and enables it, and fails with the errno of kpatch_register(); with the module
+ * parameter enable=0 it leaves the patch disabled. rmmod works while the patch is
+ * disabled.
  */
 #define module_kpatch(_funcs)						\
-static struct kpatch_module kpatch_this_patch = {			\
+static struct kpatch_module _funcs##_patch = {				\
 	.mod = THIS_MODULE,						\
 	.funcs = (_funcs),						\
 	.num_funcs = sizeof(_funcs) / sizeof(struct kpatch_func) +	\
 		     __must_be_array(_funcs),				\
 };									\
-module_driver(kpatch_this_patch, kpatch_register, kpatch_unregister)
+									\
+static bool _funcs##_enable = true;					\
+module_param_named(enable, _funcs##_enable, bool, 0);			\
+MODULE_PARM_DESC(enable, "enable the patch when it is loaded");	\
+MODULE_INFO(kpatch, "Y");						\
+									\
+static int __init _funcs##_init(void)					\
+{									\
+	if (!_funcs##_enable)						\
+		_funcs##_patch.flags |= KPATCH_LOAD_DISABLED;		\
+	return kpatch_register(&_funcs##_patch);			\
+}									\
+module_init(_funcs##_init);						\
+									\
+static void __exit _funcs##_exit(void)					\
+{									\
+	kpatch_unregister(&_funcs##_patch);				\
+}									\
+module_exit(_funcs##_exit)
 
 #ifdef CONFIG_KPATCH
 

@@ -1,29 +1,163 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What every file of kpatch shares. Included first, for pr_fmt().
+ * Structures that several files share. Included first, for pr_fmt().
  */
 #ifndef _KPATCH_COMMON_H
 #define _KPATCH_COMMON_H
 
 #undef pr_fmt
-#define pr_fmt(fmt) "kpatch: " fmt
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
 #include <linux/kpatch.h>
+#include <linux/list.h>
 #include <linux/mutex.h>
 #include <linux/slab.h>
 
-/* Kernels up to 6.12 have to spell it out. */
+#include "ranges.h"
+#include "report.h"
+
+/* Linux 6.12 does not have it. */
 #ifndef kzalloc_obj
 #define kzalloc_obj(obj, gfp)	kzalloc(sizeof(obj), gfp)
 #endif
 
-/* A clone that the patch only lists: it has no replacement, and no hook. */
+/**
+ * DOC: Locking
+ *
+ * kpatch_mutex serialises operations. It protects the lists of patches, all that
+ * the core owns in them, the ftrace hooks, the writers of the handler's table and
+ * the transaction. Readers without it are the ftrace handler, which reads the
+ * table, the state of a patch and the transaction word (see handler.c); the stopped
+ * CPUs, which work for the task that holds the mutex; and sysfs files that show a
+ * state or a number.
+ *
+ * Lock order::
+ *
+ *   sysfs: of->mutex -> kernfs active reference -> kpatch_mutex
+ *   module notifier chain -> kpatch_mutex   (only for a module with a patch)
+ *
+ *   kpatch_mutex -> module_mutex            (kallsyms walks)
+ *                -> patches_lock            (spinlock, leaf)
+ *                -> dirs_lock -> kernfs     (creating and notifying files)
+ *                -> tracepoints_mutex -> cpu_hotplug_lock -> jump_label_mutex
+ *                   -> text_mutex           (tracking)
+ *                -> direct_mutex -> ftrace_lock -> text_mutex
+ *                -> cpu_hotplug_lock -> pi_lock, rq lock   (second look)
+ *                -> cpu_hotplug_lock -> stop_cpus_mutex -> stopped, no lock
+ *
+ * Sysfs files are removed without the mutex: the removal waits for readers and
+ * writers, and these may be waiting for the mutex.
+ */
+extern struct mutex kpatch_mutex;
+
+/**
+ * struct kpatch_stats - how operations on a patch went
+ * @attempts: attempts to switch it, since it was registered
+ * @stops: how often the machine was stopped for that
+ * @stop_ns: length of the last stop in nanoseconds, from the first CPU that stood
+ *	still to the last one that went on
+ * @max_stop_ns: the same for the longest stop
+ * @work_ns: time in the last stop after all CPUs had arrived, in nanoseconds; this
+ *	is what kpatch.stop_budget_us bounds
+ * @max_work_ns: the longest such time
+ * @scanned: tasks scanned in the last attempt while the machine ran
+ * @scanned_stopped: tasks scanned in the last stop
+ */
+struct kpatch_stats {
+	unsigned long attempts;
+	unsigned long stops;
+	u64 stop_ns;
+	u64 max_stop_ns;
+	u64 work_ns;
+	u64 max_work_ns;
+	unsigned int scanned;
+	unsigned int scanned_stopped;
+};
+
+/**
+ * struct kpatch_object - the functions of one object that a patch replaces
+ * @patch: the patch
+ * @name: name of the object; only "vmlinux" at present
+ * @funcs: the functions
+ * @num_funcs: number of elements in @funcs
+ * @bound: the members below and the addresses in @funcs are valid
+ * @old_text: text of the functions as the kernel was built: from behind the hook,
+ *	parts that the compiler split off, clones. Each range names its function.
+ * @new_text: text of the replacements. A range without a function may belong to any
+ *	replacement of the module.
+ */
+struct kpatch_object {
+	struct kpatch_patch *patch;
+	const char *name;
+	struct kpatch_func *funcs;
+	unsigned int num_funcs;
+	bool bound;
+	struct kpatch_ranges old_text;
+	struct kpatch_ranges new_text;
+};
+
+/**
+ * struct kpatch_patch - what the core keeps for a registered patch
+ * @kpmod: the patch as its module defined it; holds the state
+ * @object: its functions, all in vmlinux
+ * @ready: registration is complete, others may switch the patch
+ * @list: link in the list of registered patches
+ * @enabled: link in the list of enabled patches, in the order of enabling; empty
+ *	while the patch is disabled
+ * @report: blockers of the last operation
+ * @stats: how operations on this patch went
+ * @dir: its directory in sysfs
+ */
+struct kpatch_patch {
+	struct kpatch_module *kpmod;
+	struct kpatch_object object;
+	bool ready;
+	struct list_head list;
+	struct list_head enabled;
+	struct kpatch_report report;
+	struct kpatch_stats stats;
+	struct kpatch_dir *dir;
+};
+
+/**
+ * struct kpatch_change - one patch in a transaction
+ * @patch: the patch
+ * @from: its state before, %KPATCH_OFF or %KPATCH_ON
+ * @to: its state after the commit, the other one of the two
+ */
+struct kpatch_change {
+	struct kpatch_patch *patch;
+	enum kpatch_state from;
+	enum kpatch_state to;
+};
+
+/* A listed clone that is not replaced has neither a replacement nor a hook. */
 static inline bool kpatch_is_kept(const struct kpatch_func *func)
 {
 	return func->flags & KPATCH_CLONE_KEEP;
 }
 
-/* Serialises all changes; its order among other locks is told in patch.c. */
-extern struct mutex kpatch_mutex;
+static inline struct kpatch_func *
+kpatch_funcs_end(const struct kpatch_object *object)
+{
+	return object->funcs + object->num_funcs;
+}
+
+/*
+ * The function behind @func that is hooked and redirected, or the first one for
+ * %NULL; %NULL if there is none. All are, but kept clones.
+ */
+static inline struct kpatch_func *
+kpatch_next_hooked(const struct kpatch_object *object,
+		   const struct kpatch_func *func)
+{
+	unsigned int i = func ? func - object->funcs + 1 : 0;
+
+	for (; i < object->num_funcs; i++) {
+		if (!kpatch_is_kept(&object->funcs[i]))
+			return &object->funcs[i];
+	}
+	return NULL;
+}
 
 #endif /* _KPATCH_COMMON_H */

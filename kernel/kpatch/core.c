@@ -1,102 +1,126 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The exported interface, and where kpatch starts.
+ * The exported calls, and the initialisation.
+ *
+ * The files of this directory form four groups. A file calls only files below it.
+ *
+ *   Who asks            core.c sysfs.c module.c
+ *   What is switched    patch.c object.c func.c memory.c
+ *   How                 switch.c evict.c txn.c tasks.c track.c cpus.c park.c scan.c
+ *                       saved.c exiting.c hook.c handler.c
+ *   Leaves              report.c symbol.c ranges.c debug.c
+ *
+ * When 1 is written to the file "enabled" of a patch, sysfs.c passes the request to
+ * patch.c, which pins the module, finds its functions (object.c, func.c), hooks them
+ * (hook.c), and has the set switched (switch.c). Each attempt scans all tasks
+ * (tasks.c, scan.c); blockers are parked (evict.c, park.c); if there are none, the
+ * machine is stopped and the transaction commits (txn.c, handler.c).
  */
 #include "common.h"
 
 #include <linux/export.h>
 #include <linux/init.h>
+#include <linux/moduleparam.h>
 
 #include "module.h"
-#include "object.h"
 #include "patch.h"
 #include "sysfs.h"
 
+static bool enable = true;
+module_param(enable, bool, 0644);
+MODULE_PARM_DESC(enable, "enable patches when they are loaded");
+
 static bool kpatch_ready __ro_after_init;
 
-/* Whatever registration got done; nobody can reach the patch any more. */
-static void forget(struct kpatch_module *kpmod)
+/* The patch is off the list, so only its files in sysfs still refer to it. */
+static void forget(struct kpatch_patch *patch)
 {
-	kpatch_sysfs_del(kpmod->dir);
-	kpatch_release(kpmod);
+	kpatch_sysfs_del(patch->dir);
+	kpatch_patch_free(patch);
+}
+
+/*
+ * All in one critical section, so the addresses that the functions were checked with
+ * are those that are hooked.
+ */
+static int add_patch(struct kpatch_module *kpmod)
+{
+	bool wanted = READ_ONCE(enable) && !(kpmod->flags & KPATCH_LOAD_DISABLED);
+	struct kpatch_patch *patch = kpmod->patch;
+	int ret;
+
+	ret = kpatch_sysfs_add(patch);
+	if (ret)
+		return kpatch_refuse(KPATCH_CAUSE_SYSFS, .kpmod = kpmod,
+				     .err = ret);
+	return kpatch_patch_finish_add(patch, wanted);
 }
 
 /**
  * kpatch_register() - register a patch and enable it
- * @kpmod: the patch; @mod, @funcs and @num_funcs are filled in, and so is the
+ * @kpmod: the patch; @mod, @funcs, @num_funcs and @flags are filled in, and so is the
  *	caller's part of each function. What the core owns may hold anything.
  *
- * Resolves and checks all functions, creates the patch's directory in
- * /sys/kernel/kpatch and enables the patch as kpatch_enable() does. Either all
- * of it is done or none.
+ * Finds and checks all functions, creates the patch's directory in
+ * /sys/kernel/kpatch, and enables the patch as kpatch_enable() does, unless
+ * %KPATCH_LOAD_DISABLED is set or the kernel parameter kpatch.enable=0 is. Either all
+ * of it is done or nothing.
  *
- * On success @kpmod and its functions belong to the core until
- * kpatch_unregister() has succeeded, and the module is pinned while the patch
- * is enabled.
+ * On success @kpmod and its functions belong to the core until kpatch_unregister()
+ * has succeeded, and the module is pinned while the patch is enabled.
  *
- * Context: process context, sleeps; usually the init of the patch module, and
- * then the last thing there that can fail: text of a module whose init fails is
- * freed.
+ * Context: process context, sleeps; usually the init of the patch module. There it
+ * must be the last step that can fail: text of a module whose init fails is freed.
  *
- * Return: 0, or an errno, with a line in the log that names function and
- * remedy:
+ * Return: 0, or an errno, with a line in the log that names function and remedy:
  *
- * * -EINVAL - no module, no functions, neither or both of name and address; not
- *   the start of a function, init code, data; @sympos out of range; the same
- *   function twice; a new function that is not in the text of the module; a
- *   function that has clones which the patch does not list, a clone or what is
- *   none with the wrong @flags, see &enum kpatch_func_flags; @kpmod or its
- *   functions in memory that cannot be written or does not stay: init, read-only
- *   or constant data, the stack
- * * -ENOENT - there is no symbol of that name; if it was inlined or renamed, the
- *   line says what there is
- * * -ENOTUNIQ - there are several and @sympos does not choose
+ * * -EINVAL - no module, no functions, unknown @flags; neither or both of name and
+ *   address; not the start of a function, init code, data; @sympos out of range; the
+ *   same function twice; a new function that is not in the text of the module; a
+ *   function with clones that the patch does not list, or wrong flags for a clone,
+ *   see &enum kpatch_func_flags; @kpmod or its functions in memory that cannot be
+ *   written or does not stay: init, read-only or constant data, the stack
+ * * -ENOENT - there is no symbol of that name; if it was inlined or renamed, the line
+ *   names the symbols that exist
+ * * -ENOTUNIQ - there are several, and @sympos does not choose one
  * * -EOPNOTSUPP - the function cannot be traced, or is in a module
  * * -EEXIST - the module has registered a patch already
- * * -EDEADLK - some task is always in the function: it is what a kernel thread
- *   started in, or what a switch itself runs
- * * -ENODEV - kpatch could not start at boot
+ * * -EDEADLK - some task is always in the function: a kernel thread was started with
+ *   it, or a switch itself runs it
+ * * -ENODEV - kpatch failed to initialise at boot
  * * any errno of kpatch_enable()
  */
 int kpatch_register(struct kpatch_module *kpmod)
 {
+	struct kpatch_patch *patch;
 	int ret;
 
-	if (!kpmod) {
-		pr_err("no patch to register; pass a struct kpatch_module (%d)\n",
-		       -EINVAL);
-		return -EINVAL;
-	}
-	if (!kpatch_ready) {
-		pr_err("did not start at boot, see the log of then; no patch can be registered (%d)\n",
-		       -ENODEV);
-		return -ENODEV;
-	}
+	if (!kpmod)
+		return kpatch_refuse(KPATCH_CAUSE_NO_PATCH);
+	if (!kpatch_ready)
+		return kpatch_refuse(KPATCH_CAUSE_NOT_STARTED);
+
 	mutex_lock(&kpatch_mutex);
 	ret = kpatch_patch_add(kpmod);
+	if (ret)
+		goto unlock;
+	patch = kpmod->patch;
+	ret = add_patch(kpmod);
+	if (ret)
+		goto del_patch;
 	mutex_unlock(&kpatch_mutex);
-	if (ret)
-		return ret;
-
-	/* Nobody else switches the patch or removes it before it is ready. */
-	ret = kpatch_sysfs_add(kpmod);
-	if (ret)
-		pr_err("'%s': cannot create its directory in sysfs; try again with more memory (%d)\n",
-		       kpmod->mod->name, ret);
-	mutex_lock(&kpatch_mutex);
-	if (!ret)
-		ret = kpatch_patch_enable(kpmod);
-	if (ret)
-		kpatch_patch_del(kpmod);
-	else
-		kpmod->ready = true;
-	mutex_unlock(&kpatch_mutex);
-	if (ret) {
-		forget(kpmod);
-		return ret;
-	}
-	pr_notice("loaded patch module \"%s\"\n", kpmod->mod->name);
+	kpatch_log_loaded(kpmod);
 	return 0;
+
+del_patch:
+	kpatch_patch_del(patch);
+	mutex_unlock(&kpatch_mutex);
+	/* Waits for readers of its files, which may be waiting for the mutex. */
+	forget(patch);
+	return ret;
+unlock:
+	mutex_unlock(&kpatch_mutex);
+	return ret;
 }
 EXPORT_SYMBOL_GPL(kpatch_register);
 
@@ -108,31 +132,26 @@ EXPORT_SYMBOL_GPL(kpatch_register);
  *
  * Context: process context, sleeps; usually the exit of the patch module.
  *
- * Return: 0; -EBUSY if the patch is enabled, which rmmod does not let happen;
- * -ENOENT if it is not registered.
+ * Return: 0; -EBUSY if the patch is enabled, which rmmod prevents; -ENOENT if it is
+ * not registered.
  */
 int kpatch_unregister(struct kpatch_module *kpmod)
 {
-	int ret = 0;
+	struct kpatch_patch *patch;
 
-	mutex_lock(&kpatch_mutex);
-	if (!kpatch_patch_known(kpmod)) {
-		ret = -ENOENT;
-		pr_err("cannot unregister a patch that is not registered; register it first (%d)\n",
-		       ret);
-	} else if (kpmod->state != KPATCH_OFF) {
-		ret = -EBUSY;
-		pr_err("'%s': cannot unregister: the patch is enabled; write 0 to /sys/kernel/kpatch/%s/enabled first (%d)\n",
-		       kpmod->mod->name, kpmod->mod->name, ret);
-	} else {
-		kpatch_patch_del(kpmod);
+	scoped_guard(mutex, &kpatch_mutex) {
+		if (!kpatch_patch_known(kpmod))
+			return kpatch_refuse(KPATCH_CAUSE_NOT_REGISTERED,
+					     .action = "unregister",
+					     .err = -ENOENT);
+		if (kpmod->state != KPATCH_OFF)
+			return kpatch_refuse(KPATCH_CAUSE_ENABLED,
+					     .kpmod = kpmod);
+		patch = kpmod->patch;
+		kpatch_patch_del(patch);
 	}
-	mutex_unlock(&kpatch_mutex);
-	if (ret)
-		return ret;
-
-	forget(kpmod);
-	pr_notice("unloaded patch module \"%s\"\n", kpmod->mod->name);
+	forget(patch);
+	kpatch_log_unloaded(kpmod);
 	return 0;
 }
 EXPORT_SYMBOL_GPL(kpatch_unregister);
@@ -141,22 +160,21 @@ EXPORT_SYMBOL_GPL(kpatch_unregister);
  * kpatch_enable() - enable a patch
  * @kpmod: the patch, registered
  *
- * What writing 1 to the file "enabled" of the patch does. When this returns 0
- * every call of its functions, anywhere, runs the new code, and none runs old
- * code any more.
+ * Same as writing 1 to the file "enabled" of the patch. When this returns 0 each call
+ * of its functions runs the new code, on all CPUs, and no old code is running.
  *
- * Context: process context, sleeps, up to some seconds. Stops the machine for
- * a moment. Not from CPU hotplug callbacks.
+ * Context: process context, sleeps, up to some seconds. Stops the machine for a
+ * moment. Not from CPU hotplug callbacks.
  *
  * Return: 0 if the patch is enabled, now or before; or, with nothing changed,
  *
- * * -EBUSY - a task stayed inside a function that is to be replaced, or a CPU did
- *   not come to be stopped, see "blockers"; or livepatch or a probe owns the
- *   function; or NMIs kept running it; or a BPF trampoline was being changed
+ * * -EBUSY - a task stayed inside a function that is to be replaced, or a CPU did not
+ *   run its stopper, see "blockers"; or livepatch or a probe owns the function; or
+ *   NMIs kept running it; or a BPF trampoline was being changed
  * * -EDEADLK - the caller itself is inside, or the idle task of a CPU
  * * -ETIME - the machine would have had to be stopped for longer than
  *   kpatch.stop_budget_us allows
- * * -EINTR - the caller was killed while it waited
+ * * -EINTR - the caller received a fatal signal
  * * -EOPNOTSUPP - the tracing site of a function is disabled
  * * -ENODEV - the patch is not registered, its module is being unloaded, or
  *   ftrace is out of order
@@ -164,7 +182,7 @@ EXPORT_SYMBOL_GPL(kpatch_unregister);
  */
 int kpatch_enable(struct kpatch_module *kpmod)
 {
-	return kpatch_patch_switch(kpmod, true, false);
+	return kpatch_patch_request(kpmod, KPATCH_ENABLE);
 }
 EXPORT_SYMBOL_GPL(kpatch_enable);
 
@@ -172,19 +190,18 @@ EXPORT_SYMBOL_GPL(kpatch_enable);
  * kpatch_disable() - disable a patch
  * @kpmod: the patch, registered
  *
- * What writing 0 to the file "enabled" of the patch does. When this returns 0
- * nothing in the system can reach the text of the patch module any more, and
- * the module may be unloaded.
+ * Same as writing 0 to the file "enabled" of the patch. When this returns 0 the text
+ * of the patch module cannot be reached any more, and the module may be unloaded.
  *
- * Context: process context, sleeps, up to some seconds. Stops the machine for
- * a moment. Not from CPU hotplug callbacks, and not from the text of the patch
- * module, which counts as being inside.
+ * Context: process context, sleeps, up to some seconds. Stops the machine for a
+ * moment. Not from CPU hotplug callbacks, and not from the text of the patch module:
+ * a caller there is inside.
  *
  * Return: 0 if the patch is disabled, now or before; or, with nothing changed,
  *
- * * -EBUSY - a task stayed inside the text of the patch module, or a CPU did not
- *   come to be stopped, see "blockers"; or a newer patch has replaced one of the
- *   functions again; or NMIs kept running them
+ * * -EBUSY - a task stayed inside the text of the patch module, or a CPU did not run
+ *   its stopper, see "blockers"; or a newer patch has replaced one of the functions
+ *   again; or NMIs kept running them
  * * -EDEADLK - the caller itself is inside
  * * -ETIME, -EINTR - as for kpatch_enable()
  * * -ENODEV - the patch is not registered
@@ -192,7 +209,7 @@ EXPORT_SYMBOL_GPL(kpatch_enable);
  */
 int kpatch_disable(struct kpatch_module *kpmod)
 {
-	return kpatch_patch_switch(kpmod, false, false);
+	return kpatch_patch_request(kpmod, KPATCH_DISABLE);
 }
 EXPORT_SYMBOL_GPL(kpatch_disable);
 
@@ -201,10 +218,12 @@ static int __init kpatch_init(void)
 	int ret;
 
 	ret = kpatch_sysfs_init();
-	if (!ret)
-		ret = kpatch_module_init();
-	if (!ret)
-		kpatch_ready = true;
-	return ret;
+	if (ret)
+		return ret;
+	ret = kpatch_module_init();
+	if (ret)
+		return ret;
+	kpatch_ready = true;
+	return 0;
 }
 subsys_initcall(kpatch_init);

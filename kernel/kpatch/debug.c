@@ -6,8 +6,6 @@
  *   commit_delay_us	delay before the commit, in microseconds
  *   handler_delay_us	delay in the handler after it has set the new address
  */
-#include "common.h"
-
 #include <linux/debugfs.h>
 #include <linux/init.h>
 #include <linux/processor.h>

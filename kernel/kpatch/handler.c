@@ -26,7 +26,7 @@
 /* The handler reads only the first cache line of an entry. */
 static_assert(offsetofend(struct kpatch_func, node.next) <= L1_CACHE_BYTES);
 
-/* Defined in the lowest file that needs it. See "DOC: Locking" in patch.c. */
+/* Defined in the lowest file that needs it. See "DOC: Locking" in common.h. */
 DEFINE_MUTEX(kpatch_mutex);
 
 /*

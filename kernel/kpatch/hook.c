@@ -1,19 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Hooks at function entries: the only file that talks to ftrace.
+ * Ftrace sites of patched functions, hooked in batches. The only file that calls
+ * ftrace.
  */
 #include "common.h"
 
+#include <linux/bsearch.h>
 #include <linux/delay.h>
 #include <linux/ftrace.h>
-#include <linux/hashtable.h>
 #include <linux/rcupdate.h>
 #include <linux/slab.h>
+#include <linux/sort.h>
 
 #include "handler.h"
 #include "hook.h"
 
-#define HOOK_HASH_BITS		8
 #define HOOK_TRIES		10
 #define HOOK_RETRY_MS		10
 
@@ -25,70 +26,90 @@
 #endif
 
 /**
- * struct batch - functions that were hooked by one pass of ftrace
- * @ops: the hook of all of them
- * @num: how many of them @ops still has
- * @ips: where they are
- *
- * One ops for each batch, with its filter complete before it is registered:
- * only register_ftrace_function() makes a BPF trampoline on the same function
- * call through the address that we change. Growing the filter of a registered
- * ops skips that, and the trampoline goes on to call the old function.
+ * struct kpatch_site - an ftrace site that is hooked
+ * @ip: its address
+ * @users: enabled patches that replace the function; the hook remains when there
+ *	are none, as long as its batch does
+ * @batch: the batch that it was hooked with
  */
-struct batch {
-	struct ftrace_ops ops;
-	unsigned int num;
-	unsigned long ips[] __counted_by(num);
-};
-
-/**
- * struct hook - one function entry that ftrace calls us from
- * @node: link in the table of hooks
- * @ip: the address, the key
- * @users: enabled patches that need it
- * @batch: the batch that it belongs to
- *
- * A hook belongs to no patch: it stays while it has a user, whoever was first.
- * All of this is under kpatch_mutex.
- */
-struct hook {
-	struct hlist_node node;
+struct kpatch_site {
 	unsigned long ip;
 	unsigned int users;
 	struct batch *batch;
 };
 
-static DEFINE_HASHTABLE(hooks, HOOK_HASH_BITS);
+/**
+ * struct batch - sites that were hooked by one pass of ftrace
+ * @ops: the hook
+ * @list: link in the list of batches
+ * @users: the users of all its sites
+ * @num: number of sites
+ * @sites: the sites, sorted by address
+ *
+ * Each batch has an ftrace_ops of its own, with its filter complete before it is
+ * registered. Only register_ftrace_function() makes a BPF trampoline on the same
+ * function call through the address that the handler changes. Growing the filter of
+ * a registered ops skips that, and the trampoline would go on to call the old
+ * function.
+ */
+struct batch {
+	struct ftrace_ops ops;
+	struct list_head list;
+	unsigned int users;
+	unsigned int num;
+	struct kpatch_site sites[] __counted_by(num);
+};
 
-static struct hook *find_hook(unsigned long ip)
+/* All batches. A site belongs to no patch. Under kpatch_mutex. */
+static LIST_HEAD(batches);
+
+static int cmp_sites(const void *a, const void *b)
 {
-	struct hook *hook;
+	const struct kpatch_site *x = a, *y = b;
 
-	hash_for_each_possible(hooks, hook, node, ip) {
-		if (hook->ip == ip)
-			return hook;
+	if (x->ip != y->ip)
+		return x->ip < y->ip ? -1 : 1;
+	return 0;
+}
+
+static struct kpatch_site *find_in_batch(struct batch *batch, unsigned long ip)
+{
+	struct kpatch_site key = { .ip = ip };
+
+	return bsearch(&key, batch->sites, batch->num, sizeof(key), cmp_sites);
+}
+
+static struct kpatch_site *find_site(unsigned long ip)
+{
+	struct kpatch_site *site;
+	struct batch *batch;
+
+	list_for_each_entry(batch, &batches, list) {
+		site = find_in_batch(batch, ip);
+		if (site)
+			return site;
 	}
 	return NULL;
 }
 
 /**
- * kpatch_hook_site() - where a function can be hooked
+ * kpatch_hook_ip() - find the ftrace site of a function
  * @addr: start of the function
  *
- * ftrace_location() answers for anything up to the next symbol, which may be
- * the leftover of a weak function whose name is gone, behind a function that
- * has no site itself. Only a site at the very start is the function's own.
+ * ftrace_location() answers for anything up to the next symbol. That may be a weak
+ * function that was overridden, whose name is gone, behind a function without a
+ * site. Only a site at the very start belongs to the function at @addr.
  *
- * Return: the address, or 0 if the function has no such site.
+ * Return: address of the site, or 0 if the function has none.
  */
-unsigned long kpatch_hook_site(unsigned long addr)
+unsigned long kpatch_hook_ip(unsigned long addr)
 {
 	unsigned long ip = ftrace_location(addr);
 
 	return ip >= addr && ip - addr <= HOOK_MAX_OFFSET ? ip : 0;
 }
 
-/* A BPF trampoline that is being changed answers -EAGAIN: it will be done. */
+/* Retry while a BPF trampoline is being changed, which gives -EAGAIN. */
 static int register_ips(struct ftrace_ops *ops, unsigned long *ips,
 			unsigned int num)
 {
@@ -106,15 +127,15 @@ static struct batch *alloc_batch(unsigned int num)
 {
 	struct batch *batch;
 
-	batch = kvzalloc(struct_size(batch, ips, num), GFP_KERNEL);
+	batch = kvzalloc(struct_size(batch, sites, num), GFP_KERNEL);
 	if (!batch)
 		return NULL;
 	batch->num = num;
 	batch->ops.func = kpatch_ftrace_handler;
 	/*
-	 * PERMANENT: ftrace_enabled=0 must not switch patches off. No
-	 * RECURSION and no RCU flag: ftrace must not put a guard of its own
-	 * in front of the handler, it could drop a call.
+	 * PERMANENT: ftrace_enabled=0 must not switch patches off. No RECURSION
+	 * and no RCU flag: ftrace must not guard the handler, since a guard may
+	 * drop a call.
 	 */
 	batch->ops.flags = FTRACE_OPS_FL_IPMODIFY | FTRACE_OPS_FL_PERMANENT;
 	if (!IS_ENABLED(CONFIG_DYNAMIC_FTRACE_WITH_ARGS))
@@ -123,17 +144,16 @@ static struct batch *alloc_batch(unsigned int num)
 }
 
 /*
- * @batch was kvzalloc()ed, so ftrace takes its ops as dynamic and waits, here,
- * for every task that may be in its trampoline. False if it did not.
+ * The ops lies in kvzalloc()ed memory, so ftrace treats it as dynamic and waits for
+ * every task that may be in its trampoline. Returns false if ftrace did not.
  */
 static bool release_batch(struct batch *batch)
 {
 	int ret = unregister_ftrace_function(&batch->ops);
 
 	if (ret) {
-		/* ftrace is dead, its sites still call: leave all in place. */
-		pr_err("cannot unhook functions, ftrace is out of order (%d); reboot when possible\n",
-		       ret);
+		/* ftrace is dead and its sites still call: leak the batch. */
+		kpatch_log_unhook_failure(ret);
 		return false;
 	}
 	ftrace_free_filter(&batch->ops);
@@ -142,12 +162,12 @@ static bool release_batch(struct batch *batch)
 }
 
 /*
- * Free a batch that ftrace has refused. It was on ftrace's list for a moment,
+ * Free a batch that ftrace has refused. The ops was on ftrace's list for a moment,
  * and a tracer on another CPU may still be looking at it.
  */
 static void free_refused(struct batch *batch, int err)
 {
-	/* ftrace is out of order: there is no telling what it refers to. */
+	/* ftrace is dead, and may refer to anything: leak the batch. */
 	if (err == -ENODEV)
 		return;
 	synchronize_rcu();
@@ -157,19 +177,19 @@ static void free_refused(struct batch *batch, int err)
 }
 
 /*
- * ftrace names no culprit when it says that one of the functions is taken. Halve
- * the batch until one is left that is refused on its own. 0 if that fails.
+ * On -EBUSY ftrace does not say which function is taken. Halve the batch until one
+ * function is left that is refused on its own. Returns 0 if that fails.
  */
-static unsigned long find_taken(struct batch *batch)
+static unsigned long find_taken(unsigned long *ips, unsigned int num)
 {
-	unsigned long *ips = batch->ips;
-	unsigned int num = batch->num, half;
 	struct batch *probe;
+	unsigned int half;
 	int ret;
 
 	while (num > 1) {
 		half = num / 2;
-		probe = alloc_batch(half);
+		/* Only for its ops: no site of it is used. */
+		probe = alloc_batch(0);
 		if (!probe)
 			return 0;
 		ret = register_ips(&probe->ops, ips, half);
@@ -187,202 +207,188 @@ static unsigned long find_taken(struct batch *batch)
 	return *ips;
 }
 
-/* Registered is not redirected: a disabled record is skipped in silence. */
-static unsigned long find_skipped(struct batch *batch)
+/* A registered ops is not called where the record of ftrace is disabled. */
+static unsigned long find_skipped(const unsigned long *ips, unsigned int num)
 {
 	unsigned int i;
 
-	for (i = 0; i < batch->num; i++) {
-		if (!ftrace_ipmodify_enabled(batch->ips[i]))
-			return batch->ips[i];
+	for (i = 0; i < num; i++) {
+		if (!ftrace_ipmodify_enabled(ips[i]))
+			return ips[i];
 	}
 	return 0;
 }
 
-static int register_batch(struct batch *batch, unsigned long *refused)
+static enum kpatch_cause cause_of(int err)
+{
+	switch (err) {
+	case -EBUSY:
+		return KPATCH_CAUSE_TAKEN;
+	case -EAGAIN:
+		return KPATCH_CAUSE_BPF_CHANGING;
+	case -ENOMEM:
+		return KPATCH_CAUSE_NO_MEMORY;
+	default:
+		return KPATCH_CAUSE_FTRACE_DEAD;
+	}
+}
+
+static enum kpatch_cause register_batch(struct batch *batch, unsigned long *ips,
+					struct kpatch_refused *refused)
 {
 	int ret;
 
-	ret = register_ips(&batch->ops, batch->ips, batch->num);
+	ret = register_ips(&batch->ops, ips, batch->num);
 	if (ret) {
+		refused->err = ret;
 		if (ret == -EBUSY)
-			*refused = find_taken(batch);
+			refused->addr = find_taken(ips, batch->num);
 		free_refused(batch, ret);
-		return ret;
+		return cause_of(ret);
 	}
-	*refused = find_skipped(batch);
-	if (*refused) {
+	refused->addr = find_skipped(ips, batch->num);
+	if (refused->addr) {
 		release_batch(batch);
-		return -EOPNOTSUPP;
+		return KPATCH_CAUSE_SITE_DISABLED;
 	}
-	return 0;
+	return KPATCH_CAUSE_NONE;
 }
 
-static void forget_hooks(struct kpatch_func *funcs, unsigned int num,
-			 const struct batch *batch)
+/* Fill @batch with a site for each function that has none. */
+static void fill_batch(struct batch *batch, unsigned long *ips,
+		       const struct kpatch_object *object)
 {
-	struct hook *hook;
-	unsigned int i;
+	struct kpatch_func *func;
+	unsigned int i = 0;
 
-	for (i = 0; i < num; i++) {
-		if (kpatch_is_kept(&funcs[i]))
-			continue;
-		hook = find_hook(funcs[i].ip);
-		if (hook && hook->batch == batch) {
-			hash_del(&hook->node);
-			kfree(hook);
-		}
+	for (func = kpatch_next_hooked(object, NULL); func;
+	     func = kpatch_next_hooked(object, func)) {
+		if (!func->site)
+			batch->sites[i++] = (struct kpatch_site) {
+				.ip = func->ip,
+				.batch = batch,
+			};
 	}
+	sort(batch->sites, batch->num, sizeof(*batch->sites), cmp_sites, NULL);
+	for (i = 0; i < batch->num; i++)
+		ips[i] = batch->sites[i].ip;
 }
 
-/* Make a hook for each function that has none, all in the batch to come. */
-static int remember_hooks(struct kpatch_func *funcs, unsigned int num,
-			  struct batch *batch)
+static enum kpatch_cause hook_missing(struct kpatch_object *object,
+				      unsigned int missing,
+				      struct kpatch_refused *refused)
 {
-	unsigned int i, n = 0;
-	struct hook *hook;
-
-	for (i = 0; i < num; i++) {
-		if (kpatch_is_kept(&funcs[i]) || find_hook(funcs[i].ip))
-			continue;
-		hook = kzalloc_obj(*hook, GFP_KERNEL);
-		if (!hook) {
-			forget_hooks(funcs, num, batch);
-			return -ENOMEM;
-		}
-		hook->ip = funcs[i].ip;
-		hook->batch = batch;
-		hash_add(hooks, &hook->node, hook->ip);
-		batch->ips[n++] = hook->ip;
-	}
-	return 0;
-}
-
-static int hook_missing(struct kpatch_func *funcs, unsigned int num,
-			unsigned int missing, unsigned long *refused)
-{
+	struct kpatch_func *func;
+	enum kpatch_cause cause;
 	struct batch *batch;
-	int ret;
+	unsigned long *ips;
 
+	ips = kvmalloc_array(missing, sizeof(*ips), GFP_KERNEL);
+	if (!ips)
+		return KPATCH_CAUSE_NO_MEMORY;
 	batch = alloc_batch(missing);
-	if (!batch)
-		return -ENOMEM;
-	ret = remember_hooks(funcs, num, batch);
-	if (ret) {
-		kvfree(batch);
-		return ret;
+	if (!batch) {
+		kvfree(ips);
+		return KPATCH_CAUSE_NO_MEMORY;
 	}
-	ret = register_batch(batch, refused);
-	if (ret)
-		forget_hooks(funcs, num, batch);
-	return ret;
+	fill_batch(batch, ips, object);
+	cause = register_batch(batch, ips, refused);
+	kvfree(ips);
+	if (cause)
+		return cause;
+	list_add(&batch->list, &batches);
+	for (func = kpatch_next_hooked(object, NULL); func;
+	     func = kpatch_next_hooked(object, func)) {
+		if (!func->site)
+			func->site = find_in_batch(batch, func->ip);
+	}
+	return KPATCH_CAUSE_NONE;
 }
 
 /**
- * kpatch_hook() - make ftrace call us from functions
- * @funcs: the functions, no two of them with the same ip; clones that are kept are
- *	passed over
- * @num: how many
- * @culprit: set to the function that ftrace refused, if it was one function
+ * kpatch_hook() - have ftrace call the handler from the functions of an object
+ * @object: the object, bound; sets @site of each function
+ * @refused: filled in if ftrace refuses
  *
- * All functions that are not hooked yet are hooked in one pass. Calls are not
- * redirected by this: that is what the table of patched functions says.
+ * All functions that are not hooked yet are hooked in one pass of ftrace. Calls are
+ * not redirected by this, but by the handler's table.
  *
- * Context: process context, under kpatch_mutex.
+ * Context: process context, sleeps, under kpatch_mutex.
  *
- * Return: 0 with one more user on each hook, or an errno with nothing changed:
- * -EBUSY if livepatch, a kprobe with a post_handler or the like owns the
- * function or ftrace is switched off, -EOPNOTSUPP if the site turns out to be
- * disabled, -EAGAIN if a BPF trampoline kept changing, -ENODEV if ftrace is
- * out of order, -ENOMEM.
+ * Return: %KPATCH_CAUSE_NONE with one more user of each site. Else, with nothing
+ * changed, %KPATCH_CAUSE_TAKEN if livepatch, a kprobe with a post_handler or the like
+ * owns a function, or ftrace is switched off; %KPATCH_CAUSE_SITE_DISABLED;
+ * %KPATCH_CAUSE_BPF_CHANGING; %KPATCH_CAUSE_FTRACE_DEAD; %KPATCH_CAUSE_NO_MEMORY.
  */
-int kpatch_hook(struct kpatch_func *funcs, unsigned int num,
-		struct kpatch_func **culprit)
+enum kpatch_cause kpatch_hook(struct kpatch_object *object,
+			      struct kpatch_refused *refused)
 {
-	unsigned int i, missing = 0;
-	unsigned long refused = 0;
-	int ret;
+	struct kpatch_func *func;
+	unsigned int missing = 0;
+	enum kpatch_cause cause;
 
 	lockdep_assert_held(&kpatch_mutex);
-	for (i = 0; i < num; i++)
-		missing += !kpatch_is_kept(&funcs[i]) && !find_hook(funcs[i].ip);
+	for (func = kpatch_next_hooked(object, NULL); func;
+	     func = kpatch_next_hooked(object, func)) {
+		func->site = find_site(func->ip);
+		missing += !func->site;
+	}
 	if (missing) {
-		ret = hook_missing(funcs, num, missing, &refused);
-		for (i = 0; ret && i < num; i++) {
-			if (funcs[i].ip == refused)
-				*culprit = &funcs[i];
-		}
-		if (ret)
-			return ret;
+		cause = hook_missing(object, missing, refused);
+		if (cause)
+			return cause;
 	}
-	for (i = 0; i < num; i++) {
-		if (!kpatch_is_kept(&funcs[i]))
-			find_hook(funcs[i].ip)->users++;
+	for (func = kpatch_next_hooked(object, NULL); func;
+	     func = kpatch_next_hooked(object, func)) {
+		func->site->users++;
+		func->site->batch->users++;
 	}
-	return 0;
+	return KPATCH_CAUSE_NONE;
 }
 
-static bool batch_in_use(const struct batch *batch)
+/* Unregister the batches without users; false if ftrace has not waited for any. */
+static bool release_unused(void)
 {
-	unsigned int i;
+	struct batch *batch, *next;
+	bool released = false;
 
-	for (i = 0; i < batch->num; i++) {
-		if (find_hook(batch->ips[i])->users)
-			return true;
+	list_for_each_entry_safe(batch, next, &batches, list) {
+		if (batch->users)
+			continue;
+		list_del(&batch->list);
+		released |= release_batch(batch);
 	}
-	return false;
-}
-
-static bool drop_batch(struct batch *batch)
-{
-	struct hook *hook;
-	unsigned int i;
-
-	for (i = 0; i < batch->num; i++) {
-		hook = find_hook(batch->ips[i]);
-		hash_del(&hook->node);
-		kfree(hook);
-	}
-	return release_batch(batch);
+	return released;
 }
 
 /**
  * kpatch_unhook() - undo one kpatch_hook()
- * @funcs: the functions
- * @num: how many
+ * @object: the object, none of its functions in the handler's table
  *
- * A batch goes, in one pass of ftrace, when nobody needs any of its hooks; until
- * then one that is not needed stays for whoever needs it next.
+ * A batch is unregistered, in one pass of ftrace, when none of its sites has a user.
  *
- * Context: process context, under kpatch_mutex. Waits until every handler that
- * was running has returned, and until tasks have left the trampoline of a batch
- * that goes.
+ * Context: process context, sleeps, under kpatch_mutex. Waits until all handlers that
+ * were running have returned, and until tasks have left the trampolines of batches
+ * that were unregistered.
  */
-void kpatch_unhook(struct kpatch_func *funcs, unsigned int num)
+void kpatch_unhook(struct kpatch_object *object)
 {
 	unsigned long gp = get_state_synchronize_rcu();
-	bool dropped = false;
-	struct hook *hook;
-	unsigned int i;
+	struct kpatch_func *func;
 
 	lockdep_assert_held(&kpatch_mutex);
-	for (i = 0; i < num; i++) {
-		if (!kpatch_is_kept(&funcs[i]))
-			find_hook(funcs[i].ip)->users--;
-	}
-	for (i = 0; i < num; i++) {
-		if (kpatch_is_kept(&funcs[i]))
-			continue;
-		hook = find_hook(funcs[i].ip);
-		if (hook && !batch_in_use(hook->batch))
-			dropped |= drop_batch(hook->batch);
+	for (func = kpatch_next_hooked(object, NULL); func;
+	     func = kpatch_next_hooked(object, func)) {
+		func->site->users--;
+		func->site->batch->users--;
+		func->site = NULL;
 	}
 	/*
-	 * Handlers run with preemption off, so RCU waits for them wherever it
-	 * watches. For the rest every CPU has to schedule, which ftrace has seen
-	 * to if it has removed an ops; so has it waited for tasks in trampolines.
+	 * Handlers run with preemption off, so RCU waits for them wherever it is
+	 * watching. Elsewhere each CPU has to schedule: ftrace waits for that, and
+	 * for tasks in trampolines, when it unregisters an ops.
 	 */
-	if (!dropped) {
+	if (!release_unused()) {
 		synchronize_rcu_tasks_rude();
 		synchronize_rcu_tasks();
 	}

@@ -1,15 +1,27 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Hooks at function entries: the only file that talks to ftrace.
+ * Ftrace sites of patched functions, hooked in batches.
  */
 #ifndef _KPATCH_HOOK_H
 #define _KPATCH_HOOK_H
 
-struct kpatch_func;
+#include "report.h"
 
-unsigned long kpatch_hook_site(unsigned long addr);
-int kpatch_hook(struct kpatch_func *funcs, unsigned int num,
-		struct kpatch_func **culprit);
-void kpatch_unhook(struct kpatch_func *funcs, unsigned int num);
+struct kpatch_object;
+
+/**
+ * struct kpatch_refused - the function that ftrace refused to hook
+ * @addr: its address, 0 if ftrace refused for another reason
+ * @err: the errno of ftrace
+ */
+struct kpatch_refused {
+	unsigned long addr;
+	int err;
+};
+
+unsigned long kpatch_hook_ip(unsigned long addr);
+enum kpatch_cause kpatch_hook(struct kpatch_object *object,
+			      struct kpatch_refused *refused);
+void kpatch_unhook(struct kpatch_object *object);
 
 #endif /* _KPATCH_HOOK_H */

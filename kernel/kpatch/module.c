@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Patch modules that go without asking. The reference that an enabled patch holds
- * on its module stops rmmod, but neither rmmod -f nor a module whose init fails
- * after it has registered its patch.
+ * Patch modules that are removed while their patch is registered. An enabled patch
+ * pins its module against rmmod, but neither against rmmod -f nor against an init
+ * function that fails after it has registered the patch.
  */
 #include "common.h"
 
@@ -11,50 +11,48 @@
 #include <linux/notifier.h>
 
 #include "module.h"
-#include "object.h"
 #include "patch.h"
 #include "sysfs.h"
 
 #define RETRY_MS	1000
 
-/* Take the patch of @mod off the list, if it can be done now. */
-static int withdraw(struct module *mod, struct kpatch_module **kpmod)
+/* Withdraw the patch of @mod, if it can be disabled now. */
+static int withdraw(struct module *mod, struct kpatch_patch **patch)
 {
-	int ret = 0;
+	int ret;
 
-	mutex_lock(&kpatch_mutex);
-	*kpmod = kpatch_patch_of(mod);
-	if (*kpmod) {
-		ret = kpatch_patch_disable(*kpmod);
-		if (!ret)
-			kpatch_patch_del(*kpmod);
-	}
-	mutex_unlock(&kpatch_mutex);
-	return ret;
+	guard(mutex)(&kpatch_mutex);
+	*patch = kpatch_patch_of(mod);
+	if (!*patch)
+		return 0;
+	ret = kpatch_patch_disable(*patch);
+	if (ret)
+		return ret;
+	kpatch_patch_del(*patch);
+	return 0;
 }
 
 /*
- * The module is about to be freed, and nothing can be told to whoever wants that.
- * So take as long as it takes until nobody is in its text.
+ * A notifier cannot refuse the removal. Retry until no task is left in the module's
+ * text.
  */
 static void take_down(struct module *mod)
 {
-	struct kpatch_module *kpmod;
+	struct kpatch_patch *patch;
 
-	while (withdraw(mod, &kpmod))
+	while (withdraw(mod, &patch))
 		msleep(RETRY_MS);
-	if (!kpmod)
+	if (!patch)
 		return;
-	pr_err("'%s': the module goes while its patch is registered, which has been disabled; do not use rmmod -f, and register last in init\n",
-	       mod->name);
-	kpatch_sysfs_del(kpmod->dir);
-	kpatch_release(kpmod);
+	kpatch_log_taken_down(mod->name);
+	kpatch_sysfs_del(patch->dir);
+	kpatch_patch_free(patch);
 }
 
 static int kpatch_module_notify(struct notifier_block *nb,
 				unsigned long action, void *data)
 {
-	/* Most modules have none, and need not wait for a switch. */
+	/* A module without a patch does not wait for an operation. */
 	if (action == MODULE_STATE_GOING && kpatch_patch_of(data))
 		take_down(data);
 	return NOTIFY_DONE;
@@ -62,12 +60,12 @@ static int kpatch_module_notify(struct notifier_block *nb,
 
 static struct notifier_block kpatch_module_nb = {
 	.notifier_call = kpatch_module_notify,
-	/* First: others take apart what text that is still in use needs. */
+	/* First: other notifiers free what text that is still in use needs. */
 	.priority = INT_MAX,
 };
 
 /**
- * kpatch_module_init() - watch modules go
+ * kpatch_module_init() - register the module notifier
  *
  * Return: 0 or an errno.
  */

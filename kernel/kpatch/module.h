@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Patch modules that go without asking.
+ * Patch modules that are removed while their patch is registered.
  */
 #ifndef _KPATCH_MODULE_H
 #define _KPATCH_MODULE_H

@@ -1,19 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The functions of a patch: what they are, where they are.
+ * Functions of one object, and their text.
  */
 #ifndef _KPATCH_OBJECT_H
 #define _KPATCH_OBJECT_H
 
-#include <linux/types.h>
+struct kpatch_object;
+struct kpatch_patch;
 
-struct kpatch_module;
-struct kpatch_scan;
-
-int kpatch_resolve(struct kpatch_module *kpmod);
-void kpatch_release(struct kpatch_module *kpmod);
-int kpatch_make_scan(struct kpatch_module *kpmod, bool enable,
-		     struct kpatch_scan *scan);
-void kpatch_free_scan(struct kpatch_scan *scan);
+void kpatch_object_init(struct kpatch_object *object,
+			struct kpatch_patch *patch);
+int kpatch_object_bind(struct kpatch_object *object);
+void kpatch_object_unbind(struct kpatch_object *object);
 
 #endif /* _KPATCH_OBJECT_H */

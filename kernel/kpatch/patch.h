@@ -1,32 +1,41 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Patches: which there are, and what may be done with them when.
+ * Registered patches, and operations that switch them.
  */
 #ifndef _KPATCH_PATCH_H
 #define _KPATCH_PATCH_H
 
-#include <linux/kallsyms.h>
 #include <linux/types.h>
 
-/* A line about a blocker: a function's name, a task's, and a little more. */
-#define KPATCH_BLOCKER_LEN	(KSYM_NAME_LEN + 128)
-
-struct kpatch_blocker;
 struct kpatch_func;
 struct kpatch_module;
+struct kpatch_patch;
 struct module;
-struct pid_namespace;
+
+/**
+ * enum kpatch_request - what is requested of a patch
+ * @KPATCH_DISABLE: disable it
+ * @KPATCH_ENABLE: enable it
+ * @KPATCH_CHECK_DISABLE: find out whether it could be disabled
+ * @KPATCH_CHECK_ENABLE: find out whether it could be enabled
+ */
+enum kpatch_request {
+	KPATCH_DISABLE,
+	KPATCH_ENABLE,
+	KPATCH_CHECK_DISABLE,
+	KPATCH_CHECK_ENABLE,
+};
 
 int kpatch_patch_add(struct kpatch_module *kpmod);
-void kpatch_patch_del(struct kpatch_module *kpmod);
-struct kpatch_module *kpatch_patch_of(const struct module *mod);
+void kpatch_patch_del(struct kpatch_patch *patch);
+int kpatch_patch_finish_add(struct kpatch_patch *patch, bool enable);
+void kpatch_patch_free(struct kpatch_patch *patch);
+struct kpatch_patch *kpatch_patch_of(const struct module *mod);
 bool kpatch_patch_known(const struct kpatch_module *kpmod);
-int kpatch_patch_enable(struct kpatch_module *kpmod);
-int kpatch_patch_disable(struct kpatch_module *kpmod);
+int kpatch_patch_disable(struct kpatch_patch *patch);
 bool kpatch_patch_live(const struct kpatch_func *func);
-int kpatch_patch_switch(struct kpatch_module *kpmod, bool on, bool dry_run);
-void kpatch_patch_on_change(void (*changed)(struct kpatch_module *kpmod));
-int kpatch_format_blocker(const struct kpatch_blocker *blocker,
-			  struct pid_namespace *ns, char *buf, size_t size);
+int kpatch_patch_request(struct kpatch_module *kpmod,
+			 enum kpatch_request request);
+void kpatch_patch_on_change(void (*changed)(struct kpatch_patch *patch));
 
 #endif /* _KPATCH_PATCH_H */

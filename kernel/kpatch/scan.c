@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Is a task inside of any of these pieces of text?
+ * Is a task inside the text that a transaction changes?
  *
- * The task is off its CPU, with all its return addresses in memory, and cannot
- * get back on it meanwhile: its scheduler locks are held, or all CPUs are
- * stopped. So a look at every word of its stack, and at the few places beside
- * the stack where return addresses are kept, cannot miss that it is inside. It
- * may find a word that only looks like it, or that is left over from a call long
- * gone; where the architecture has a reliable unwinder, that is asked for a
- * second opinion.
+ * The task is off its CPU, so all its return addresses are in memory, and it stays
+ * off: its scheduler locks are held, or the machine is stopped. A look at every word
+ * of its stack, and at the few places beside the stack where return addresses are
+ * kept, therefore cannot miss that it is inside. It may find a word that only looks
+ * like a return address, or one that an earlier call has left behind. Where the
+ * architecture has a reliable unwinder, a stack trace is taken as a second opinion
+ * on such words.
  *
  * Nothing here may sleep, allocate, take a lock or print.
  */
@@ -16,96 +16,50 @@
 
 #include <linux/cpumask.h>
 #include <linux/filter.h>
-#include <linux/ftrace.h>
 #include <linux/kprobes.h>
 #include <linux/kthread.h>
 #include <linux/module.h>
-#include <linux/rethook.h>
 #include <linux/sched.h>
 #include <linux/sched/task_stack.h>
 #include <linux/smp.h>
 #include <linux/stacktrace.h>
-#include <linux/string.h>
 
 #include <asm/kpatch.h>
 
 #include "exiting.h"
+#include "saved.h"
 #include "scan.h"
 
-/**
- * kpatch_report_clear() - forget who stood in the way
- * @report: the report
- */
-void kpatch_report_clear(struct kpatch_report *report)
-{
-	memset(report, 0, sizeof(*report));
-}
-
-/* They are inside whenever a switch is made, so it never can be. */
-static bool is_hopeless(enum kpatch_reason reason)
-{
-	return reason == KPATCH_WRITER || reason == KPATCH_STOPPER ||
-	       reason == KPATCH_IDLE;
-}
-
-static void name_blocker(struct kpatch_blocker *blocker,
-			 struct task_struct *task)
-{
-	if (!task) {
-		strscpy(blocker->comm, "-", sizeof(blocker->comm));
-		return;
-	}
-	blocker->pid = task->pid;
-	blocker->started = task->start_boottime;
-	strscpy(blocker->comm, task->comm, sizeof(blocker->comm));
-	blocker->cpu = task_cpu(task);
-	/* Idle tasks have no pid. */
-	blocker->kthread = task->flags & (PF_KTHREAD | PF_USER_WORKER) &&
-			   task->pid;
-}
-
-/* Several CPUs report at once, hence the atomic. %NULL: only counted. */
 static struct kpatch_blocker *report(const struct kpatch_scan *scan,
 				     struct task_struct *task,
 				     unsigned long addr,
 				     enum kpatch_reason reason)
 {
-	unsigned int i = atomic_inc_return(&scan->report->total) - 1;
-	struct kpatch_blocker *blocker;
-
-	if (task == scan->writer && reason != KPATCH_CPU)
-		reason = KPATCH_WRITER;
-	if (is_hopeless(reason))
-		WRITE_ONCE(scan->report->hopeless, true);
-	if (i >= KPATCH_MAX_BLOCKERS)
-		return NULL;
-	blocker = &scan->report->blocker[i];
-	name_blocker(blocker, task);
-	blocker->addr = addr;
-	blocker->reason = reason;
-	return blocker;
+	if (task == scan->requester && reason != KPATCH_CPU)
+		reason = KPATCH_REQUESTER;
+	return kpatch_report_add(scan->report, task, addr, reason);
 }
 
 /**
- * kpatch_report_running() - report a task that was inside and runs
- * @scan: takes the report
+ * kpatch_scan_running() - report a task that was inside and is running now
+ * @scan: the scan
  * @task: the task
- * @addr: what it was found for
+ * @addr: the address that an earlier scan found
  */
-void kpatch_report_running(const struct kpatch_scan *scan,
-			   struct task_struct *task, unsigned long addr)
+void kpatch_scan_running(const struct kpatch_scan *scan,
+			 struct task_struct *task, unsigned long addr)
 {
 	report(scan, task, addr, KPATCH_RUNNING);
 }
 
 /**
- * kpatch_report_cpu() - report a CPU that does not come to be stopped
- * @scan: takes the report
+ * kpatch_scan_cpu() - report a CPU that does not run its stopper
+ * @scan: the scan
  * @cpu: the CPU
  *
  * Context: process context.
  */
-void kpatch_report_cpu(const struct kpatch_scan *scan, unsigned int cpu)
+void kpatch_scan_cpu(const struct kpatch_scan *scan, unsigned int cpu)
 {
 	struct kpatch_blocker *blocker;
 
@@ -116,114 +70,125 @@ void kpatch_report_cpu(const struct kpatch_scan *scan, unsigned int cpu)
 }
 
 /*
- * Generated code that goes on in a function without a trace of it on the stack:
+ * Generated code that continues in a function without leaving a trace of that on the
+ * stack:
  *
  *  - the slot of an optimised kprobe, which runs a copy of instructions of the
  *    function and then jumps back into it;
- *  - where ftrace can jump, and not just call, a BPF trampoline that calls the
- *    body of the function directly. One that is being replaced is drained in
- *    its own time, by tasks that sleep in it.
+ *  - where ftrace can jump, and not only call, a BPF trampoline that calls the body
+ *    of the function. An image that was replaced may still hold sleeping tasks. This
+ *    matters for text that stays in memory only: an image on a function of a patch
+ *    module holds a reference to the module.
  */
-static bool goes_on_elsewhere(const struct kpatch_scan *scan,
-			      unsigned long word)
+static bool continues_elsewhere(const struct kpatch_scan *scan,
+				unsigned long addr)
 {
-	if (!arch_kpatch_generated(word))
+	if (!arch_kpatch_generated(addr))
 		return false;
-	if (is_kprobe_optinsn_slot(word))
+	if (is_kprobe_optinsn_slot(addr))
 		return true;
-	return IS_ENABLED(CONFIG_DYNAMIC_FTRACE_WITH_JMP) && !scan->removing &&
-	       is_bpf_text_address(word);
+	return IS_ENABLED(CONFIG_DYNAMIC_FTRACE_WITH_JMP) &&
+	       scan->text.flags & KPATCH_RANGE_OLD && is_bpf_text_address(addr);
+}
+
+static bool is_in_text(const struct kpatch_scan *scan, unsigned long addr)
+{
+	return kpatch_ranges_find(&scan->text, addr);
+}
+
+static bool is_in_freed_text(const struct kpatch_scan *scan, unsigned long addr)
+{
+	const struct kpatch_range *range = kpatch_ranges_find(&scan->text, addr);
+
+	return range && range->flags & KPATCH_RANGE_FREED;
 }
 
 /*
- * The first word in [@sp, @top) that says that its task may be in the text we
- * look for, 0 if there is none. Most words lie below all text. Stacks are read
- * behind the back of their owners: no sanitizer, please.
+ * The first word in [@sp, @top) that makes its task a blocker, 0 if there is none.
+ * Most words are no text addresses. Stacks are read without synchronisation with
+ * their owners, so no sanitizer may check this.
  */
 static unsigned long find_word(const struct kpatch_scan *scan,
 			       unsigned long sp, unsigned long top)
 {
-	unsigned long word;
+	unsigned long addr;
 
-	for (; sp < top; sp += sizeof(word)) {
-		word = READ_ONCE_NOCHECK(*(unsigned long *)sp);
-		if (likely(word < ARCH_KPATCH_LOWEST_TEXT))
+	for (; sp < top; sp += sizeof(addr)) {
+		addr = arch_kpatch_text_addr(READ_ONCE_NOCHECK(*(unsigned long *)sp));
+		if (likely(!addr))
 			continue;
-		if (kpatch_ranges_find(&scan->text, word) ||
-		    goes_on_elsewhere(scan, word))
-			return word;
+		if (is_in_text(scan, addr) || continues_elsewhere(scan, addr))
+			return addr;
 	}
 	return 0;
 }
 
-/* Return addresses that the function graph tracer keeps for the task. */
 static unsigned long find_graph_return(const struct kpatch_scan *scan,
 				       struct task_struct *task)
 {
-#ifdef CONFIG_FUNCTION_GRAPH_TRACER
-	unsigned long *stack = task->ret_stack;
+	unsigned long *words;
+	unsigned int nr = kpatch_saved_graph(task, &words);
 
-	if (stack && task->curr_ret_stack > 0)
-		return find_word(scan, (unsigned long)stack,
-				 (unsigned long)(stack + task->curr_ret_stack));
-#endif
-	return 0;
+	return nr ? find_word(scan, (unsigned long)words,
+			      (unsigned long)(words + nr)) : 0;
 }
 
-/* Return addresses that kretprobes and the like keep for the task. */
 static unsigned long find_rethook_return(const struct kpatch_scan *scan,
 					 struct task_struct *task)
 {
-#ifdef CONFIG_RETHOOK
-	struct rethook_node *node;
+	struct llist_node *pos = NULL;
+	unsigned long addr;
 
-	llist_for_each_entry(node, task->rethooks.first, llist) {
-		if (kpatch_ranges_find(&scan->text, node->ret_addr))
-			return node->ret_addr;
+	while (kpatch_saved_rethook(task, &pos, &addr)) {
+		if (is_in_text(scan, addr))
+			return addr;
 	}
-#endif
 	return 0;
 }
 
-/* More than the code of one; who is in what follows just waits in vain. */
-#define TRAMPOLINE_SIZE		256
-
-static bool in_trampoline(void (*trampoline)(void), unsigned long pc)
+/* Where the task continues if it restarts a system call. */
+static unsigned long find_restart(const struct kpatch_scan *scan,
+				  struct task_struct *task)
 {
-	return pc - (unsigned long)trampoline < TRAMPOLINE_SIZE;
-}
+	unsigned long addr = (unsigned long)task->restart_block.fn;
 
-/* In the code that runs when a function that is traced returns? */
-static bool in_return_trampoline(unsigned long pc)
-{
-#ifdef CONFIG_FUNCTION_GRAPH_TRACER
-	if (in_trampoline(return_to_handler, pc))
-		return true;
-#endif
-#ifdef CONFIG_RETHOOK
-	if (in_trampoline(arch_rethook_trampoline, pc))
-		return true;
-#endif
-	return false;
+	return is_in_text(scan, addr) ? addr : 0;
 }
 
 /*
- * The second opinion: is a word on the stack of @task that lies in the text a
- * leftover? Only if the unwinder vouches for its trace, and the trace
- *
- *  - shows no address in the text;
- *  - stays in text of the kernel and of modules: what runs in trampolines,
- *    probe slots and generated code is about to go elsewhere;
- *  - does not pass through the hook of a function that is being switched: the
- *    address that the handler has chosen lies in saved registers, which no
- *    unwinder looks at;
- *  - does not pass through the trampoline of a kretprobe or of the function
- *    graph tracer, where the same holds for the real return address.
+ * The function that a kernel thread was created for. Until the thread is woken for
+ * the first time only a saved register holds that address. The thread will enter the
+ * function through the hook, so this matters only for text that may be freed.
  */
-static bool is_leftover(const struct kpatch_scan *scan,
-			struct task_struct *task, enum kpatch_reason *reason)
+static unsigned long find_thread_function(const struct kpatch_scan *scan,
+					  struct task_struct *task)
 {
-	/* Nobody else uses it: preemption is off, and interrupts do not scan. */
+	unsigned long addr;
+
+	if (!(scan->text.flags & KPATCH_RANGE_FREED) ||
+	    !(task->flags & PF_KTHREAD))
+		return 0;
+	addr = (unsigned long)kthread_func(task);
+	return is_in_freed_text(scan, addr) ? addr : 0;
+}
+
+/*
+ * The second opinion: is a word on the stack of @task that lies in the text stale?
+ * Only if the unwinder vouches for its trace, and the trace
+ *
+ *  - contains no address in the text;
+ *  - stays in text of the kernel and of modules: code in trampolines, probe slots
+ *    and generated images is about to continue elsewhere;
+ *  - does not pass through the hook of a function that is being switched: the
+ *    address that the handler has chosen is in saved registers, where no unwinder
+ *    looks;
+ *  - does not pass through the trampoline of rethook or of the function graph
+ *    tracer, where the same holds for the real return address.
+ */
+static bool is_stale(const struct kpatch_scan *scan, struct task_struct *task,
+		     enum kpatch_reason *reason)
+{
+	/* One per CPU suffices: preemption is off, and interrupts do not scan. */
 	unsigned long *trace = scan->traces +
 			       smp_processor_id() * KPATCH_MAX_FRAMES;
 	int i, nr;
@@ -234,10 +199,10 @@ static bool is_leftover(const struct kpatch_scan *scan,
 	for (i = 0; i < nr; i++) {
 		unsigned long pc = trace[i];
 
-		if (kpatch_ranges_find(&scan->text, pc))
+		if (is_in_text(scan, pc))
 			return false;
 		if (kpatch_ranges_find(&scan->slots, pc) ||
-		    in_return_trampoline(pc) ||
+		    kpatch_saved_is_trampoline(pc) ||
 		    !(core_kernel_text(pc) || is_module_text_address(pc))) {
 			*reason = KPATCH_TRAMPOLINE;
 			return false;
@@ -254,34 +219,9 @@ static bool stack_bounds_ok(struct task_struct *task, unsigned long sp,
 	return IS_ALIGNED(sp, sizeof(long)) && sp >= low && sp <= top;
 }
 
-/* Where a system call goes on if it is restarted. */
-static unsigned long find_restart(const struct kpatch_scan *scan,
-				  struct task_struct *task)
-{
-	unsigned long addr = (unsigned long)task->restart_block.fn;
-
-	return kpatch_ranges_find(&scan->text, addr) ? addr : 0;
-}
-
-/*
- * What a kernel thread was created for. Until it is woken for the first time it has
- * not called that, and nothing but a register remembers it. It will enter by the
- * hook, so only text that may be freed matters.
- */
-static unsigned long find_thread_function(const struct kpatch_scan *scan,
-					  struct task_struct *task)
-{
-	unsigned long addr;
-
-	if (!scan->removing || !(task->flags & PF_KTHREAD))
-		return 0;
-	addr = (unsigned long)kthread_func(task);
-	return kpatch_ranges_find(&scan->text, addr) ? addr : 0;
-}
-
-/* Places that hold addresses which are surely going to be used. */
-static bool check_kept(const struct kpatch_scan *scan, struct task_struct *task,
-		       unsigned long *addr)
+/* Places beside the stack. Their addresses are certain to be used. */
+static bool check_saved(const struct kpatch_scan *scan,
+			struct task_struct *task, unsigned long *addr)
 {
 	enum kpatch_reason reason = KPATCH_GRAPH;
 
@@ -305,34 +245,34 @@ static bool check_kept(const struct kpatch_scan *scan, struct task_struct *task,
 }
 
 /*
- * The stack of @task from @sp up; true if it is inside, which is reported, and then
- * @addr is what was found, if anything was.
+ * Check all return addresses of @task, its stack from @sp up. Returns true if the
+ * task is a blocker; then it was reported, for @addr if that is not 0.
  */
-static bool check_stack(const struct kpatch_scan *scan,
-			struct task_struct *task, unsigned long sp,
-			enum kpatch_reason reason, unsigned long *addr)
+static bool check_task(const struct kpatch_scan *scan, struct task_struct *task,
+		       unsigned long sp, enum kpatch_reason reason,
+		       unsigned long *addr)
 {
 	unsigned long top = arch_kpatch_stack_top(task);
 
 	*addr = 0;
-	if (check_kept(scan, task, addr))
+	if (check_saved(scan, task, addr))
 		return true;
 	if (!stack_bounds_ok(task, sp, top)) {
 		report(scan, task, 0, KPATCH_UNKNOWN);
 		return true;
 	}
 	*addr = find_word(scan, sp, top);
-	if (!*addr || is_leftover(scan, task, &reason))
+	if (!*addr || is_stale(scan, task, &reason))
 		return false;
 	report(scan, task, *addr, reason);
 	return true;
 }
 
 /**
- * kpatch_scan_reason() - what to report a task for if nothing more is known
+ * kpatch_scan_reason() - why a task is a blocker, unless the scan finds more
  * @task: the task, off its CPU
  *
- * Return: that it sleeps, or that it was preempted.
+ * Return: %KPATCH_PREEMPTED or %KPATCH_ASLEEP.
  */
 enum kpatch_reason kpatch_scan_reason(const struct task_struct *task)
 {
@@ -340,78 +280,83 @@ enum kpatch_reason kpatch_scan_reason(const struct task_struct *task)
 }
 
 /**
- * kpatch_scan_task() - is this task inside?
- * @scan: what to look for
- * @task: a task that is off its CPU and stays off: its scheduler locks are
- *	held, see task_call_func(), or the machine is stopped
- * @reason: what to report it for, unless the scan finds a better one
+ * kpatch_scan_task() - is this task a blocker?
+ * @scan: the scan
+ * @task: a task that is off its CPU and stays off: its scheduler locks are held, see
+ *	task_call_func(), or the machine is stopped
+ * @reason: the reason to report, unless the scan finds a more specific one
  * @addr: set to the address that was found, 0 if there is none
  *
  * Context: interrupts off.
  *
- * Return: true if it is, or may be; then it is in the report.
+ * Return: true if it is, or may be; then it was reported.
  */
 bool kpatch_scan_task(const struct kpatch_scan *scan, struct task_struct *task,
 		      enum kpatch_reason reason, unsigned long *addr)
 {
 	bool inside;
 
-	/* A zombie has no stack, and nothing that it kept will be used. */
+	/* A dead task without a stack does not run again. */
+	*addr = 0;
 	if (!try_get_task_stack(task))
 		return false;
-	inside = check_stack(scan, task, arch_kpatch_saved_sp(task), reason,
-			     addr);
+	inside = check_task(scan, task, arch_kpatch_saved_sp(task), reason,
+			    addr);
 	put_task_stack(task);
 	return inside;
 }
 
 /**
- * kpatch_scan_writer() - is the task that asks for the switch inside?
- * @scan: what to look for
+ * kpatch_scan_requester() - is the requester a blocker?
+ * @scan: the scan; the requester is the current task
  *
- * It will be in the same functions when the machine is stopped, so this can be
- * known without.
+ * The requester calls into the stop from here, so what is below this frame will be
+ * on its stack then. Thus this can be found out without a stop.
  *
- * Context: process context, the task itself.
+ * Context: process context.
  */
-noinline void kpatch_scan_writer(const struct kpatch_scan *scan)
+noinline void kpatch_scan_requester(const struct kpatch_scan *scan)
 {
 	unsigned long addr;
 
 	preempt_disable();
-	check_stack(scan, current, (unsigned long)__builtin_frame_address(0),
-		    KPATCH_WRITER, &addr);
+	check_task(scan, current, (unsigned long)__builtin_frame_address(0),
+		   KPATCH_REQUESTER, &addr);
 	preempt_enable();
 }
 
 /*
- * A CPU that is off never returns from its idle task: it is booted afresh. So
- * the old text matters only if it is going to be freed. The saved stack pointer
- * is stale: the idle task went down on its own.
+ * An offline CPU never returns from its idle task: it boots afresh. Only text that
+ * may be freed matters. The saved stack pointer is stale, since the idle task of a
+ * CPU that goes down does not schedule: look at the whole stack.
  */
 static void scan_offline_cpu(const struct kpatch_scan *scan,
 			     struct task_struct *idle)
 {
-	unsigned long addr;
+	unsigned long sp = (unsigned long)task_stack_page(idle);
+	unsigned long top = arch_kpatch_stack_top(idle), addr;
 
-	addr = find_word(scan, (unsigned long)task_stack_page(idle),
-			 arch_kpatch_stack_top(idle));
-	if (addr)
-		report(scan, idle, addr, KPATCH_OFFLINE);
+	for (; sp < top; sp += sizeof(addr)) {
+		addr = arch_kpatch_text_addr(READ_ONCE_NOCHECK(*(unsigned long *)sp));
+		if (addr && is_in_freed_text(scan, addr)) {
+			report(scan, idle, addr, KPATCH_OFFLINE);
+			return;
+		}
+	}
 }
 
 /**
- * kpatch_scan_offline_cpus() - check the idle tasks of CPUs that are off
- * @scan: what to look for
+ * kpatch_scan_offline_cpus() - check the idle tasks of offline CPUs
+ * @scan: the scan
  *
- * Context: CPUs neither come nor go.
+ * Context: process context, under cpus_read_lock().
  */
 void kpatch_scan_offline_cpus(const struct kpatch_scan *scan)
 {
 	struct task_struct *idle;
 	int cpu;
 
-	if (!scan->removing)
+	if (!(scan->text.flags & KPATCH_RANGE_FREED))
 		return;
 	for_each_possible_cpu(cpu) {
 		idle = idle_task(cpu);
@@ -421,8 +366,10 @@ void kpatch_scan_offline_cpus(const struct kpatch_scan *scan)
 }
 
 /**
- * kpatch_scan_idle_task() - check the idle task of this CPU, which no list has
- * @scan: what to look for
+ * kpatch_scan_idle_task() - check the idle task of this CPU
+ * @scan: the scan
+ *
+ * Idle tasks are not in the task list.
  *
  * Context: machine stopped, each CPU.
  */
@@ -436,10 +383,11 @@ void kpatch_scan_idle_task(const struct kpatch_scan *scan)
 }
 
 /**
- * kpatch_scan_exiting() - are there tasks that cannot be looked at any more?
- * @scan: takes the report
+ * kpatch_scan_exiting() - report tasks that cannot be scanned
+ * @scan: the scan
  *
- * Those that the task list has lost, or may lose, and that found no slot.
+ * These are tasks past exit_notify() for which exiting.c had no memory. One report
+ * stands for all.
  *
  * Context: any.
  */
@@ -450,12 +398,11 @@ void kpatch_scan_exiting(const struct kpatch_scan *scan)
 }
 
 /**
- * kpatch_scan_stopper() - check the stack of the task that runs this
- * @scan: what to look for
+ * kpatch_scan_stopper() - check the stack of the current task
+ * @scan: the scan
  *
- * A stopper has no saved stack pointer while it runs, so each one looks at its
- * own stack, from here up. On a kernel without SMP this is the task that asks
- * for the switch.
+ * A stopper has no saved stack pointer while it runs, so each one checks its own
+ * stack from here up. On a kernel without SMP this is the requester.
  *
  * Context: machine stopped, each CPU.
  */
@@ -463,6 +410,6 @@ noinline void kpatch_scan_stopper(const struct kpatch_scan *scan)
 {
 	unsigned long addr;
 
-	check_stack(scan, current, (unsigned long)__builtin_frame_address(0),
-		    KPATCH_STOPPER, &addr);
+	check_task(scan, current, (unsigned long)__builtin_frame_address(0),
+		   KPATCH_STOPPER, &addr);
 }

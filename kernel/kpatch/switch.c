@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Try to switch a patch until it works or the deadline has passed. The machine is
- * stopped only when nobody was seen inside; whoever is inside is led out, if it
- * is a task of user space, or waited for.
+ * Attempts to switch a set of patches, until one succeeds or the deadline passes.
+ *
+ * The machine is stopped only if a scan of all tasks while it runs has found no
+ * blocker. User tasks that are blockers are parked, as evict.c decides; for others
+ * the next attempts wait.
  */
 #include "common.h"
 
@@ -10,32 +12,33 @@
 #include <linux/jiffies.h>
 #include <linux/moduleparam.h>
 #include <linux/sched/signal.h>
-#include <linux/slab.h>
 #include <linux/tick.h>
 #include <linux/time64.h>
 
-#include "txn.h"
 #include "debug.h"
-#include "object.h"
+#include "evict.h"
 #include "park.h"
-#include "switch.h"
 #include "scan.h"
+#include "switch.h"
 #include "tasks.h"
 #include "track.h"
+#include "txn.h"
 
-
-/* Less than what the freezer has patience for, and what is taken for a hang. */
+/* Below the timeouts of the freezer and of the hung task detector. */
 #define MAX_DEADLINE_MS		15000U
 #define MAX_STOP_BUDGET_US	10000000U
 
-/* How long to wait between two attempts, first and last. */
+/* The wait between two attempts, first and last. */
 #define RETRY_MS		5U
 #define RETRY_MAX_MS		100U
 
-/* How long tasks are kept waiting for one that does not come, the first time. */
+/* How long parked tasks wait for one that does not arrive, the first time. */
 #define PATIENCE_MS		500U
 
-/* Whoever runs is led out in the second half of the time, but not for longer. */
+/*
+ * Running tasks are parked as well when this time is left, or in the second half of
+ * the deadline if that is shorter.
+ */
 #define LAST_RESORT_MS		1000U
 
 static int set_deadline(const char *val, const struct kernel_param *kp)
@@ -60,201 +63,160 @@ static const struct kernel_param_ops stop_budget_ops = {
 
 static unsigned int deadline_ms = 2000;
 module_param_cb(deadline_ms, &deadline_ops, &deadline_ms, 0644);
-MODULE_PARM_DESC(deadline_ms, "how long a switch is tried, in milliseconds");
+MODULE_PARM_DESC(deadline_ms, "time until a switch is given up, in milliseconds");
 
 static unsigned int stop_budget_us = 100000;
 module_param_cb(stop_budget_us, &stop_budget_ops, &stop_budget_us, 0644);
 MODULE_PARM_DESC(stop_budget_us,
-		 "how long the machine may be stopped to look at tasks, in microseconds");
+		 "time that a stop may take to scan tasks, in microseconds");
 
 static bool park = true;
 module_param(park, bool, 0644);
-MODULE_PARM_DESC(park, "lead tasks of user space out of functions that are switched");
+MODULE_PARM_DESC(park, "park user tasks that are inside functions that are switched");
 
 /**
- * struct settle - a switch under way
- * @kpmod: the patch
- * @scan: which text nobody may be in
- * @tasks: all tasks, and what is known of them
- * @prescan: look at tasks before the machine is stopped, as always but in tests
- * @attempt: how to try
- * @park: where tasks are led to, %NULL if they are left alone
- * @occupied: somebody was sent there
- * @since: since when, in jiffies
- * @patience: how long tasks are kept there for one that does not come, in jiffies
- * @last_resort: when to lead out whoever runs, in jiffies
+ * struct operation - a switch that is being attempted
+ * @txn: the transaction
+ * @evict: decides which tasks are parked
+ * @park: where, %NULL if no task is to be parked
+ * @may_park: the administrator has not switched off parking
+ * @prescan: scan tasks before the stop; always, except in tests
  * @deadline: when to give up, in jiffies
- * @wait_ms: how long to wait before the next attempt
+ * @wait_ms: the wait before the next attempt
  */
-struct settle {
-	struct kpatch_module *kpmod;
-	struct kpatch_scan scan;
-	struct kpatch_tasks tasks;
-	bool prescan;
-	struct kpatch_attempt attempt;
+struct operation {
+	struct kpatch_txn txn;
+	struct kpatch_evict evict;
 	struct kpatch_park *park;
-	bool occupied;
-	unsigned long since;
-	unsigned long patience;
-	unsigned long last_resort;
+	bool may_park;
+	bool prescan;
 	unsigned long deadline;
 	unsigned int wait_ms;
 };
 
 /*
- * Look at all tasks while the machine runs. If this fails, for a signal or because
- * somebody is inside, there is no stop.
+ * Scan all tasks while the machine runs. If this finds a blocker, or is interrupted,
+ * the machine is not stopped.
  */
-static int look(struct settle *s)
+static enum kpatch_cause prescan(struct operation *op)
 {
-	if (s->prescan) {
-		kpatch_tasks_prescan(&s->tasks, &s->scan);
-		kpatch_scan_exiting(&s->scan);
+	struct kpatch_txn *txn = &op->txn;
+
+	if (op->prescan) {
+		kpatch_tasks_prescan(&txn->tasks, &txn->scan);
+		kpatch_scan_exiting(&txn->scan);
 	}
-	s->kpmod->stats.scanned = atomic_read(&s->tasks.scanned);
+	txn->stats.scanned = atomic_read(&txn->tasks.scanned);
 	if (fatal_signal_pending(current))
-		return -EINTR;
-	if (kpatch_report_total(s->scan.report))
-		return -EBUSY;
-	return 0;
+		return KPATCH_CAUSE_KILLED;
+	if (kpatch_report_total(&txn->report))
+		return KPATCH_CAUSE_BLOCKED;
+	return KPATCH_CAUSE_NONE;
 }
 
 /*
- * Only those who have come or run since the first look are looked at once more,
- * and then only those who run from then on, with the machine stopped. Tasks are
- * watched from before the second look, so the stop has to rely on that: it finds
- * those who ran before, and takes down those who cannot be called clean.
+ * The second prescan covers only tasks that were created or have run since the first
+ * one, and the stop only tasks that run from then on. The tracking begins before the
+ * second prescan, because the stop relies on it: it records the tasks that run, and
+ * the prescan records those that it cannot find clean.
  */
-static int look_again_and_try(struct settle *s)
+static enum kpatch_cause prescan_again_and_stop(struct operation *op)
 {
-	int ret;
+	struct kpatch_txn *txn = &op->txn;
+	enum kpatch_cause cause;
 
-	ret = kpatch_tasks_update(&s->tasks);
-	if (ret)
-		return ret;
-	if (s->prescan)
-		ret = kpatch_tasks_track(&s->tasks, &s->scan);
-	if (!ret) {
+	cause = kpatch_tasks_update(&txn->tasks);
+	if (cause)
+		return cause;
+	if (op->prescan)
+		cause = kpatch_tasks_track(&txn->tasks, &txn->scan);
+	if (!cause) {
 		guard(cpus_read_lock)();
-		kpatch_scan_offline_cpus(&s->scan);
-		ret = look(s);
-		if (!ret)
-			ret = kpatch_txn_try(s->kpmod, &s->attempt);
+		kpatch_scan_offline_cpus(&txn->scan);
+		cause = prescan(op);
+		if (!cause)
+			cause = kpatch_txn_try(txn);
 	}
-	kpatch_tasks_untrack(&s->tasks);
-	return ret;
+	kpatch_tasks_untrack(&txn->tasks);
+	return cause;
 }
 
-static int try_once(struct settle *s)
+static enum kpatch_cause attempt(struct operation *op)
 {
-	int ret;
+	struct kpatch_txn *txn = &op->txn;
+	enum kpatch_cause cause;
 
-	s->kpmod->stats.attempts++;
-	kpatch_report_clear(s->kpmod->report);
-	kpatch_scan_writer(&s->scan);
-	kpatch_tasks_rewind(&s->tasks);
-	ret = kpatch_tasks_update(&s->tasks);
-	if (!ret)
-		ret = look(s);
-	if (!ret)
-		ret = look_again_and_try(s);
-	return ret;
+	txn->stats.attempts++;
+	memset(&txn->report, 0, sizeof(txn->report));
+	kpatch_scan_requester(&txn->scan);
+	kpatch_tasks_rewind(&txn->tasks);
+	cause = kpatch_tasks_update(&txn->tasks);
+	if (cause)
+		return cause;
+	cause = prescan(op);
+	if (cause)
+		return cause;
+	return prescan_again_and_stop(op);
 }
 
-static int verdict(const struct settle *s, int ret)
+/* Record what the park knows of a task that was sent there. */
+static void update_parked(struct kpatch_task *t)
 {
-	if (ret == -EBUSY && s->kpmod->report->hopeless)
-		return -EDEADLK;
-	/* Whether to try again for a verdict is for us to decide. */
-	return ret == -EAGAIN ? -EBUSY : ret;
-}
-
-static bool may_retry(const struct settle *s, int ret)
-{
-	if (ret != -EBUSY && ret != -ETIME)
-		return false;
-	return time_before(jiffies, s->deadline) &&
-	       !fatal_signal_pending(current);
-}
-
-/* Let all tasks go; nobody is parked any more. */
-static void close_park(struct settle *s)
-{
-	unsigned int i;
-
-	kpatch_park_close(s->park);
-	s->park = NULL;
-	s->occupied = false;
-	for (i = 0; i < s->tasks.nr; i++) {
-		s->tasks.t[i].parked = NULL;
-		cond_resched();
+	if (kpatch_park_holds(t->parked)) {
+		kpatch_evict_step(t, KPATCH_EVENT_ARRIVE);
+	} else if (kpatch_park_has_come(t->parked)) {
+		kpatch_evict_step(t, KPATCH_EVENT_DEPART);
+		t->parked = NULL;
 	}
-}
-
-static void open_park(struct settle *s)
-{
-	/* They are let go before. */
-	s->park = kpatch_park_open(s->deadline + HZ);
-}
-
-static bool any_task(const struct settle *s,
-		     bool (*test)(const struct settle *s,
-				  const struct kpatch_task *t))
-{
-	unsigned int i;
-
-	for (i = 0; i < s->tasks.nr; i++) {
-		if (test(s, &s->tasks.t[i]))
-			return true;
-		cond_resched();
-	}
-	return false;
-}
-
-/* As long as such a task does not move it is no use to bother anybody else. */
-static bool is_slow(const struct settle *s, const struct kpatch_task *t)
-{
-	return t->slow;
-}
-
-static bool is_inside(const struct settle *s, const struct kpatch_task *t)
-{
-	return t->inside;
-}
-
-/* A CPU that was set apart for one task belongs to that. */
-static bool may_disturb(const struct kpatch_task *t)
-{
-	return task_is_running(t->task) &&
-	       !tick_nohz_full_cpu(task_cpu(t->task));
 }
 
 /*
- * Those inside have to go. If that is not enough because others come in for each
- * one that leaves, so has whoever runs.
+ * To be called before the scan: a task may be scanned inside first and arrive at the
+ * park then, and must not be taken for one that is inside while it is parked.
  */
-static bool has_to_go(const struct settle *s, const struct kpatch_task *t)
+static void before_attempt(struct operation *op)
 {
-	if (t->parked || t->parks_inside || t->task == current)
-		return false;
-	return t->inside || (may_disturb(t) &&
-			     time_after(jiffies, s->last_resort));
-}
-
-/*
- * Let those go that are parked and still inside: they run such work elsewhere than on
- * their way to user space, as io_uring does while it waits, or that way is what is
- * going to be switched. They are not parked again.
- */
-static void release_inside(struct settle *s)
-{
-	bool released = false;
 	struct kpatch_task *t;
-	unsigned int i;
 
-	for (i = 0; i < s->tasks.nr; i++) {
-		t = &s->tasks.t[i];
-		if (t->parked && t->parks_inside) {
+	if (!op->park)
+		return;
+	for (t = op->txn.tasks.t; t < op->txn.tasks.t + op->txn.tasks.nr; t++) {
+		if (t->parked)
+			update_parked(t);
+		cond_resched();
+	}
+}
+
+static u8 facts_of(const struct task_struct *task)
+{
+	u8 facts = 0;
+
+	if (kpatch_park_takes(task))
+		facts |= KPATCH_FACT_PARKABLE;
+	if (kpatch_park_wakes(task))
+		facts |= KPATCH_FACT_WAKES;
+	/* A nohz_full CPU is set apart for its task. */
+	if (task_is_running(task) && !tick_nohz_full_cpu(task_cpu(task)))
+		facts |= KPATCH_FACT_RUNS;
+	if (task == current)
+		facts |= KPATCH_FACT_SELF;
+	return facts;
+}
+
+/*
+ * A task that was parked and is inside all the same runs its park work elsewhere than
+ * at the return to user space, as io_uring does while it waits; or that return is
+ * what is being switched. Release it.
+ */
+static void after_attempt(struct operation *op)
+{
+	struct kpatch_task *t;
+	bool released = false;
+
+	for (t = op->txn.tasks.t; t < op->txn.tasks.t + op->txn.tasks.nr; t++) {
+		t->facts = facts_of(t->task);
+		kpatch_evict_scanned(t);
+		if (t->parked && t->state == KPATCH_TASK_STUCK) {
 			kpatch_park_release(t->parked);
 			t->parked = NULL;
 			released = true;
@@ -262,191 +224,222 @@ static void release_inside(struct settle *s)
 		cond_resched();
 	}
 	if (released)
-		kpatch_park_wake(s->park);
+		kpatch_park_wake(op->park);
 }
 
-/* It does not leave to be parked, or would not. */
-static bool stays(const struct kpatch_task *t)
+/* The park gives up waiting tasks by itself some time after the deadline. */
+static void open_park(struct operation *op)
 {
-	return t->inside && (t->parked || t->parks_inside ||
-			     !kpatch_park_takes(t->task));
+	op->park = kpatch_park_open(op->deadline + HZ);
 }
 
-/* Send tasks to the park; true if some went. */
-static bool lead_out(struct settle *s)
+static void close_park(struct operation *op)
 {
 	struct kpatch_task *t;
-	bool sent = false;
-	unsigned int i;
 
-	if (any_task(s, is_slow) || !any_task(s, is_inside))
-		return false;
-	for (i = 0; i < s->tasks.nr; i++) {
-		t = &s->tasks.t[i];
+	kpatch_park_close(op->park);
+	op->park = NULL;
+	for (t = op->txn.tasks.t; t < op->txn.tasks.t + op->txn.tasks.nr; t++) {
+		t->parked = NULL;
 		cond_resched();
-		if (!has_to_go(s, t))
+	}
+	kpatch_evict_unparked(&op->evict, &op->txn.tasks);
+}
+
+static void park_tasks(struct operation *op)
+{
+	struct kpatch_task *t;
+
+	for (t = op->txn.tasks.t; t < op->txn.tasks.t + op->txn.tasks.nr; t++) {
+		cond_resched();
+		if (!kpatch_evict_must_go(&op->evict, t, jiffies))
 			continue;
-		t->parked = kpatch_park_task(s->park, t->task);
-		t->since = jiffies;
+		t->parked = kpatch_park_task(op->park, t->task);
 		if (t->parked)
-			sent = true;
+			kpatch_evict_sent(&op->evict, t, jiffies);
 	}
-	if (sent && !s->occupied)
-		s->since = jiffies;
-	s->occupied |= sent;
-	return sent;
 }
 
-/* Is it inside, and has it been for too long since it, or others, had to go? */
-static bool keeps_others_waiting(const struct settle *s,
-				 const struct kpatch_task *t)
+/* Make blockers leave, as far as possible. True if parked tasks are on their way. */
+static bool evict(struct operation *op)
 {
-	if (!stays(t))
+	if (!op->park)
 		return false;
-	if (t->parked)
-		return time_after(jiffies, t->since + s->patience);
-	return s->occupied && time_after(jiffies, s->since + s->patience);
+	switch (kpatch_evict_decide(&op->evict, &op->txn.tasks, jiffies)) {
+	case KPATCH_EVICT_UNPARK:
+		close_park(op);
+		open_park(op);
+		return false;
+	case KPATCH_EVICT_PARK:
+		park_tasks(op);
+		break;
+	case KPATCH_EVICT_WAIT:
+		break;
+	}
+	return op->park && !kpatch_park_complete(op->park);
 }
 
 /*
- * Those who are parked may be what the others wait for that do not come. So let
- * all go after a while, do not try again before these have run, and then try it
- * for longer.
+ * Wait until all tasks that were sent to the park have arrived, or until the next
+ * attempt is due. After a stop let the machine run for some time in any case.
  */
-static void let_go(struct settle *s)
+static void wait_before_retry(struct operation *op, bool coming, bool stopped)
 {
-	struct kpatch_task *t;
-	unsigned int i;
-
-	for (i = 0; i < s->tasks.nr; i++) {
-		t = &s->tasks.t[i];
-		t->slow = stays(t);
-		cond_resched();
-	}
-	s->patience *= 2;
-	close_park(s);
-	open_park(s);
-}
-
-/* Do about those who are inside what can be done; true if some are on their way. */
-static bool make_them_leave(struct settle *s)
-{
-	if (!s->park)
-		return false;
-	release_inside(s);
-	if (any_task(s, keeps_others_waiting)) {
-		let_go(s);
-		return false;
-	}
-	return lead_out(s) || !kpatch_park_complete(s->park);
-}
-
-/*
- * Until all who were sent have come, or another attempt is due. If the machine
- * has just been stopped it is to run for a while in any case.
- */
-static void wait_a_moment(struct settle *s, bool coming, bool stopped)
-{
-	long left = s->deadline - jiffies;
-	long wait = clamp(left, 0L, (long)msecs_to_jiffies(s->wait_ms));
+	long left = op->deadline - jiffies;
+	long wait = clamp(left, 0L, (long)msecs_to_jiffies(op->wait_ms));
 
 	if (coming && !stopped)
-		kpatch_park_wait(s->park, wait);
+		kpatch_park_wait(op->park, wait);
 	else
 		schedule_timeout_killable(wait);
-	s->wait_ms = min(2 * s->wait_ms, RETRY_MAX_MS);
+	op->wait_ms = min(2 * op->wait_ms, RETRY_MAX_MS);
+}
+
+static bool may_retry(const struct operation *op, enum kpatch_cause cause)
+{
+	switch (cause) {
+	case KPATCH_CAUSE_BLOCKED:
+	case KPATCH_CAUSE_NMI:
+	case KPATCH_CAUSE_BUDGET:
+		return time_before(jiffies, op->deadline) &&
+		       !fatal_signal_pending(current);
+	default:
+		return false;
+	}
 }
 
 /*
- * A dry run parks nobody. If nobody else is inside than tasks that would have to be
- * parked, that is the verdict, and the report has them.
+ * A dry run parks no task. If all blockers are tasks that would be parked, its
+ * verdict is that the switch is possible, and the report lists them.
  */
-static bool parking_would_help(const struct settle *s)
+static enum kpatch_cause verdict(const struct operation *op,
+				 enum kpatch_cause cause)
 {
-	unsigned int nr = 0, i;
+	const struct kpatch_txn *txn = &op->txn;
 
-	for (i = 0; i < s->tasks.nr; i++) {
-		nr += s->tasks.t[i].inside &&
-		      kpatch_park_wakes(s->tasks.t[i].task);
-		cond_resched();
-	}
-	return nr && nr == kpatch_report_total(s->scan.report);
+	if (cause != KPATCH_CAUSE_BLOCKED)
+		return cause;
+	if (txn->report.hopeless)
+		return KPATCH_CAUSE_HOPELESS;
+	if (txn->flags & KPATCH_TXN_DRY_RUN && op->may_park &&
+	    kpatch_evict_parking_suffices(&txn->tasks,
+					  kpatch_report_total(&txn->report)))
+		return KPATCH_CAUSE_NONE;
+	return KPATCH_CAUSE_BLOCKED;
 }
 
-static int try_until_deadline(struct settle *s)
+static enum kpatch_cause attempt_until_deadline(struct operation *op)
 {
-	const struct kpatch_stats *stats = &s->kpmod->stats;
-	bool may_park = READ_ONCE(park);
+	enum kpatch_cause cause;
 	unsigned long stops;
 	bool coming;
-	int ret;
 
 	for (;;) {
-		stops = stats->stops;
-		ret = verdict(s, try_once(s));
-		if (ret == -EBUSY && s->attempt.dry_run && may_park &&
-		    parking_would_help(s))
-			return 0;
-		if (!may_retry(s, ret))
-			return ret;
-		coming = make_them_leave(s);
-		wait_a_moment(s, coming, stats->stops != stops);
+		stops = op->txn.stats.stops;
+		before_attempt(op);
+		cause = attempt(op);
+		if (!cause)
+			return cause;
+		after_attempt(op);
+		cause = verdict(op, cause);
+		if (!may_retry(op, cause))
+			return cause;
+		coming = evict(op);
+		wait_before_retry(op, coming, op->txn.stats.stops != stops);
 	}
+}
+
+static void add_stats(struct kpatch_stats *total, const struct kpatch_stats *s)
+{
+	total->attempts += s->attempts;
+	total->scanned = s->scanned;
+	if (!s->stops)
+		return;
+	total->stops += s->stops;
+	total->stop_ns = s->stop_ns;
+	total->max_stop_ns = max(total->max_stop_ns, s->max_stop_ns);
+	total->work_ns = s->work_ns;
+	total->max_work_ns = max(total->max_work_ns, s->max_work_ns);
+	total->scanned_stopped = s->scanned_stopped;
+}
+
+/* Each patch of the transaction keeps a copy of the result. */
+static void publish(const struct kpatch_txn *txn)
+{
+	struct kpatch_change *change;
+
+	for (change = txn->changes; change < txn->changes + txn->nr; change++) {
+		change->patch->report = txn->report;
+		add_stats(&change->patch->stats, &txn->stats);
+	}
+}
+
+static void init_operation(struct operation *op, struct kpatch_change *changes,
+			   unsigned int nr, unsigned int flags)
+{
+	unsigned long timeout = msecs_to_jiffies(READ_ONCE(deadline_ms));
+	unsigned long last = min(timeout / 2, msecs_to_jiffies(LAST_RESORT_MS));
+
+	op->txn.changes = changes;
+	op->txn.nr = nr;
+	op->txn.flags = flags;
+	op->txn.budget_ns = READ_ONCE(stop_budget_us) * (u64)NSEC_PER_USEC;
+	op->may_park = READ_ONCE(park);
+	op->prescan = kpatch_debug_prescan();
+	op->deadline = jiffies + timeout;
+	op->wait_ms = RETRY_MS;
+	kpatch_evict_init(&op->evict, msecs_to_jiffies(PATIENCE_MS),
+			  op->deadline - last);
+}
+
+/* Switch, with all that the transaction consists of in memory. */
+static enum kpatch_cause run_operation(struct operation *op)
+{
+	enum kpatch_cause cause;
+
+	if (op->may_park && !(op->txn.flags & KPATCH_TXN_DRY_RUN))
+		open_park(op);
+	kpatch_txn_begin(&op->txn);
+	cause = attempt_until_deadline(op);
+	kpatch_txn_end(&op->txn);
+	close_park(op);
+	kpatch_track_detach();
+	return cause;
 }
 
 /**
- * kpatch_switch() - switch a patch on or off
- * @kpmod: the patch: resolved, hooked, its module pinned, and in state OFF to
- *	enable or ON to disable it
- * @enable: which of the two
- * @dry_run: do all of it but the switch
+ * kpatch_switch() - switch a set of patches at one instant
+ * @changes: the patches: bound, hooked, their modules pinned, in state @from
+ * @nr: number of elements in @changes
+ * @flags: &enum kpatch_txn_flags
  *
- * Context: process context, sleeps until the deadline at most, or until the
- * current task is killed. Under kpatch_mutex. Stops the machine.
+ * Each patch gets a copy of the blockers and the statistics.
  *
- * Return: 0 if the patch is switched, everywhere; or could have been if this is
- * a dry run, @kpmod->report then tells which tasks would have to be parked; or, with
- * nothing changed, -EBUSY or -EDEADLK if @kpmod->report tells who is inside or
- * always is; -EBUSY with nobody in the report if NMIs interfered; -ETIME if the
- * machine would have been stopped for too long; -EINTR if the current task is
- * killed; -ENOMEM.
+ * Context: process context, under kpatch_mutex. Sleeps until the deadline at most,
+ * or until the current task is killed. Stops the machine.
+ *
+ * Return: %KPATCH_CAUSE_NONE if all patches are in state @to, everywhere; or could be
+ * if this is a dry run, and then the report lists the tasks that would have to be
+ * parked. Else, with all patches in state @from: %KPATCH_CAUSE_BLOCKED or
+ * %KPATCH_CAUSE_HOPELESS with blockers in the report; %KPATCH_CAUSE_NMI;
+ * %KPATCH_CAUSE_BUDGET; %KPATCH_CAUSE_KILLED; %KPATCH_CAUSE_NO_MEMORY.
  */
-int kpatch_switch(struct kpatch_module *kpmod, bool enable, bool dry_run)
+enum kpatch_cause kpatch_switch(struct kpatch_change *changes, unsigned int nr,
+				unsigned int flags)
 {
-	unsigned long timeout = msecs_to_jiffies(READ_ONCE(deadline_ms));
-	struct settle *s;
-	int ret;
+	enum kpatch_cause cause;
+	struct operation *op;
 
 	lockdep_assert_held(&kpatch_mutex);
-	s = kzalloc_obj(*s, GFP_KERNEL);
-	if (!s)
-		return -ENOMEM;
-	ret = kpatch_make_scan(kpmod, enable, &s->scan);
-	if (ret)
-		goto free;
-	s->kpmod = kpmod;
-	s->prescan = kpatch_debug_prescan();
-	s->attempt.scan = &s->scan;
-	s->attempt.tasks = &s->tasks;
-	s->attempt.budget_ns = READ_ONCE(stop_budget_us) * (u64)NSEC_PER_USEC;
-	s->attempt.dry_run = dry_run;
-	s->deadline = jiffies + timeout;
-	s->last_resort = s->deadline -
-			 min(timeout / 2, msecs_to_jiffies(LAST_RESORT_MS));
-	s->patience = msecs_to_jiffies(PATIENCE_MS);
-	s->wait_ms = RETRY_MS;
-	if (READ_ONCE(park) && !dry_run)
-		open_park(s);
-
-	kpatch_txn_begin(kpmod, enable);
-	ret = try_until_deadline(s);
-	kpatch_txn_finish(kpmod);
-	close_park(s);
-	kpatch_track_detach();
-
-	kpatch_tasks_put(&s->tasks);
-	kpatch_free_scan(&s->scan);
-free:
-	kfree(s);
-	return ret;
+	op = kzalloc_obj(*op, GFP_KERNEL);
+	if (!op)
+		return KPATCH_CAUSE_NO_MEMORY;
+	init_operation(op, changes, nr, flags);
+	cause = kpatch_txn_prepare(&op->txn);
+	if (!cause)
+		cause = run_operation(op);
+	publish(&op->txn);
+	kpatch_txn_release(&op->txn);
+	kfree(op);
+	return cause;
 }

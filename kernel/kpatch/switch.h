@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Try to switch a patch until it works or the deadline has passed.
+ * Attempts to switch a set of patches, until one succeeds or the deadline passes.
  */
 #ifndef _KPATCH_SWITCH_H
 #define _KPATCH_SWITCH_H
 
-#include <linux/types.h>
+#include "report.h"
 
-struct kpatch_module;
+struct kpatch_change;
 
-int kpatch_switch(struct kpatch_module *kpmod, bool enable, bool dry_run);
+enum kpatch_cause kpatch_switch(struct kpatch_change *changes, unsigned int nr,
+				unsigned int flags);
 
 #endif /* _KPATCH_SWITCH_H */

@@ -3,8 +3,7 @@
  * Symbol names to addresses and back. This is the only file that uses kallsyms,
  * whose iterators may sleep: call nothing in here with the machine stopped.
  */
-#include "common.h"
-
+#include <linux/errno.h>
 #include <linux/module.h>
 #include <linux/string.h>
 

@@ -15,18 +15,16 @@
  *   <patch>/scanned_stopped
  *   <patch>/vmlinux/<function>,<sympos>/live
  *
- * The kobjects belong to the core and not to the patch module: the last
- * reference to one may be dropped long after the module is gone. Their files
- * cannot be entered any more once kpatch_sysfs_del() has returned, and only
- * they look at the patch.
+ * The kobjects belong to the core, not to the patch module: the last reference to one
+ * may be dropped long after the module is gone. Once kpatch_sysfs_del() has returned
+ * no reader or writer is in one of their files, and only these look at the patch.
  *
- * Tasks that wait for a change in poll() are woken up by kernfs_notify(). That takes
- * spinlocks, and neither the lock of an open file nor an active reference, which
- * readers and writers hold while they wait for kpatch_mutex: so it may be called
- * under that. It has to be called before the mutex is released after a switch. What a
- * file has in it is compared with what it had when poll() was last told, and another
- * switch in between could put back what was there, behind a reader who has seen the
- * change.
+ * kernfs_notify() wakes tasks that poll() a file for a change. It takes spinlocks, but
+ * neither the lock of an open file nor an active reference, which readers and writers
+ * hold while they wait for kpatch_mutex: so it may be called under that mutex. It must
+ * be called before the mutex is released. The content of a file is compared with its
+ * content at the last notification, and another operation in between could restore
+ * that, after a reader has seen the change.
  */
 #include "common.h"
 
@@ -36,31 +34,31 @@
 #include <linux/kobject.h>
 #include <linux/lockdep.h>
 #include <linux/pid_namespace.h>
+#include <linux/ratelimit.h>
 #include <linux/sched/signal.h>
 #include <linux/seq_file.h>
 #include <linux/slab.h>
 #include <linux/sysfs.h>
 
 #include "patch.h"
-#include "scan.h"
 #include "symbol.h"
 #include "sysfs.h"
 
 /**
  * struct kpatch_dir - the directory of a patch
  * @kobj: the directory
- * @kpmod: the patch, valid until kpatch_sysfs_del()
- * @object: the directory of the functions of the kernel proper
+ * @patch: the patch, valid until kpatch_sysfs_del()
+ * @object: the directory of its functions in vmlinux
  * @funcs: the directories of its functions, struct func_dir
  * @list: link in the list of all directories
  * @enabled: the file
  * @blockers: the file
- * @was_enabled: what @enabled had in it when poll() was last told
- * @had_blockers: there was something in @blockers then
+ * @was_enabled: content of @enabled at the last notification
+ * @had_blockers: @blockers was not empty then
  */
 struct kpatch_dir {
 	struct kobject kobj;
-	struct kpatch_module *kpmod;
+	struct kpatch_patch *patch;
 	struct kobject *object;
 	struct list_head funcs;
 	struct list_head list;
@@ -76,7 +74,7 @@ struct kpatch_dir {
  * @func: the function, valid until kpatch_sysfs_del()
  * @list: link in the funcs of struct kpatch_dir
  * @live: the file
- * @was_live: what @live had in it when poll() was last told
+ * @was_live: content of @live at the last notification
  */
 struct func_dir {
 	struct kobject kobj;
@@ -92,14 +90,14 @@ static struct kobject *kpatch_root;
 static LIST_HEAD(dirs);
 
 /*
- * The list, and what poll() was last told. May be taken under kpatch_mutex; under
- * it only what kernfs_notify() takes.
+ * Protects the list and the contents at the last notification. May be taken under
+ * kpatch_mutex; the locks of kernfs_notify() nest inside.
  */
 static DEFINE_MUTEX(dirs_lock);
 
-static struct kpatch_module *to_kpmod(struct kobject *kobj)
+static struct kpatch_patch *to_patch(struct kobject *kobj)
 {
-	return container_of(kobj, struct kpatch_dir, kobj)->kpmod;
+	return container_of(kobj, struct kpatch_dir, kobj)->patch;
 }
 
 static struct kpatch_func *to_func(struct kobject *kobj)
@@ -107,9 +105,9 @@ static struct kpatch_func *to_func(struct kobject *kobj)
 	return container_of(kobj, struct func_dir, kobj)->func;
 }
 
-static bool is_enabled(const struct kpatch_module *kpmod)
+static bool is_enabled(const struct kpatch_patch *patch)
 {
-	enum kpatch_state state = READ_ONCE(kpmod->state);
+	enum kpatch_state state = READ_ONCE(patch->kpmod->state);
 
 	return state == KPATCH_ON || state == KPATCH_REMOVING;
 }
@@ -117,12 +115,12 @@ static bool is_enabled(const struct kpatch_module *kpmod)
 static ssize_t enabled_show(struct kobject *kobj, struct kobj_attribute *attr,
 			    char *buf)
 {
-	return sysfs_emit(buf, "%d\n", is_enabled(to_kpmod(kobj)));
+	return sysfs_emit(buf, "%d\n", is_enabled(to_patch(kobj)));
 }
 
 /*
- * One digit, and the newline that echo writes. A parser of numbers would forgive
- * a sign, zeros before the digit, and whatever comes after a NUL.
+ * One digit, and the newline that echo writes. A parser of numbers would accept a
+ * sign, leading zeros, and anything behind a NUL.
  */
 static int parse_switch(const char *buf, size_t count, bool *on)
 {
@@ -134,55 +132,60 @@ static int parse_switch(const char *buf, size_t count, bool *on)
 	return 0;
 }
 
-/* 1 or 0 was written to the file @name: switch the patch, or see if one could. */
-static ssize_t store_switch(struct kobject *kobj, const char *name,
-			    const char *buf, size_t count, bool dry_run)
+static ssize_t store_request(struct kobject *kobj, const char *file,
+			     const char *buf, size_t count,
+			     enum kpatch_request enable,
+			     enum kpatch_request disable)
 {
-	struct kpatch_module *kpmod = to_kpmod(kobj);
+	struct kpatch_module *kpmod = to_patch(kobj)->kpmod;
+	static DEFINE_RATELIMIT_STATE(limit, DEFAULT_RATELIMIT_INTERVAL,
+				      DEFAULT_RATELIMIT_BURST);
 	bool on;
 	int ret;
 
-	/* The file may have been opened by one and be written by another. */
+	/* The task that opened the file may have passed it to this one. */
 	if (!capable(CAP_SYS_ADMIN))
 		return -EPERM;
-	ret = parse_switch(buf, count, &on);
-	if (ret) {
-		pr_err_ratelimited("'%s': %s takes 0 or 1 (%d)\n",
-				   kpmod->mod->name, name, ret);
-		return ret;
+	if (parse_switch(buf, count, &on)) {
+		if (!__ratelimit(&limit))
+			return -EINVAL;
+		return kpatch_refuse(KPATCH_CAUSE_SYNTAX, .kpmod = kpmod,
+				     .action = file);
 	}
-	ret = kpatch_patch_switch(kpmod, on, dry_run);
+	ret = kpatch_patch_request(kpmod, on ? enable : disable);
 	return ret ?: count;
 }
 
 static ssize_t enabled_store(struct kobject *kobj, struct kobj_attribute *attr,
 			     const char *buf, size_t count)
 {
-	return store_switch(kobj, attr->attr.name, buf, count, false);
+	return store_request(kobj, attr->attr.name, buf, count,
+			     KPATCH_ENABLE, KPATCH_DISABLE);
 }
 
 static ssize_t check_store(struct kobject *kobj, struct kobj_attribute *attr,
 			   const char *buf, size_t count)
 {
-	return store_switch(kobj, attr->attr.name, buf, count, true);
+	return store_request(kobj, attr->attr.name, buf, count,
+			     KPATCH_CHECK_ENABLE, KPATCH_CHECK_DISABLE);
 }
 
 /*
- * Where a task sleeps is told to those who may read /proc/PID/stack: not to root
- * in a container.
+ * Shows where tasks sleep, so the opener needs the capability that /proc/PID/stack
+ * requires: root in a container does not have it.
  */
 static int blockers_show(struct seq_file *seq, void *unused)
 {
 	const struct kernfs_open_file *of = seq->private;
 	const struct kpatch_dir *dir = of->kn->priv;
-	const struct kpatch_report *report = dir->kpmod->report;
+	const struct kpatch_report *report = &dir->patch->report;
 	struct pid_namespace *ns = task_active_pid_ns(current);
 	char line[KPATCH_BLOCKER_LEN];
 	unsigned int i;
 
 	if (!file_ns_capable(of->file, &init_user_ns, CAP_SYS_ADMIN))
 		return -EACCES;
-	/* A switch may hold it for long, and want us out of the way of a read. */
+	/* An operation may hold it for seconds, and park readers meanwhile. */
 	if (mutex_lock_interruptible(&kpatch_mutex))
 		return restart_syscall();
 	for (i = 0; i < kpatch_report_nr(report); i++) {
@@ -195,8 +198,8 @@ static int blockers_show(struct seq_file *seq, void *unused)
 }
 
 /*
- * Not an attribute: those are told neither who has opened the file nor to write
- * more than a page.
+ * Not an attribute: show() of an attribute does not get the opener's credentials, and
+ * is limited to one page.
  */
 static const struct kernfs_ops blockers_ops = {
 	.seq_show = blockers_show,
@@ -209,7 +212,7 @@ static ssize_t _name##_show(struct kobject *kobj,			\
 			    struct kobj_attribute *attr, char *buf)	\
 {									\
 	return sysfs_emit(buf, _format "\n",				\
-			  READ_ONCE(to_kpmod(kobj)->stats._name));	\
+			  READ_ONCE(to_patch(kobj)->stats._name));	\
 }
 
 SHOW_STAT(attempts, "%lu")
@@ -222,7 +225,7 @@ SHOW_STAT(scanned, "%u")
 SHOW_STAT(scanned_stopped, "%u")
 
 static struct kobj_attribute enabled_attr = __ATTR_RW(enabled);
-/* Not by reading: that would stop the machine for whoever looks around here. */
+/* Write only: a program that reads all files in sysfs must not stop the machine. */
 static struct kobj_attribute check_attr = __ATTR_WO(check);
 static struct kobj_attribute attempts_attr = __ATTR_RO(attempts);
 static struct kobj_attribute stops_attr = __ATTR_RO(stops);
@@ -293,7 +296,7 @@ static int add_func(struct kpatch_dir *dir, struct kpatch_func *func)
 
 	if (func->old_name) {
 		strscpy(name, func->old_name, sizeof(name));
-		/* 0 has been found to mean that there is just one. */
+		/* 0 means that the name is unique: the functions are checked. */
 		pos = max(func->sympos, 1UL);
 	} else {
 		kpatch_symbol_name(func->addr, name);
@@ -316,18 +319,19 @@ static int add_func(struct kpatch_dir *dir, struct kpatch_func *func)
 
 static int add_funcs(struct kpatch_dir *dir)
 {
-	struct kpatch_module *kpmod = dir->kpmod;
-	unsigned int i;
-	int ret = 0;
+	struct kpatch_func *func;
+	int ret;
 
-	dir->object = kobject_create_and_add("vmlinux", &dir->kobj);
+	dir->object = kobject_create_and_add(dir->patch->object.name, &dir->kobj);
 	if (!dir->object)
 		return -ENOMEM;
-	for (i = 0; !ret && i < kpmod->num_funcs; i++) {
-		if (!kpatch_is_kept(&kpmod->funcs[i]))
-			ret = add_func(dir, &kpmod->funcs[i]);
+	for (func = kpatch_next_hooked(&dir->patch->object, NULL); func;
+	     func = kpatch_next_hooked(&dir->patch->object, func)) {
+		ret = add_func(dir, func);
+		if (ret)
+			return ret;
 	}
-	return ret;
+	return 0;
 }
 
 static int add_blockers(struct kpatch_dir *dir)
@@ -344,10 +348,10 @@ static int add_blockers(struct kpatch_dir *dir)
 	return 0;
 }
 
-/* What has changed, in whatever patch: a switch of one covers functions of others. */
+/* For each patch: switching one may cover or uncover functions of others. */
 static void notify_switched(struct kpatch_dir *dir)
 {
-	bool enabled = is_enabled(dir->kpmod), live;
+	bool enabled = is_enabled(dir->patch), live;
 	struct func_dir *entry;
 
 	if (dir->was_enabled != enabled)
@@ -361,18 +365,18 @@ static void notify_switched(struct kpatch_dir *dir)
 	}
 }
 
-/* Each attempt that found tasks has found them anew. */
+/* Each operation that finds blockers writes the file anew. */
 static void notify_blockers(struct kpatch_dir *dir)
 {
-	bool blockers = kpatch_report_total(dir->kpmod->report);
+	bool blockers = kpatch_report_total(&dir->patch->report);
 
 	if (blockers || dir->had_blockers)
 		kernfs_notify(dir->blockers);
 	dir->had_blockers = blockers;
 }
 
-/* It was tried to switch @kpmod: tell those who wait in poll() what has changed. */
-static void patch_changed(struct kpatch_module *kpmod)
+/* Notify poll() of all that an operation on @patch may have changed. */
+static void patch_changed(struct kpatch_patch *patch)
 {
 	struct kpatch_dir *dir;
 
@@ -380,12 +384,12 @@ static void patch_changed(struct kpatch_module *kpmod)
 	guard(mutex)(&dirs_lock);
 	list_for_each_entry(dir, &dirs, list) {
 		notify_switched(dir);
-		if (dir->kpmod == kpmod)
+		if (dir->patch == patch)
 			notify_blockers(dir);
 	}
 }
 
-/* No file of @dir is there any more: wake up those who wait for a change of @kn. */
+/* The file is gone: wake tasks that poll() it. */
 static void put_file(struct kernfs_node *kn)
 {
 	if (!kn)
@@ -402,11 +406,11 @@ static void del_func(struct func_dir *entry)
 }
 
 /**
- * kpatch_sysfs_del() - withdraw a patch
- * @dir: its directory, %NULL if there is none
+ * kpatch_sysfs_del() - remove the directory of a patch
+ * @dir: the directory, maybe incomplete; %NULL if there is none
  *
- * Waits until nobody is in a file of the directory. Not under kpatch_mutex:
- * whoever is in there may wait for that.
+ * Waits until no task is in a file of the directory. Not under kpatch_mutex, which
+ * such a task may be waiting for.
  */
 void kpatch_sysfs_del(struct kpatch_dir *dir)
 {
@@ -428,43 +432,52 @@ void kpatch_sysfs_del(struct kpatch_dir *dir)
 	kobject_put(&dir->kobj);
 }
 
+static int fill_dir(struct kpatch_dir *dir)
+{
+	int ret;
+
+	dir->enabled = kernfs_find_and_get(dir->kobj.sd, "enabled");
+	ret = add_blockers(dir);
+	if (ret)
+		return ret;
+	return add_funcs(dir);
+}
+
 /**
- * kpatch_sysfs_add() - publish a patch
- * @kpmod: the patch, resolved; sets its @dir
+ * kpatch_sysfs_add() - create the directory of a patch
+ * @patch: the patch, bound; sets @dir
  *
- * Files of the patch can be entered from here on. Not under kpatch_mutex: to
- * give up half way means to wait for whoever is in one of them.
+ * Its files can be used from here on; writers find that the patch is not ready.
  *
- * Return: 0 or an errno with nothing left in sysfs.
+ * Context: process context, sleeps, under kpatch_mutex.
+ *
+ * Return: 0, or an errno; then @dir, if it is set, is incomplete and must be given to
+ * kpatch_sysfs_del() after kpatch_mutex was released.
  */
-int kpatch_sysfs_add(struct kpatch_module *kpmod)
+int kpatch_sysfs_add(struct kpatch_patch *patch)
 {
 	struct kpatch_dir *dir;
 	int ret;
 
+	lockdep_assert_held(&kpatch_mutex);
 	dir = kzalloc_obj(*dir, GFP_KERNEL);
 	if (!dir)
 		return -ENOMEM;
-	dir->kpmod = kpmod;
+	dir->patch = patch;
 	INIT_LIST_HEAD(&dir->funcs);
 	INIT_LIST_HEAD(&dir->list);
 	ret = kobject_init_and_add(&dir->kobj, &patch_ktype, kpatch_root, "%s",
-				   kpmod->mod->name);
+				   patch->kpmod->mod->name);
 	if (ret) {
 		kobject_put(&dir->kobj);
 		return ret;
 	}
-	dir->enabled = kernfs_find_and_get(dir->kobj.sd, "enabled");
-	ret = add_blockers(dir);
-	if (!ret)
-		ret = add_funcs(dir);
-	if (ret) {
-		kpatch_sysfs_del(dir);
+	patch->dir = dir;
+	ret = fill_dir(dir);
+	if (ret)
 		return ret;
-	}
-	scoped_guard(mutex, &dirs_lock)
-		list_add(&dir->list, &dirs);
-	kpmod->dir = dir;
+	guard(mutex)(&dirs_lock);
+	list_add(&dir->list, &dirs);
 	return 0;
 }
 

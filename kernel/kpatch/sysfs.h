@@ -6,10 +6,10 @@
 #define _KPATCH_SYSFS_H
 
 struct kpatch_dir;
-struct kpatch_module;
+struct kpatch_patch;
 
 int kpatch_sysfs_init(void);
-int kpatch_sysfs_add(struct kpatch_module *kpmod);
+int kpatch_sysfs_add(struct kpatch_patch *patch);
 void kpatch_sysfs_del(struct kpatch_dir *dir);
 
 #endif /* _KPATCH_SYSFS_H */

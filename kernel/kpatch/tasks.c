@@ -1,26 +1,26 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * All tasks there are, and which of them were seen not to be inside.
+ * All tasks, and which of them are clean.
  *
- * What has been found out about a task before the machine is stopped need not be
- * found out again while it is, if the task has not run since. That is so if
+ * A task that a prescan found clean need not be scanned in the stop, if it has not
+ * run since. That is so if
  *
  *  - it is the same task: we hold a reference, so its memory is not reused;
  *  - it was off its CPU when it was scanned: its scheduler locks were held;
- *  - it is off its CPU now, and has not left it since: the kernel counts that in
- *    nvcsw and nivcsw, each time, and never resets them while a task lives.
- *    To run, a task gets on a CPU, and to be off it again it has to leave.
+ *  - it is off its CPU now, and has not left it since. The kernel counts each time a
+ *    task leaves its CPU in nvcsw or nivcsw, and never resets them while the task
+ *    lives. A task that has run, and is off its CPU again, has left it.
  *
- * Then all that a scan looks at is as it was: nobody but the task itself puts a
- * return address there. What is looked for does not change either, while
- * kpatch_mutex is held.
+ * Then all that a scan reads is unchanged: only a task itself puts return addresses
+ * there. The text that the scan looks for does not change either, while kpatch_mutex
+ * is held.
  *
- * Who has left a CPU is written down where it does, see track.c, from right before
- * the last look. So the stop need not even ask those that have not. A task that has
- * come since is written down there, too, if it has run: until then it has only the
- * frame that it was created with, which leads to no function but through its entry.
- * Nobody but the core of the kernel creates a task that begins anywhere else than in
- * kthread(), and that one tells what it is going to call, see scan.c.
+ * From before the last prescan, tasks that leave a CPU are recorded, see track.c. So
+ * the stop does not even compare the counts of the others. A task that was created
+ * since is recorded as well, once it has run. Before that its stack has only the
+ * frame that it was created with, which leads into a function only through its
+ * entry. Only the core of the kernel creates tasks that start elsewhere than in
+ * kthread(), and for those in kthread() the scan asks which function they will call.
  */
 #include "common.h"
 
@@ -36,24 +36,23 @@
 
 #include "cpus.h"
 #include "exiting.h"
-#include "park.h"
 #include "scan.h"
 #include "tasks.h"
 #include "track.h"
 
-/* More tasks than there are now, for those that come while we make room. */
+/* Room for tasks that are created while memory is allocated. */
 #define SPARE_TASKS	64
 
 /*
- * How many tasks a CPU takes at a time: few enough to share the work evenly, and
- * to look at the clock not too seldom in between.
+ * Number of tasks that a CPU takes at a time in the stop: few enough to share the
+ * work evenly, and to check the time often enough in between.
  */
 #define CHUNK		16U
 
-/* How long a CPU may take to run its stopper before that counts as a blocker. */
+/* A CPU that does not run its stopper within this time is a blocker. */
 #define VISIT_MS	100U
 
-/* How many tasks to list before others may have the CPU. */
+/* Number of tasks to list between two calls of cond_resched(). */
 #define BATCH		1024U
 
 static unsigned long count_switches(const struct task_struct *task)
@@ -61,16 +60,16 @@ static unsigned long count_switches(const struct task_struct *task)
 	return READ_ONCE(task->nvcsw) + READ_ONCE(task->nivcsw);
 }
 
-/* Not run since it was found clean, unless it is on a CPU now. */
+/* Has it not run since it was found clean? Unless it is on a CPU now. */
 static bool is_settled(const struct kpatch_task *t)
 {
 	return count_switches(t->task) == t->clean;
 }
 
 /**
- * struct cursor - a place in an array of tasks, to be followed by a walk
+ * struct cursor - a position in an array of tasks that follows a walk of the list
  * @tasks: the array
- * @i: the next task in it that the walk has not met
+ * @i: the next element that the walk has not met
  */
 struct cursor {
 	struct kpatch_tasks *tasks;
@@ -78,11 +77,11 @@ struct cursor {
 };
 
 /*
- * What is known of @task, the next one in a walk of the task list? The array has
- * the order of the list, where threads and processes are only ever added behind
- * those that are there. So if a task of the array is not met, either it has gone,
- * or @task is new and was added before it. A task that is missed for a known one
- * is scanned once more, and maybe led out twice; none is ever taken for another.
+ * Find @task, the next one in a walk of the task list, in the array. The array has
+ * the order of the list, where threads and processes are only added behind existing
+ * ones. So if an element of the array is not met, either it has exited, or @task is
+ * new and was added before it. A known task that is not found is scanned once more,
+ * and maybe parked twice; no task is taken for another.
  */
 static struct kpatch_task *find_known(struct cursor *cursor,
 				      const struct task_struct *task)
@@ -102,9 +101,9 @@ static struct kpatch_task *find_known(struct cursor *cursor,
 }
 
 /*
- * Let others run. If both are in the list after that, and @group is what the walk
- * took it for, their links are as good as if this RCU section had met them; the
- * former leader of a process that has called exec has links that nobody updates.
+ * Leave the RCU section to reschedule. If both tasks are in the list after that, and
+ * @group is still a leader, their links are as good as if this RCU section had met
+ * them. A former leader whose process has called exec has links that are not updated.
  */
 static bool lost_place(struct task_struct *group, struct task_struct *task)
 {
@@ -123,8 +122,8 @@ static bool lost_place(struct task_struct *group, struct task_struct *task)
 }
 
 /*
- * Call @fn for each task in the list until it does not return 0. Let others run after
- * @batch of them, if that is not 0; -EAGAIN if the walk has lost its way then.
+ * Call @fn for each task in the list until it does not return 0. Reschedule after
+ * each @batch tasks, if that is not 0; -EAGAIN if the walk has lost its place then.
  */
 static __always_inline int walk(int (*fn)(struct task_struct *task, void *data),
 				void *data, unsigned int batch)
@@ -146,9 +145,9 @@ static __always_inline int walk(int (*fn)(struct task_struct *task, void *data),
 }
 
 /**
- * struct listing - a new array of tasks, being filled
- * @new: the array
- * @cursor: what is known so far
+ * struct listing - a new array of tasks that is being filled
+ * @new: the new array
+ * @cursor: position in the array so far
  */
 struct listing {
 	struct kpatch_tasks *new;
@@ -176,8 +175,8 @@ static int list_task(struct task_struct *task, void *data)
 }
 
 /*
- * A task that is in the list still was in it all through the walk. One that came
- * off it during the walk may be listed twice: then it is looked at twice.
+ * A task that is still in the list was met by the walk. One that left the list during
+ * the walk may be listed twice, and is then scanned twice.
  */
 static int list_exiting(struct task_struct *task, void *data)
 {
@@ -186,7 +185,7 @@ static int list_exiting(struct task_struct *task, void *data)
 	return pid_alive(task) ? 0 : list_one(listing->new, task, NULL);
 }
 
-/* Fill @new; -EAGAIN if it has too little room, or if the walk has lost its way. */
+/* Fill @new; -EAGAIN if it is too small, or if the walk has lost its place. */
 static int list_tasks(struct kpatch_tasks *new, struct kpatch_tasks *old,
 		      unsigned int batch)
 {
@@ -194,9 +193,9 @@ static int list_tasks(struct kpatch_tasks *new, struct kpatch_tasks *old,
 	int ret;
 
 	/*
-	 * A task is added to the list and counted in one section of this lock.
-	 * So whoever is not counted here yet changes the count later, and whoever
-	 * is counted is met by the walk, or has exited.
+	 * A task is added to the list and counted in one section of this lock. So
+	 * a task that is counted here is met by the walk or has exited, and one
+	 * that is not counted yet changes the count later.
 	 */
 	read_lock(&tasklist_lock);
 	new->forks = total_forks;
@@ -210,8 +209,8 @@ static int list_tasks(struct kpatch_tasks *new, struct kpatch_tasks *old,
 }
 
 /**
- * kpatch_tasks_put() - forget all tasks
- * @tasks: the tasks
+ * kpatch_tasks_put() - drop all tasks
+ * @tasks: the tasks; empty afterwards
  *
  * Context: process context, may sleep.
  */
@@ -227,36 +226,36 @@ void kpatch_tasks_put(struct kpatch_tasks *tasks)
 	memset(tasks, 0, sizeof(*tasks));
 }
 
-/* A walk that has lost its way twice does not let others run. */
+/* A walk that has lost its place twice does not reschedule. */
 static unsigned int batch_size(unsigned int tries)
 {
 	return tries < 2 ? BATCH : 0;
 }
 
 /**
- * kpatch_tasks_update() - take down who is there
- * @tasks: empty, or filled before; what is known of a task is kept
+ * kpatch_tasks_update() - list all tasks
+ * @tasks: the tasks, empty or listed before; what is known of a task is kept
  *
  * Context: process context, may sleep.
  *
- * Return: 0, or -ENOMEM with @tasks as it was.
+ * Return: %KPATCH_CAUSE_NONE, or %KPATCH_CAUSE_NO_MEMORY with @tasks as it was.
  */
-int kpatch_tasks_update(struct kpatch_tasks *tasks)
+enum kpatch_cause kpatch_tasks_update(struct kpatch_tasks *tasks)
 {
 	unsigned int room = READ_ONCE(nr_threads) + SPARE_TASKS, tries = 0;
 	struct kpatch_tasks new;
 	int ret;
 
-	/* Nobody has come since. Who has gone does no harm. */
+	/* No task was created since. Entries of exited tasks are harmless. */
 	if (tasks->t && READ_ONCE(total_forks) == tasks->forks)
-		return 0;
+		return KPATCH_CAUSE_NONE;
 	do {
 		memset(&new, 0, sizeof(new));
-		/* So that it ends even if they come faster than we make room. */
+		/* Ends even if tasks are created faster than this allocates. */
 		room += room / 4;
 		new.t = kvmalloc_array(room, sizeof(*new.t), GFP_KERNEL);
 		if (!new.t)
-			return -ENOMEM;
+			return KPATCH_CAUSE_NO_MEMORY;
 		new.room = room;
 		ret = list_tasks(&new, tasks, batch_size(tries++));
 		if (ret)
@@ -265,7 +264,41 @@ int kpatch_tasks_update(struct kpatch_tasks *tasks)
 	atomic_set(&new.scanned, atomic_read(&tasks->scanned));
 	kpatch_tasks_put(tasks);
 	*tasks = new;
-	return 0;
+	return KPATCH_CAUSE_NONE;
+}
+
+static enum kpatch_reason reason_for(const struct kpatch_task *t)
+{
+	switch (t->state) {
+	case KPATCH_TASK_HELD:
+	case KPATCH_TASK_STUCK:
+	case KPATCH_TASK_STUCK_SLOW:
+		return KPATCH_PARKED_INSIDE;
+	default:
+		return kpatch_scan_reason(t->task);
+	}
+}
+
+/* Scan a task that is off its CPU and stays off meanwhile. */
+static void scan_known(struct kpatch_task *t, const struct kpatch_scan *scan)
+{
+	unsigned long switches = count_switches(t->task);
+
+	t->inside = kpatch_scan_task(scan, t->task, reason_for(t), &t->addr);
+	t->ran |= switches != t->switches;
+	t->scanned = true;
+	t->switches = switches;
+}
+
+/*
+ * It was inside, was given park work and has not run that: it has not been in user
+ * space since, and is probably still inside. A task in a fault that user space has to
+ * resolve keeps running there while a signal is pending. To stop the machine for it
+ * would be in vain. Once it is parked it is off its CPU.
+ */
+static bool has_stayed(const struct kpatch_task *t)
+{
+	return t->inside && t->state == KPATCH_TASK_SENT;
 }
 
 /**
@@ -278,37 +311,7 @@ struct prescan {
 	const struct kpatch_scan *scan;
 };
 
-static enum kpatch_reason reason_for(const struct kpatch_task *t)
-{
-	if (t->parks_inside || (t->parked && kpatch_park_holds(t->parked)))
-		return KPATCH_PARKED_INSIDE;
-	return kpatch_scan_reason(t->task);
-}
-
-/* Look at a task that is off its CPU and stays off meanwhile. */
-static void scan_known(struct kpatch_task *t, const struct kpatch_scan *scan)
-{
-	unsigned long switches = count_switches(t->task);
-	enum kpatch_reason reason = reason_for(t);
-
-	t->inside = kpatch_scan_task(scan, t->task, reason, &t->addr);
-	t->parks_inside |= t->inside && reason == KPATCH_PARKED_INSIDE;
-	t->slow = t->inside && t->slow && switches == t->switches;
-	t->switches = switches;
-}
-
-/*
- * It was inside, was sent to the park and has not come: so it has not been in user
- * space since, and is probably still inside. A task in a fault that user space has to
- * resolve runs in there for as long as a signal is pending. To stop the machine for it
- * would be in vain. It is off its CPU again when it has come.
- */
-static bool has_stayed(const struct kpatch_task *t)
-{
-	return t->inside && t->parked && !kpatch_park_has_come(t->parked);
-}
-
-/* The task can neither get on a CPU nor leave one: its locks are held. */
+/* The task can neither get on a CPU nor leave one: its scheduler locks are held. */
 static int prescan_task(struct task_struct *task, void *data)
 {
 	struct prescan *prescan = data;
@@ -319,14 +322,15 @@ static int prescan_task(struct task_struct *task, void *data)
 		t->clean = t->inside ? KPATCH_NOT_CLEAN : t->switches;
 		return 1;
 	}
-	/* One that runs is looked at once the machine is stopped. */
+	/* A running task is scanned in the stop. */
 	t->clean = KPATCH_NOT_CLEAN;
+	t->ran = true;
+	t->scanned = true;
 	if (has_stayed(t)) {
-		kpatch_report_running(prescan->scan, task, t->addr);
+		kpatch_scan_running(prescan->scan, task, t->addr);
 		return 1;
 	}
 	t->inside = false;
-	t->slow = false;
 	return 0;
 }
 
@@ -334,9 +338,9 @@ static int prescan_task(struct task_struct *task, void *data)
  * struct rest - a scan of tasks that are not in the array
  * @tasks: the array
  * @scan: what to look for
- * @cursor: a place in the array, for a walk of the task list
+ * @cursor: position in the array, for a walk of the task list
  * @end: when to give up, by ktime_get_mono_fast_ns()
- * @nr: how many were met
+ * @nr: number of tasks that were met
  */
 struct rest {
 	struct kpatch_tasks *tasks;
@@ -346,7 +350,7 @@ struct rest {
 	unsigned int nr;
 };
 
-/* Nothing is known of this one. It stays off its CPU, if it is. */
+/* A task that is not in the array. If it is off its CPU, it stays off. */
 static int scan_unknown(struct task_struct *task, void *data)
 {
 	struct rest *rest = data;
@@ -360,8 +364,8 @@ static int scan_unknown(struct task_struct *task, void *data)
 }
 
 /*
- * Tasks that have come since the list was made, and have run. What is found out now
- * does not spare them the stop, but it may spare the machine one that is in vain.
+ * Tasks that were created after the list was made, and have run. They are scanned
+ * again in the stop, but a blocker that is found here avoids a stop in vain.
  */
 static void prescan_strangers(struct kpatch_tasks *tasks,
 			      const struct kpatch_scan *scan)
@@ -379,14 +383,14 @@ static void prescan_strangers(struct kpatch_tasks *tasks,
 }
 
 /**
- * kpatch_tasks_prescan() - look at all tasks while the machine runs
- * @tasks: the tasks; what is found out about each is noted
- * @scan: what to look for, and takes the report
+ * kpatch_tasks_prescan() - scan all tasks while the machine runs
+ * @tasks: the tasks; clean ones are marked
+ * @scan: what to look for; takes the report
  *
- * Finds out who need not be looked at again, and that to stop the machine would be
- * in vain. If the tasks are watched the stop looks at nobody but who is noted
- * here, or runs later: then this has to come to its end before. A fatal signal
- * ends it early.
+ * Finds the tasks that need not be scanned in the stop, and blockers, for which a
+ * stop would be in vain. If tasks are tracked, the stop scans only those that are
+ * recorded here or run later, so the prescan must have come to its end. A fatal
+ * signal ends it early.
  *
  * Context: process context, may sleep.
  */
@@ -428,7 +432,7 @@ static struct kpatch_track *start_track(const struct kpatch_tasks *tasks)
 	return w;
 }
 
-/* Whether it has run or not: it may have before the watch was started. */
+/* Whether it has run or not: it may have run before the tracking began. */
 static int note_stranger(struct task_struct *task, void *data)
 {
 	struct kpatch_track *w = data;
@@ -439,8 +443,8 @@ static int note_stranger(struct task_struct *task, void *data)
 }
 
 /*
- * Note the tasks that came between the list of all and the watch. Whoever comes
- * later is noted once it has run.
+ * Record the tasks that were created between the list of all tasks and the tracking.
+ * Tasks that are created later are recorded once they have run.
  */
 static void note_strangers(struct kpatch_tasks *tasks)
 {
@@ -457,45 +461,45 @@ static void note_strangers(struct kpatch_tasks *tasks)
 }
 
 /**
- * kpatch_tasks_track() - take down who runs from here on
- * @tasks: the tasks, all there are; to be looked at by kpatch_tasks_prescan()
- *	next, with CPUs neither coming nor going from then on
+ * kpatch_tasks_track() - record the tasks that run from here on
+ * @tasks: the tasks, all there are; the caller prescans them next, with CPUs neither
+ *	coming nor going from then on
  * @scan: takes the report
  *
- * Then only those need to be looked at once the machine is stopped. Without
- * memory for that all tasks are asked whether they have run, which takes longer.
+ * Then only these tasks need to be scanned in the stop. Without memory for that the
+ * stop compares the context switches of all tasks, which takes longer.
  *
- * Waits until each CPU has run its stopper: the watch needs that, and a CPU that
- * does not run it soon would have all others wait for it, standing still.
+ * Waits until each CPU has run its stopper. Tracking requires that, and a CPU that
+ * does not run its stopper soon would keep all others waiting in the stop.
  *
- * To be followed by kpatch_tasks_untrack() in any case.
+ * Must be followed by kpatch_tasks_untrack() in any case.
  *
  * Context: process context, may sleep, under kpatch_mutex.
  *
- * Return: 0; -EBUSY with a CPU in the report that does not run its stopper; -EINTR
- * for a fatal signal.
+ * Return: %KPATCH_CAUSE_NONE; %KPATCH_CAUSE_BLOCKED with a CPU in the report that
+ * does not run its stopper; %KPATCH_CAUSE_KILLED.
  */
-int kpatch_tasks_track(struct kpatch_tasks *tasks,
-		       const struct kpatch_scan *scan)
+enum kpatch_cause kpatch_tasks_track(struct kpatch_tasks *tasks,
+				     const struct kpatch_scan *scan)
 {
 	int cpu;
 
 	tasks->track = start_track(tasks);
 	cpu = kpatch_cpus_visit(msecs_to_jiffies(VISIT_MS));
 	if (fatal_signal_pending(current))
-		return -EINTR;
+		return KPATCH_CAUSE_KILLED;
 	if (cpu >= 0) {
-		kpatch_report_cpu(scan, cpu);
-		return -EBUSY;
+		kpatch_scan_cpu(scan, cpu);
+		return KPATCH_CAUSE_BLOCKED;
 	}
 	if (tasks->track)
 		note_strangers(tasks);
-	return 0;
+	return KPATCH_CAUSE_NONE;
 }
 
 /**
- * kpatch_tasks_untrack() - forget who ran
- * @tasks: the tasks, watched or not
+ * kpatch_tasks_untrack() - stop recording
+ * @tasks: the tasks, tracked or not
  *
  * Context: process context, under kpatch_mutex.
  */
@@ -507,7 +511,7 @@ void kpatch_tasks_untrack(struct kpatch_tasks *tasks)
 }
 
 /**
- * kpatch_tasks_rewind() - begin a new scan
+ * kpatch_tasks_rewind() - reset the position and the count of the scan
  * @tasks: the tasks
  */
 void kpatch_tasks_rewind(struct kpatch_tasks *tasks)
@@ -516,21 +520,21 @@ void kpatch_tasks_rewind(struct kpatch_tasks *tasks)
 	atomic_set(&tasks->scanned, 0);
 }
 
-/* On a CPU now is only who stops it, and looks at itself. */
+/* Only stoppers are on a CPU now. Each one scans itself. */
 static void scan_stopped(struct kpatch_tasks *tasks, struct kpatch_task *t,
 			 const struct kpatch_scan *scan)
 {
 	if (is_settled(t) || task_curr(t->task))
 		return;
 	scan_known(t, scan);
-	/* What is found out in a stop spares no other stop, only prescans do. */
+	/* Only a prescan saves work in a later stop. */
 	t->clean = KPATCH_NOT_CLEAN;
 	atomic_inc(&tasks->scanned);
 }
 
 /*
- * Of tasks that are watched, only those that were noted are left: who has run
- * since it was found clean is one of them, and so is who never was.
+ * The number of tasks to scan. If tasks are tracked, those that were recorded: tasks
+ * that have run since they were found clean, and tasks that were not clean.
  */
 static unsigned int nr_left(const struct kpatch_tasks *tasks)
 {
@@ -555,9 +559,9 @@ static void scan_left(struct kpatch_tasks *tasks, unsigned int i,
 }
 
 /**
- * kpatch_tasks_scan_some() - look at the next few tasks, machine stopped
- * @tasks: the tasks; @tasks->next says where to go on
- * @scan: what to look for, and takes the report
+ * kpatch_tasks_scan_some() - take some tasks and scan them
+ * @tasks: the tasks; @tasks->next is the position
+ * @scan: what to look for; takes the report
  *
  * Context: machine stopped, any number of CPUs at once.
  *
@@ -577,7 +581,7 @@ bool kpatch_tasks_scan_some(struct kpatch_tasks *tasks,
 	return true;
 }
 
-/* -ETIME if there is no time for another one. */
+/* -ETIME if there is no time left. */
 static int scan_rest(struct rest *rest, struct task_struct *task, bool known)
 {
 	struct kpatch_track *w = rest->tasks->track;
@@ -599,25 +603,25 @@ static int scan_listed(struct task_struct *task, void *data)
 	return scan_rest(rest, task, find_known(&rest->cursor, task));
 }
 
-/* The walk has met those that are in the list. */
+/* The walk has met the tasks in the list. */
 static int scan_exiting(struct task_struct *task, void *data)
 {
 	return scan_rest(data, task, pid_alive(task));
 }
 
 /**
- * kpatch_tasks_scan_rest() - look at tasks that nobody knows
- * @tasks: the tasks that are known
- * @scan: what to look for, and takes the report
- * @end: when to give up, as ktime_get_mono_fast_ns() tells the time
+ * kpatch_tasks_scan_rest() - scan tasks that are neither listed nor tracked
+ * @tasks: the listed tasks
+ * @scan: what to look for; takes the report
+ * @end: when to give up, by ktime_get_mono_fast_ns()
  *
- * There are none if tasks are watched, unless more have come than the watch has
- * room for. Else all that there are have to be gone through. No lock is needed to
- * walk the task list: nobody is there to change it.
+ * If tasks are tracked there are none, unless more tasks were created than the
+ * tracking has room for. Otherwise the whole task list is walked. That needs no lock,
+ * since no CPU runs code that changes it.
  *
  * Context: machine stopped, one CPU.
  *
- * Return: false if it took too long, and some were not looked at.
+ * Return: false if time ran out before all tasks were scanned.
  */
 bool kpatch_tasks_scan_rest(struct kpatch_tasks *tasks,
 			    const struct kpatch_scan *scan, u64 end)
@@ -631,7 +635,7 @@ bool kpatch_tasks_scan_rest(struct kpatch_tasks *tasks,
 
 	if (tasks->track && !tasks->track->full)
 		return true;
-	/* Nobody has come since they were listed. */
+	/* No task was created since they were listed. */
 	if (total_forks == tasks->forks)
 		return true;
 	return !walk(scan_listed, &rest, 0) &&
@@ -664,11 +668,11 @@ static bool missed_unknown(const struct kpatch_tasks *tasks)
 }
 
 /**
- * kpatch_tasks_missed() - has somebody run and was not noted?
+ * kpatch_tasks_missed() - has a task run without being recorded?
  * @tasks: the tasks
  *
- * That would be a bug, in here or in the scheduler. It takes time to find out, so
- * only kernels that are made for tests do.
+ * That would be a bug, here or in the scheduler. Only debug kernels spend the time to
+ * check it.
  *
  * Context: machine stopped, one CPU.
  *
@@ -683,12 +687,12 @@ bool kpatch_tasks_missed(const struct kpatch_tasks *tasks)
 }
 
 /**
- * kpatch_tasks_all_scanned() - has every task been taken by some CPU?
+ * kpatch_tasks_all_scanned() - has each task been taken by some CPU?
  * @tasks: the tasks
  *
- * Context: machine stopped, all CPUs have returned from their scans.
+ * Context: machine stopped, after all CPUs have returned from their scans.
  *
- * Return: false if a CPU has stopped taking tasks before there were none left.
+ * Return: false if the CPUs stopped taking tasks before there were none left.
  */
 bool kpatch_tasks_all_scanned(const struct kpatch_tasks *tasks)
 {

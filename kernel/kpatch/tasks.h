@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * All tasks there are, and which of them were seen not to be inside.
+ * All tasks, and which of them are clean.
  */
 #ifndef _KPATCH_TASKS_H
 #define _KPATCH_TASKS_H
@@ -9,52 +9,79 @@
 #include <linux/limits.h>
 #include <linux/types.h>
 
+#include "report.h"
+
 struct kpatch_parked;
 struct kpatch_scan;
 struct kpatch_track;
 struct task_struct;
 
-/* More often than any task can leave its CPU. */
+/* More context switches than any task can make. */
 #define KPATCH_NOT_CLEAN	ULONG_MAX
 
 /**
+ * enum kpatch_task_state - what was done to make a task leave, see evict.c
+ * @KPATCH_TASK_FREE: nothing
+ * @KPATCH_TASK_SENT: it was given work that parks it, and has not run that yet
+ * @KPATCH_TASK_HELD: it is parked
+ * @KPATCH_TASK_STUCK: it was inside while it was parked, and was released: to park
+ *	it again would be of no use
+ * @KPATCH_TASK_SLOW: it kept parked tasks waiting and has not run since: no task is
+ *	parked before it runs
+ * @KPATCH_TASK_STUCK_SLOW: both
+ * @KPATCH_TASK_NR_STATES: number of states
+ */
+enum kpatch_task_state {
+	KPATCH_TASK_FREE,
+	KPATCH_TASK_SENT,
+	KPATCH_TASK_HELD,
+	KPATCH_TASK_STUCK,
+	KPATCH_TASK_SLOW,
+	KPATCH_TASK_STUCK_SLOW,
+	KPATCH_TASK_NR_STATES,
+};
+
+/**
  * struct kpatch_task - a task, and what is known of it
- * @task: the task, with a reference: while we hold that, nobody else can be
- *	what @task points to
- * @clean: how often it had left its CPU when it was off it and not inside,
- *	%KPATCH_NOT_CLEAN if the last look at it did not find that
- * @switches: how often it had left its CPU when it was scanned
+ * @task: the task, with a reference, so its memory is not reused
+ * @clean: its context switches when a scan found it off its CPU and not inside;
+ *	%KPATCH_NOT_CLEAN if the last scan did not
+ * @switches: its context switches at the last scan
+ * @addr: the address that the last scan found, 0 if there is none
  * @inside: the last scan found it inside
- * @addr: what it was found for then, 0 if that is not known
- * @parks_inside: and in the park at the same time: to park it is of no use
- * @slow: it kept others waiting in the park, and has not run since
- * @parked: how it is being led out, %NULL if it is not
- * @since: since when, in jiffies
+ * @ran: a scan found that it had run since the scan before; reset by evict.c
+ * @scanned: it was scanned, or seen running; reset by evict.c
+ * @facts: &enum kpatch_task_facts, set for evict.c
+ * @state: owned by evict.c; a scan only reads it to tell why the task is inside
+ * @since: when it was sent to the park, in jiffies
+ * @parked: the handle of its park work, owned by switch.c
  */
 struct kpatch_task {
 	struct task_struct *task;
 	unsigned long clean;
 	unsigned long switches;
-	bool inside;
 	unsigned long addr;
-	bool parks_inside;
-	bool slow;
-	struct kpatch_parked *parked;
+	u8 inside : 1;
+	u8 ran : 1;
+	u8 scanned : 1;
+	u8 facts;
+	enum kpatch_task_state state : 8;
 	unsigned long since;
+	struct kpatch_parked *parked;
 };
+
+static_assert(KPATCH_TASK_NR_STATES <= 1 << 7);
 
 /**
  * struct kpatch_tasks - all tasks, zeroed when empty
- * @t: the tasks, in the order of the task list, and then those that the list
- *	has lost and that still run
- * @nr: how many
- * @room: for how many @t has memory
- * @forks: how many tasks had ever been created when @t was filled
- * @watch: who has left a CPU since @t was checked last, and who could not be
- *	checked then; %NULL if nobody takes that down
- * @next: the first one of those, or of @t, that no CPU has taken to scan, machine
- *	stopped
- * @scanned: how many were scanned, and not skipped
+ * @t: the tasks, in the order of the task list; tasks past exit_notify() follow
+ * @nr: their number
+ * @room: number of tasks that @t has memory for
+ * @forks: the number of tasks ever created when @t was filled
+ * @track: the tasks that ran since the last prescan, and those that could not be
+ *	scanned then; %NULL if they are not tracked
+ * @next: the next element of @track, or of @t, that no CPU has taken in this stop
+ * @scanned: number of tasks that were scanned, and not skipped
  */
 struct kpatch_tasks {
 	struct kpatch_task *t;
@@ -66,12 +93,12 @@ struct kpatch_tasks {
 	atomic_t scanned;
 };
 
-int kpatch_tasks_update(struct kpatch_tasks *tasks);
+enum kpatch_cause kpatch_tasks_update(struct kpatch_tasks *tasks);
 void kpatch_tasks_put(struct kpatch_tasks *tasks);
 void kpatch_tasks_prescan(struct kpatch_tasks *tasks,
 			  const struct kpatch_scan *scan);
-int kpatch_tasks_track(struct kpatch_tasks *tasks,
-		       const struct kpatch_scan *scan);
+enum kpatch_cause kpatch_tasks_track(struct kpatch_tasks *tasks,
+				     const struct kpatch_scan *scan);
 void kpatch_tasks_untrack(struct kpatch_tasks *tasks);
 void kpatch_tasks_rewind(struct kpatch_tasks *tasks);
 bool kpatch_tasks_scan_some(struct kpatch_tasks *tasks,

@@ -1,89 +1,90 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The transaction that switches a patch on or off, on the whole machine at one
- * instant. No policy and no retries here: one attempt, one verdict.
+ * The transaction that switches a set of patches, on all CPUs at one instant. Each
+ * attempt has one verdict; policy and retries are in switch.c.
  */
 #include "common.h"
 
 #include <linux/cpu.h>
 #include <linux/cpumask.h>
+#include <linux/ftrace.h>
 #include <linux/minmax.h>
+#include <linux/module.h>
 #include <linux/nmi.h>
 #include <linux/percpu.h>
 #include <linux/stop_machine.h>
 #include <linux/timekeeping.h>
 
-#include "txn.h"
 #include "cpus.h"
 #include "debug.h"
 #include "handler.h"
-#include "scan.h"
-#include "tasks.h"
+#include "txn.h"
 
 /**
  * DOC: Transaction
  *
- *  1. kpatch_txn_begin(): put the patch in state ADDING or REMOVING, and, to
- *     enable it, its functions in the table. Nothing changes for callers: the
- *     transaction word is IDLE, which such a patch reads as "not committed".
- *  2. kpatch_txn_try(), any number of times: stop all CPUs.
+ *  1. kpatch_txn_prepare(): collect the text that no task may be inside: text that
+ *     is live now and will be replaced, and text that may be freed afterwards.
+ *  2. kpatch_txn_begin(): put each patch in state ADDING or REMOVING, and the
+ *     functions of those being added in the handler's table. Nothing changes for
+ *     callers: the transaction word is IDLE, which means "not committed" for patches
+ *     in these states.
+ *  3. kpatch_txn_try(), any number of times: stop all CPUs.
  *
- *     a. Each one checks the stack of its own stopper and its idle task, and takes
- *        its share of the tasks that may have run since they were looked at. One
- *        of the CPUs, the leader, also checks tasks that nobody could note.
- *        Somebody inside: leave, -EBUSY. It took too long: leave, -ETIME.
- *     b. The leader sets the word to OPEN. From here on an NMI that meets a
- *        function of the patch aborts the transaction.
- *     c. Every other CPU acknowledges, at task level, that it has seen OPEN. An
- *        NMI that began before and is about to run old code has returned by
- *        then, and one that begins later sees the word.
- *     d. The leader tries to change the word from OPEN to COMMITTED. This is the
- *        instant. If an NMI was faster: leave, -EAGAIN. To try again without
- *        leaving would be wrong: the NMI may be about to run more old code.
- *     e. The leader puts the patch in state ON or OFF, which says the same as
- *        the state before together with the word.
- *     f. All CPUs go on, each one having seen that.
+ *     a. Each CPU checks the stack of its own stopper and its idle task, and takes
+ *        its share of the tasks that may have run since the prescan. One CPU, the
+ *        leader, also checks tasks that could not be tracked. If there is a blocker,
+ *        or the time runs out, all leave.
+ *     b. The leader sets the word to OPEN. From here on an NMI that meets a function
+ *        of the transaction aborts it.
+ *     c. Each other CPU acknowledges, at task level, that it has seen OPEN. An NMI
+ *        that began before, and is about to run old code, has returned by then. An
+ *        NMI that begins later sees the word.
+ *     d. The leader changes the word from OPEN to COMMITTED by one cmpxchg. This is
+ *        the instant. If an NMI has aborted the transaction, all leave. To retry
+ *        within the stop would be wrong: that NMI may be about to run more old code.
+ *     e. The leader folds the verdict into the states: each patch becomes ON or OFF,
+ *        which means the same as its state before together with the word.
+ *     f. All CPUs go on, each having seen the states.
  *
- *     Then the word is set to IDLE. Nobody needs it any more: no handler lives
- *     through a stop, since those outside of NMIs have preemption off, and an
- *     NMI returns before its CPU goes on. So whoever looks at the patch from
- *     here on reads the new state; after a failed attempt, the old one, together
- *     with a word that says "not committed" as it did before. (The last steps of
- *     a CPU that is taken down are seen by neither RCU nor the stop. What it
- *     calls there may be old once more.)
+ *     Then the word is set to IDLE. No handler needs it any more. A handler outside
+ *     of NMIs has preemption off, so none lives through a stop, and an NMI returns
+ *     before its CPU goes on. A handler that starts later reads the new states; or,
+ *     after a failed attempt, the states before together with a word that means "not
+ *     committed", as it did before. (A CPU that goes offline executes its last steps
+ *     outside of RCU and of the stop. What it calls there may be old once more.)
  *
- *  3. kpatch_txn_finish(): if nothing was committed, go back to the state from
- *     before. A patch that is OFF has nothing in the table.
+ *  4. kpatch_txn_end(): if nothing was committed, restore the states. Functions of
+ *     patches that are OFF leave the table.
  *
- * So there is nothing to wait for after a commit. Handlers that still look at the
- * functions of a patch that is OFF are waited for where the hooks are removed.
+ * There is nothing to wait for after a commit. kpatch_unhook() waits for handlers
+ * that still look at functions of patches that are OFF.
  *
- * While the CPUs are stopped nothing may sleep, allocate, take a lock or print;
- * culprits are noted and reported later.
+ * In the stop nothing may sleep, allocate, take a lock or print. Blockers are
+ * recorded there and reported later.
  */
 
+/* What the leader tells the other CPUs. */
 enum phase {
-	PHASE_SCAN,	/* stacks are being checked */
-	PHASE_OPEN,	/* nobody is inside, acknowledge */
+	PHASE_SCAN,	/* scan tasks */
+	PHASE_OPEN,	/* acknowledge the word */
 	PHASE_DONE,	/* leave */
 };
 
 /**
- * struct apply - one attempt
- * @kpmod: the patch
- * @attempt: what is wanted
+ * struct attempt - one stop
+ * @txn: the transaction
  * @asked: when stop_machine() was called, by ktime_get_mono_fast_ns()
- * @since: when the first CPU began to stand still
- * @work_ns: how long it took from when all stood still
- * @missed: somebody who ran was not noted
- * @arrived: CPUs that entered; the first one leads
- * @scanned: CPUs other than the leader that have done their share of the scan
- * @acked: CPUs other than the leader that saw %PHASE_OPEN
- * @phase: what the leader tells the others, which spin on it
+ * @since: when the first CPU stood still
+ * @work_ns: time from the arrival of the last CPU to the verdict
+ * @missed: a task has run without being tracked
+ * @arrived: number of CPUs that have arrived; the first one leads
+ * @scanned: number of CPUs, without the leader, that have done their share
+ * @acked: number of CPUs, without the leader, that have seen %PHASE_OPEN
+ * @phase: written by the leader, the others spin on it
  */
-struct apply {
-	struct kpatch_module *kpmod;
-	const struct kpatch_attempt *attempt;
+struct attempt {
+	struct kpatch_txn *txn;
 	u64 asked;
 	u64 since;
 	u64 work_ns;
@@ -94,8 +95,159 @@ struct apply {
 	enum phase phase ____cacheline_aligned_in_smp;
 };
 
-/* When each CPU was done, in the last stop. */
+/* When each CPU left the last stop. */
 static DEFINE_PER_CPU(u64, left_at);
+
+/* Text of the newest replacement of a function, and what may be part of it. */
+static int add_replacement(struct kpatch_ranges *text,
+			   const struct kpatch_func *top)
+{
+	const struct kpatch_ranges *new = &top->kpmod->patch->object.new_text;
+	const struct kpatch_range *range;
+	int ret;
+
+	for (range = new->r; range < new->r + new->nr; range++) {
+		if (range->func && range->func != top)
+			continue;
+		ret = kpatch_ranges_add(text, range->start, range->end,
+					KPATCH_RANGE_OLD, NULL);
+		if (ret)
+			return ret;
+	}
+	return 0;
+}
+
+/*
+ * The text that is live now in the place of the functions of @object. Versions that
+ * a newer patch covers are empty: they were scanned when it was enabled.
+ */
+static int add_live_text(struct kpatch_ranges *text,
+			 const struct kpatch_object *object)
+{
+	const struct kpatch_ranges *old = &object->old_text;
+	const struct kpatch_range *range;
+	struct kpatch_func *func, *top;
+	int ret;
+
+	for (range = old->r; range < old->r + old->nr; range++) {
+		if (kpatch_table_top(range->func->ip))
+			continue;
+		ret = kpatch_ranges_add(text, range->start, range->end,
+					KPATCH_RANGE_OLD, NULL);
+		if (ret)
+			return ret;
+	}
+	for (func = kpatch_next_hooked(object, NULL); func;
+	     func = kpatch_next_hooked(object, func)) {
+		top = kpatch_table_top(func->ip);
+		ret = top ? add_replacement(text, top) : 0;
+		if (ret)
+			return ret;
+	}
+	return 0;
+}
+
+/*
+ * All text of a patch module, not only the replacements: once the patch is disabled
+ * the module may be unloaded, with all that its functions call.
+ */
+static int add_module_text(struct kpatch_ranges *text, const struct module *mod)
+{
+	const struct module_memory *mem = &mod->mem[MOD_TEXT];
+	unsigned long start = (unsigned long)mem->base;
+
+	return kpatch_ranges_add(text, start, start + mem->size,
+				 KPATCH_RANGE_FREED, NULL);
+}
+
+/* The return addresses of the hooks. */
+static int add_slots(struct kpatch_ranges *slots,
+		     const struct kpatch_object *object)
+{
+	struct kpatch_func *func;
+	int ret;
+
+	for (func = kpatch_next_hooked(object, NULL); func;
+	     func = kpatch_next_hooked(object, func)) {
+		ret = kpatch_ranges_add(slots, func->ip + 1,
+					func->ip + MCOUNT_INSN_SIZE + 1,
+					KPATCH_RANGE_OLD, NULL);
+		if (ret)
+			return ret;
+	}
+	return 0;
+}
+
+static int add_change(struct kpatch_scan *scan,
+		      const struct kpatch_change *change)
+{
+	const struct kpatch_object *object = &change->patch->object;
+	int ret;
+
+	if (change->to == KPATCH_ON)
+		ret = add_live_text(&scan->text, object);
+	else
+		ret = add_module_text(&scan->text, change->patch->kpmod->mod);
+	if (ret)
+		return ret;
+	return add_slots(&scan->slots, object);
+}
+
+static int build_scan(struct kpatch_txn *txn)
+{
+	struct kpatch_scan *scan = &txn->scan;
+	struct kpatch_change *change;
+	int ret;
+
+	for (change = txn->changes; change < txn->changes + txn->nr; change++) {
+		ret = add_change(scan, change);
+		if (ret)
+			return ret;
+	}
+	ret = kpatch_ranges_flatten(&scan->text);
+	if (ret)
+		return ret;
+	ret = kpatch_ranges_flatten(&scan->slots);
+	if (ret)
+		return ret;
+	scan->traces = kvcalloc(nr_cpu_ids * KPATCH_MAX_FRAMES,
+				sizeof(*scan->traces), GFP_KERNEL);
+	if (!scan->traces)
+		return -ENOMEM;
+	scan->requester = current;
+	scan->report = &txn->report;
+	return 0;
+}
+
+/**
+ * kpatch_txn_prepare() - collect the text that no task may be inside
+ * @txn: the transaction, zeroed but for @changes, @nr, @flags and @budget_ns
+ *
+ * Must be followed by kpatch_txn_release(), whatever this returns.
+ *
+ * Context: process context, may sleep, under kpatch_mutex. The requester is the
+ * current task.
+ *
+ * Return: %KPATCH_CAUSE_NONE or %KPATCH_CAUSE_NO_MEMORY.
+ */
+enum kpatch_cause kpatch_txn_prepare(struct kpatch_txn *txn)
+{
+	return build_scan(txn) ? KPATCH_CAUSE_NO_MEMORY : KPATCH_CAUSE_NONE;
+}
+
+/**
+ * kpatch_txn_release() - free what a transaction consists of
+ * @txn: the transaction
+ *
+ * Context: process context, may sleep.
+ */
+void kpatch_txn_release(struct kpatch_txn *txn)
+{
+	kpatch_tasks_put(&txn->tasks);
+	kpatch_ranges_clear(&txn->scan.text);
+	kpatch_ranges_clear(&txn->scan.slots);
+	kvfree(txn->scan.traces);
+}
 
 /* The other CPUs spin with interrupts off: keep the lockup detector quiet. */
 static void wait_for_others(atomic_t *count)
@@ -106,33 +258,34 @@ static void wait_for_others(atomic_t *count)
 	}
 }
 
-/* Every CPU takes tasks until there are none left, or no time. */
-static void scan_share(const struct kpatch_attempt *attempt, u64 end)
+/* Take tasks until there are none left, or no time. */
+static void scan_share(struct kpatch_txn *txn, u64 end)
 {
-	kpatch_scan_stopper(attempt->scan);
-	kpatch_scan_idle_task(attempt->scan);
+	kpatch_scan_stopper(&txn->scan);
+	kpatch_scan_idle_task(&txn->scan);
 	while (ktime_get_mono_fast_ns() < end &&
-	       kpatch_tasks_scan_some(attempt->tasks, attempt->scan))
+	       kpatch_tasks_scan_some(&txn->tasks, &txn->scan))
 		cpu_relax();
 }
 
-/* What one CPU has to do alone, and the verdict of the scan. */
-static int finish_scan(struct apply *apply, u64 end)
+/* What one CPU does alone, and the verdict of the scan. */
+static enum kpatch_cause finish_scan(struct attempt *attempt, u64 end)
 {
-	const struct kpatch_attempt *attempt = apply->attempt;
+	struct kpatch_txn *txn = attempt->txn;
 	bool all;
 
-	all = kpatch_tasks_scan_rest(attempt->tasks, attempt->scan, end);
-	kpatch_scan_exiting(attempt->scan);
-	wait_for_others(&apply->scanned);
-	if (kpatch_report_total(attempt->scan->report))
-		return -EBUSY;
-	/* Any of us may have run out of time and left tasks to nobody. */
-	if (!all || !kpatch_tasks_all_scanned(attempt->tasks) ||
+	all = kpatch_tasks_scan_rest(&txn->tasks, &txn->scan, end);
+	kpatch_scan_exiting(&txn->scan);
+	wait_for_others(&attempt->scanned);
+	if (kpatch_report_total(&txn->report))
+		return KPATCH_CAUSE_BLOCKED;
+	/* A CPU that has run out of time has left tasks to no CPU. */
+	if (!all || !kpatch_tasks_all_scanned(&txn->tasks) ||
 	    ktime_get_mono_fast_ns() > end)
-		return -ETIME;
-	apply->missed = kpatch_tasks_missed(attempt->tasks);
-	return apply->missed ? -EAGAIN : 0;
+		return KPATCH_CAUSE_BUDGET;
+	/* A bug, see kpatch_txn_try(). Do not switch; an NMI is a cause to retry. */
+	attempt->missed = kpatch_tasks_missed(&txn->tasks);
+	return attempt->missed ? KPATCH_CAUSE_NMI : KPATCH_CAUSE_NONE;
 }
 
 static void set_state(struct kpatch_module *kpmod, enum kpatch_state state)
@@ -144,190 +297,187 @@ static void set_state(struct kpatch_module *kpmod, enum kpatch_state state)
 	smp_store_release(&kpmod->state, state);
 }
 
-/* Nobody is inside: switch, unless an NMI comes in between. */
-static int commit(struct apply *apply)
+/* There is no blocker: switch, unless an NMI aborts that. */
+static enum kpatch_cause commit(struct attempt *attempt)
 {
-	struct kpatch_module *kpmod = apply->kpmod;
+	struct kpatch_txn *txn = attempt->txn;
+	struct kpatch_change *change;
 
 	kpatch_word_open();
-	/* Pairs with follow(): who sees the phase sees the word OPEN. */
-	smp_store_release(&apply->phase, PHASE_OPEN);
-	wait_for_others(&apply->acked);
+	/* Pairs with follow(): a CPU that sees the phase sees the word OPEN. */
+	smp_store_release(&attempt->phase, PHASE_OPEN);
+	wait_for_others(&attempt->acked);
 	kpatch_debug_commit_delay();
 	/* ---- the instant ---- */
 	if (!kpatch_word_commit())
-		return -EAGAIN;
-	set_state(kpmod, kpmod->state == KPATCH_ADDING ? KPATCH_ON :
-							 KPATCH_OFF);
-	return 0;
+		return KPATCH_CAUSE_NMI;
+	for (change = txn->changes; change < txn->changes + txn->nr; change++)
+		set_state(change->patch->kpmod, change->to);
+	return KPATCH_CAUSE_NONE;
 }
 
-static int lead(struct apply *apply, u64 end)
+static enum kpatch_cause lead(struct attempt *attempt, u64 end)
 {
-	int ret;
+	enum kpatch_cause cause;
 
-	ret = finish_scan(apply, end);
-	if (!ret && !apply->attempt->dry_run)
-		ret = commit(apply);
-	/* Pairs with follow(): who leaves has seen the state. */
-	smp_store_release(&apply->phase, PHASE_DONE);
-	return ret;
+	cause = finish_scan(attempt, end);
+	if (!cause && !(attempt->txn->flags & KPATCH_TXN_DRY_RUN))
+		cause = commit(attempt);
+	/* Pairs with follow(): a CPU that leaves has seen the states. */
+	smp_store_release(&attempt->phase, PHASE_DONE);
+	return cause;
 }
 
 /* Keep the lockup detector quiet here, too. */
-static enum phase wait_while(const struct apply *apply, enum phase phase)
+static enum phase wait_while(const struct attempt *attempt, enum phase phase)
 {
 	enum phase now;
 
 	/* Pairs with lead() and commit(). */
-	while ((now = smp_load_acquire(&apply->phase)) == phase) {
+	while ((now = smp_load_acquire(&attempt->phase)) == phase) {
 		touch_nmi_watchdog();
 		cpu_relax();
 	}
 	return now;
 }
 
-static int follow(struct apply *apply)
+static void follow(struct attempt *attempt)
 {
-	atomic_inc_return_release(&apply->scanned);
-	if (wait_while(apply, PHASE_SCAN) != PHASE_OPEN)
-		return 0;
+	atomic_inc_return_release(&attempt->scanned);
+	if (wait_while(attempt, PHASE_SCAN) != PHASE_OPEN)
+		return;
 	/*
-	 * Fully ordered: the loads of an NMI that comes after the leader has
-	 * seen this cannot be older than our load of the phase.
+	 * Fully ordered: loads of an NMI that arrives after the leader has seen
+	 * this cannot be older than our load of the phase.
 	 */
-	atomic_inc_return(&apply->acked);
-	wait_while(apply, PHASE_OPEN);
-	return 0;
+	atomic_inc_return(&attempt->acked);
+	wait_while(attempt, PHASE_OPEN);
 }
 
-static int run(struct apply *apply)
+static enum kpatch_cause run(struct attempt *attempt)
 {
-	bool leader = atomic_inc_return(&apply->arrived) == 1;
+	bool leader = atomic_inc_return(&attempt->arrived) == 1;
 	u64 start = ktime_get_mono_fast_ns();
-	u64 end = start + apply->attempt->budget_ns;
-	int ret;
+	u64 end = start + attempt->txn->budget_ns;
+	enum kpatch_cause cause;
 
-	scan_share(apply->attempt, end);
-	if (!leader)
-		return follow(apply);
-	apply->since = kpatch_cpus_stood_since(apply->asked);
-	ret = lead(apply, end);
-	apply->work_ns = ktime_get_mono_fast_ns() - start;
-	return ret;
+	scan_share(attempt->txn, end);
+	if (!leader) {
+		follow(attempt);
+		return KPATCH_CAUSE_NONE;
+	}
+	attempt->since = kpatch_cpus_stood_since(attempt->asked);
+	cause = lead(attempt, end);
+	attempt->work_ns = ktime_get_mono_fast_ns() - start;
+	return cause;
 }
 
-/* Runs on every online CPU, interrupts off, nothing else running anywhere. */
+/* Runs on each online CPU with interrupts off, while no CPU runs anything else. */
 static int txn_stopped(void *data)
 {
-	int ret = run(data);
+	enum kpatch_cause cause = run(data);
 
 	__this_cpu_write(left_at, ktime_get_mono_fast_ns());
-	return ret;
-}
-
-static void add_funcs(struct kpatch_module *kpmod)
-{
-	unsigned int i;
-
-	for (i = 0; i < kpmod->num_funcs; i++) {
-		if (!kpatch_is_kept(&kpmod->funcs[i]))
-			kpatch_table_add(&kpmod->funcs[i]);
-	}
-}
-
-static void del_funcs(struct kpatch_module *kpmod)
-{
-	unsigned int i;
-
-	for (i = 0; i < kpmod->num_funcs; i++) {
-		if (!kpatch_is_kept(&kpmod->funcs[i]))
-			kpatch_table_del(&kpmod->funcs[i]);
-	}
+	return cause;
 }
 
 /*
- * The machine stands still from when the first CPU has switched to its stopper
- * until the last one is done and goes on.
+ * The machine stands still from when the first CPU has switched to its stopper until
+ * the last one leaves.
  */
-static void account(struct kpatch_stats *stats, const struct apply *apply)
+static void account(const struct attempt *attempt)
 {
+	struct kpatch_stats *stats = &attempt->txn->stats;
 	u64 until = 0;
 	int cpu;
 
 	for_each_online_cpu(cpu)
 		until = max(until, per_cpu(left_at, cpu));
 	stats->stops++;
-	stats->stop_ns = until - apply->since;
+	stats->stop_ns = until - attempt->since;
 	stats->max_stop_ns = max(stats->max_stop_ns, stats->stop_ns);
-	stats->work_ns = apply->work_ns;
+	stats->work_ns = attempt->work_ns;
 	stats->max_work_ns = max(stats->max_work_ns, stats->work_ns);
-	stats->scanned_stopped = atomic_read(&apply->attempt->tasks->scanned);
+	stats->scanned_stopped = atomic_read(&attempt->txn->tasks.scanned);
 }
 
 /**
- * kpatch_txn_begin() - get ready to switch a patch on or off
- * @kpmod: the patch: resolved, hooked, its module pinned, and in state OFF to
- *	enable or ON to disable it
- * @enable: which of the two
+ * kpatch_txn_begin() - make the patches of a transaction ready for its commit
+ * @txn: the transaction, prepared
  *
- * To be followed by kpatch_txn_finish().
+ * Must be followed by kpatch_txn_end().
  *
  * Context: process context, under kpatch_mutex.
  */
-void kpatch_txn_begin(struct kpatch_module *kpmod, bool enable)
+void kpatch_txn_begin(struct kpatch_txn *txn)
 {
+	struct kpatch_change *change;
+	struct kpatch_func *func;
+
 	lockdep_assert_held(&kpatch_mutex);
-	set_state(kpmod, enable ? KPATCH_ADDING : KPATCH_REMOVING);
-	if (enable)
-		add_funcs(kpmod);
+	for (change = txn->changes; change < txn->changes + txn->nr; change++) {
+		if (change->to == KPATCH_OFF) {
+			set_state(change->patch->kpmod, KPATCH_REMOVING);
+			continue;
+		}
+		set_state(change->patch->kpmod, KPATCH_ADDING);
+		for (func = kpatch_next_hooked(&change->patch->object, NULL); func;
+		     func = kpatch_next_hooked(&change->patch->object, func))
+			kpatch_table_add(func);
+	}
 }
 
 /**
- * kpatch_txn_try() - make one attempt to commit
- * @kpmod: the patch, as kpatch_txn_begin() left it; its report and statistics
- *	are filled in
- * @attempt: how
+ * kpatch_txn_try() - make one attempt to commit a transaction
+ * @txn: the transaction, begun; @tasks are prescanned, @report and @stats are updated
  *
  * Context: process context, sleeps, under kpatch_mutex and cpus_read_lock(). Stops
  * the machine.
  *
- * Return: 0 if the patch is switched, everywhere, or could have been if this is
- * a dry run; or, with nothing changed, -EBUSY if @kpmod->report tells who is
- * inside, -EAGAIN if an NMI interfered, -ETIME if it took too long.
+ * Return: %KPATCH_CAUSE_NONE if it is committed, or could have been if this is a dry
+ * run. Else, with nothing changed, %KPATCH_CAUSE_BLOCKED, %KPATCH_CAUSE_NMI, or
+ * %KPATCH_CAUSE_BUDGET.
  */
-int kpatch_txn_try(struct kpatch_module *kpmod,
-		     const struct kpatch_attempt *attempt)
+enum kpatch_cause kpatch_txn_try(struct kpatch_txn *txn)
 {
-	struct apply apply = { .kpmod = kpmod, .attempt = attempt };
-	int ret;
+	struct attempt attempt = { .txn = txn };
+	int cause;
 
 	lockdep_assert_held(&kpatch_mutex);
 	lockdep_assert_cpus_held();
-	kpatch_tasks_rewind(attempt->tasks);
-	apply.asked = ktime_get_mono_fast_ns();
-	ret = stop_machine_cpuslocked(txn_stopped, &apply, cpu_online_mask);
+	kpatch_tasks_rewind(&txn->tasks);
+	attempt.asked = ktime_get_mono_fast_ns();
+	cause = stop_machine_cpuslocked(txn_stopped, &attempt, cpu_online_mask);
 	kpatch_word_reset();
-	WARN_ON_ONCE(apply.missed);
-	account(&kpmod->stats, &apply);
-	return ret;
+	WARN_ON_ONCE(attempt.missed);
+	account(&attempt);
+	return cause;
 }
 
 /**
- * kpatch_txn_finish() - done with attempts
- * @kpmod: the patch; ON or OFF when this returns
+ * kpatch_txn_end() - make no more attempts
+ * @txn: the transaction
  *
- * If it is OFF handlers may be looking at its functions still, and so these must
- * stay as they are until kpatch_unhook() has returned.
+ * All its patches are ON or OFF when this returns. Handlers may still look at
+ * functions of those that are OFF, so these must not change before kpatch_unhook()
+ * has returned.
  *
  * Context: process context, under kpatch_mutex.
  */
-void kpatch_txn_finish(struct kpatch_module *kpmod)
+void kpatch_txn_end(struct kpatch_txn *txn)
 {
-	if (kpmod->state == KPATCH_ADDING)
-		set_state(kpmod, KPATCH_OFF);
-	else if (kpmod->state == KPATCH_REMOVING)
-		set_state(kpmod, KPATCH_ON);
-	if (kpmod->state == KPATCH_OFF)
-		del_funcs(kpmod);
+	struct kpatch_change *change;
+	struct kpatch_module *kpmod;
+	struct kpatch_func *func;
+
+	for (change = txn->changes; change < txn->changes + txn->nr; change++) {
+		kpmod = change->patch->kpmod;
+		if (kpmod->state != change->to)
+			set_state(kpmod, change->from);
+		if (kpmod->state != KPATCH_OFF)
+			continue;
+		for (func = kpatch_next_hooked(&change->patch->object, NULL); func;
+		     func = kpatch_next_hooked(&change->patch->object, func))
+			kpatch_table_del(func);
+	}
 }

@@ -1,34 +1,48 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The transaction that switches a patch on or off, on the whole machine at one
- * instant.
+ * The transaction that switches a set of patches, on all CPUs at one instant.
  */
 #ifndef _KPATCH_TXN_H
 #define _KPATCH_TXN_H
 
-#include <linux/types.h>
-
-struct kpatch_module;
-struct kpatch_scan;
-struct kpatch_tasks;
+#include "report.h"
+#include "scan.h"
+#include "tasks.h"
 
 /**
- * struct kpatch_attempt - how to try
- * @scan: which text nobody may be in
- * @tasks: all tasks, and what is known of them
- * @budget_ns: how long the machine may be stopped for the scan
- * @dry_run: do all but commit
+ * enum kpatch_txn_flags - how to switch
+ * @KPATCH_TXN_DRY_RUN: do all but commit
  */
-struct kpatch_attempt {
-	const struct kpatch_scan *scan;
-	struct kpatch_tasks *tasks;
-	u64 budget_ns;
-	bool dry_run;
+enum kpatch_txn_flags {
+	KPATCH_TXN_DRY_RUN	= BIT(0),
 };
 
-void kpatch_txn_begin(struct kpatch_module *kpmod, bool enable);
-int kpatch_txn_try(struct kpatch_module *kpmod,
-		     const struct kpatch_attempt *attempt);
-void kpatch_txn_finish(struct kpatch_module *kpmod);
+/**
+ * struct kpatch_txn - a transaction
+ * @changes: the patches that it switches, each bound and hooked
+ * @nr: number of elements in @changes
+ * @flags: &enum kpatch_txn_flags
+ * @budget_ns: how long a stop may take to scan tasks, in nanoseconds
+ * @scan: the text that no task may be inside
+ * @tasks: all tasks
+ * @report: the blockers of the last attempt
+ * @stats: attempts and stops of this transaction
+ */
+struct kpatch_txn {
+	struct kpatch_change *changes;
+	unsigned int nr;
+	unsigned int flags;
+	u64 budget_ns;
+	struct kpatch_scan scan;
+	struct kpatch_tasks tasks;
+	struct kpatch_report report;
+	struct kpatch_stats stats;
+};
+
+enum kpatch_cause kpatch_txn_prepare(struct kpatch_txn *txn);
+void kpatch_txn_begin(struct kpatch_txn *txn);
+enum kpatch_cause kpatch_txn_try(struct kpatch_txn *txn);
+void kpatch_txn_end(struct kpatch_txn *txn);
+void kpatch_txn_release(struct kpatch_txn *txn);
 
 #endif /* _KPATCH_TXN_H */

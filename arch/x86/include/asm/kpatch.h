@@ -30,13 +30,24 @@ static inline unsigned long arch_kpatch_stack_top(struct task_struct *task)
 	return (unsigned long)task_pt_regs(task);
 }
 
-/* No text of the kernel or of modules, generated or not, lies below this. */
-#define ARCH_KPATCH_LOWEST_TEXT	__START_KERNEL_map
+#define arch_kpatch_stack_top arch_kpatch_stack_top
 
-/* May code that was generated at run time (probes, BPF) be at this address? */
+/* No text of the kernel or of modules, generated or not, lies below. */
+static inline unsigned long arch_kpatch_text_addr(unsigned long word)
+{
+	return word >= __START_KERNEL_map ? word : 0;
+}
+
+#define arch_kpatch_text_addr arch_kpatch_text_addr
+
+/* Module space, where probes and BPF allocate code, too. */
 static inline bool arch_kpatch_generated(unsigned long addr)
 {
 	return addr >= MODULES_VADDR && addr < MODULES_END;
 }
+
+#define arch_kpatch_generated arch_kpatch_generated
+
+#include <asm-generic/kpatch.h>
 
 #endif /* _ASM_X86_KPATCH_H */

@@ -52,6 +52,58 @@ test_insmod_replaces_a_function_and_disabling_restores_it()
 	check_is "/proc/cmdline" "$original" "$(cmdline)"
 }
 
+# check_disabled MODULE ORIGINAL: loaded, but not enabled
+check_disabled()
+{
+	check_is "enabled" 0 "$(is_enabled "$1")"
+	check_is "/proc/cmdline" "$2" "$(cmdline)"
+	check_is "attempts" 0 "$(cat $kpatch_sysfs/"$1"/attempts)"
+}
+
+test_a_patch_can_be_loaded_disabled()
+{
+	local original
+
+	original=$(cmdline)
+	mark_log
+	check "insmod" load $one enable=0
+	check_log "kpatch: loaded patch module \"$one\", disabled"
+	check_disabled $one "$original"
+	check "rmmod" unload $one
+	check_gone $one
+
+	check "insmod" load $one enable=0
+	check "enable" enabled $one 1
+	check_is "/proc/cmdline" "$one: new cmdline" "$(cmdline)"
+	! unload $one || fail "rmmod of an enabled patch succeeded"
+	check "disable" enabled $one 0
+	check "rmmod" unload $one
+}
+
+test_the_kernel_can_be_told_to_load_all_patches_disabled()
+{
+	local original
+
+	original=$(cmdline)
+	knob enable 0
+	check "insmod" load $one
+	check_disabled $one "$original"
+	check "insmod" load $two enable=1
+	check_is "enabled" 0 "$(is_enabled $two)"
+	knob enable 1
+	check "enable" enabled $one 1
+	check_is "/proc/cmdline" "$one: new cmdline" "$(cmdline)"
+	check "disable" enabled $one 0
+	check "rmmod" unload $one
+	check "rmmod" unload $two
+}
+
+test_a_module_is_marked_as_a_patch()
+{
+	check "the mark" grep -qaz '^kpatch=Y$' "$mods/$one.ko"
+	! grep -qaz '^kpatch=Y$' "$mods/test_kpatch_probe.ko" || fail "every module is marked"
+}
+
 test_a_disabled_patch_can_be_enabled_again()
 {
 	local original i
@@ -124,6 +176,7 @@ test_the_core_initializes_every_field_that_it_owns()
 	check_is "/proc/cmdline" "$poison: new cmdline" "$(cmdline)"
 	[ "$(cat $kpatch_sysfs/$poison/attempts)" -lt 1000 ] || fail "attempts are not counted"
 	check_is "blockers" "" "$(cat $kpatch_sysfs/$poison/blockers)"
+	check_is "/proc/loadavg" "0.00 0.00 0.00" "$(cut -d' ' -f1-3 /proc/loadavg)"
 	check "disable" enabled $poison 0
 	check "enable" enabled $poison 1
 	check_is "/proc/cmdline" "$poison: new cmdline" "$(cmdline)"
@@ -154,6 +207,9 @@ test_the_newest_enabled_patch_of_a_function_wins()
 	check "enable the older last" enabled $one 1
 	check_is "/proc/cmdline" "$one: new cmdline" "$(cmdline)"
 	check_is "/proc/version" "$two: new version" "$(version)"
+	mark_log
+	! enabled $two 0 || fail "disable of the patch below succeeded"
+	check_log "'$one' has patched 'cmdline_proc_show' since"
 }
 
 test_a_patch_below_a_newer_one_cannot_be_disabled()

@@ -113,6 +113,11 @@ test_both_name_and_address()
 		$any name=vfs_read addr="$(address_of vfs_read)"
 }
 
+test_a_patch_that_is_loaded_disabled_is_checked()
+{
+	check_refused "$no_such_thing" "is not in this kernel" $any name=no_such_function flags=1
+}
+
 test_unknown_symbol()
 {
 	check_refused "$no_such_thing" \
@@ -179,6 +184,8 @@ test_wrong_flags()
 		$clone name=cmdline_proc_show flags=0x80000000
 	check_refused "$einval" "is to be kept and has a replacement; set KPATCH_CLONE" \
 		$clone name=cmdline_proc_show flags=2
+	check_refused "$einval" "'$any': flags are 0x80000001; set KPATCH_LOAD_DISABLED" \
+		$any name=cmdline_proc_show flags=0x80000001
 	name=$(traceable_with .part.0)
 	[ -n "$name" ] || return
 	check_refused "$einval" \
@@ -218,7 +225,7 @@ test_noinstr_function()
 
 test_init_function()
 {
-	check_refused "$einval" "'$any': function 'start_kernel' is init code, gone since boot" \
+	check_refused "$einval" "'$any': function 'start_kernel' is init code, freed at boot" \
 		$any name=start_kernel
 }
 
@@ -246,7 +253,7 @@ test_address_within_a_function()
 
 	addr=$(($(address_of vfs_read)))
 	check_refused "$einval" "vfs_read+0x8/" $any addr="$(printf '%#x' $((addr + 8)))"
-	check_refused "$einval" "is not the start of a function; old_addr has to be" \
+	check_refused "$einval" "is not the start of a function; set old_addr to one" \
 		$any addr="$(printf '%#x' $((addr + 1)))"
 }
 
@@ -264,7 +271,7 @@ test_a_new_function_outside_the_module()
 	refused_quirk "$einval" "$text" "no new function" name=vfs_read
 	refused_quirk "$einval" "$text" "new function elsewhere" name=vfs_read
 	refused_quirk "$einval" "$text" "new function is data" name=vfs_read
-	refused_quirk "$einval" "is not the start of a function; new_addr has to be" \
+	refused_quirk "$einval" "is not the start of a function; set new_addr to one" \
 		"new function not at its start" name=vfs_read
 }
 
@@ -344,11 +351,13 @@ test_registering_twice()
 
 test_unregistering_an_enabled_patch()
 {
+	local file=$kpatch_sysfs/$any/enabled
+
 	mark_log
 	! load $any name=cmdline_proc_show 'quirk="unregister enabled"' || fail "insmod succeeded"
 	case $load_error in *"$ebusy"*) ;; *) fail "expected '$ebusy', got '$load_error'" ;; esac
 	check_log \
-		"'$any': cannot unregister: the patch is enabled; write 0 to /sys/kernel/kpatch/$any/enabled first (-16)"
+		"'$any': cannot unregister: the patch is enabled; write 0 to $file first (-16)"
 	check_log "unloaded patch module \"$any\""
 	check_gone $any
 }

@@ -22,6 +22,10 @@ static char *objname;
 module_param(objname, charp, 0444);
 MODULE_PARM_DESC(objname, "module that contains the function");
 
+static unsigned int flags;
+module_param(flags, uint, 0444);
+MODULE_PARM_DESC(flags, "flags of the patch");
+
 static char *quirk = "";
 module_param(quirk, charp, 0444);
 MODULE_PARM_DESC(quirk, "other defect of the patch");
@@ -119,6 +123,7 @@ static int __init any_init(void)
 	if (is("new function not at its start"))
 		funcs[0].new_addr = (void *)replacement + 1;
 	funcs[1] = funcs[0];
+	patch.flags = flags;
 	return register_quirky();
 }
 module_init(any_init);

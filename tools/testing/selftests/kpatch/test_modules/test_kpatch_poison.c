@@ -4,6 +4,7 @@
  * does not have to fill in contain garbage.
  */
 #include <linux/kpatch.h>
+#include <linux/sched/loadavg.h>
 #include <linux/seq_file.h>
 #include <linux/slab.h>
 #include <linux/string.h>
@@ -18,37 +19,58 @@ static int new_cmdline_proc_show(struct seq_file *m, void *v)
 	return 0;
 }
 
-static void fill_in(struct kpatch_func *func)
+static void new_get_avenrun(unsigned long *loads, unsigned long offset, int shift)
+{
+	loads[0] = offset << shift;
+	loads[1] = loads[0];
+	loads[2] = loads[0];
+}
+
+/* Each way to fill in the author's part of a function. */
+static const struct kpatch_func templates[] = {
+	KPATCH_FUNC_NAMED("cmdline_proc_show", new_cmdline_proc_show),
+	KPATCH_FUNC(get_avenrun, new_get_avenrun),
+};
+
+static void fill_in(struct kpatch_func *func, const struct kpatch_func *from)
 {
 	memset(func, POISON, sizeof(*func));
-	func->old_name = "cmdline_proc_show";
-	func->sympos = 0;
-	func->old_addr = 0;
-	func->new_addr = new_cmdline_proc_show;
-	func->objname = NULL;
-	func->flags = 0;
+	func->old_name = from->old_name;
+	func->sympos = from->sympos;
+	func->old_addr = from->old_addr;
+	func->new_addr = from->new_addr;
+	func->objname = from->objname;
+	func->flags = from->flags;
+}
 
+static void fill_in_all(struct kpatch_func *funcs)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(templates); i++)
+		fill_in(&funcs[i], &templates[i]);
 	memset(patch, POISON, sizeof(*patch));
 	patch->mod = THIS_MODULE;
-	patch->funcs = func;
-	patch->num_funcs = 1;
+	patch->funcs = funcs;
+	patch->num_funcs = ARRAY_SIZE(templates);
+	patch->flags = 0;
 }
 
 static int __init poison_init(void)
 {
-	struct kpatch_func *func;
+	struct kpatch_func *funcs;
 	int ret;
 
-	func = kmalloc_array(1, sizeof(*func), GFP_KERNEL);
+	funcs = kmalloc_array(ARRAY_SIZE(templates), sizeof(*funcs), GFP_KERNEL);
 	patch = kmalloc_array(1, sizeof(*patch), GFP_KERNEL);
-	if (!func || !patch) {
+	if (!funcs || !patch) {
 		ret = -ENOMEM;
 	} else {
-		fill_in(func);
+		fill_in_all(funcs);
 		ret = kpatch_register(patch);
 	}
 	if (ret) {
-		kfree(func);
+		kfree(funcs);
 		kfree(patch);
 	}
 	return ret;

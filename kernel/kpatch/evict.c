@@ -1,0 +1,293 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Policy: which tasks must leave, and how long parked tasks wait for others.
+ *
+ * This file decides only. It parks no task, reads no clock and looks at no
+ * task_struct: the caller passes the time, and says what it knows of a task in its
+ * facts and events.
+ *
+ * Tasks that are inside are sent to the park. Near the deadline running tasks are
+ * sent as well, if others still enter as fast as these leave. A parked task may be
+ * what a blocker waits for. So after some time all tasks are unparked, no task is
+ * parked again before the blockers have run, and the next time they get longer.
+ */
+#include "common.h"
+
+#include <linux/jiffies.h>
+#include <linux/sched.h>
+
+#include "evict.h"
+
+/*
+ * The state of a task after an event. A pair that is not listed cannot happen, or
+ * changes nothing.
+ *
+ *  - A task that is inside while it is parked will be inside whenever it is parked.
+ *  - A task is slow until it has run, or is not inside any more.
+ *  - Events of the park do not concern a task that was given up.
+ */
+#define STAY	KPATCH_TASK_NR_STATES
+
+static const u8 next_state[KPATCH_TASK_NR_STATES][KPATCH_NR_EVENTS] = {
+	[KPATCH_TASK_FREE] = {
+		[KPATCH_EVENT_SEND]		= KPATCH_TASK_SENT,
+		[KPATCH_EVENT_ARRIVE]		= STAY,
+		[KPATCH_EVENT_DEPART]		= STAY,
+		[KPATCH_EVENT_UNPARK]		= STAY,
+		[KPATCH_EVENT_INSIDE]		= STAY,
+		[KPATCH_EVENT_INSIDE_AGAIN]	= STAY,
+		[KPATCH_EVENT_OUTSIDE]		= STAY,
+		[KPATCH_EVENT_DELAY]		= KPATCH_TASK_SLOW,
+	},
+	[KPATCH_TASK_SENT] = {
+		[KPATCH_EVENT_SEND]		= STAY,
+		[KPATCH_EVENT_ARRIVE]		= KPATCH_TASK_HELD,
+		[KPATCH_EVENT_DEPART]		= KPATCH_TASK_FREE,
+		[KPATCH_EVENT_UNPARK]		= KPATCH_TASK_FREE,
+		[KPATCH_EVENT_INSIDE]		= STAY,
+		[KPATCH_EVENT_INSIDE_AGAIN]	= STAY,
+		[KPATCH_EVENT_OUTSIDE]		= STAY,
+		[KPATCH_EVENT_DELAY]		= KPATCH_TASK_SLOW,
+	},
+	[KPATCH_TASK_HELD] = {
+		[KPATCH_EVENT_SEND]		= STAY,
+		[KPATCH_EVENT_ARRIVE]		= STAY,
+		[KPATCH_EVENT_DEPART]		= KPATCH_TASK_FREE,
+		[KPATCH_EVENT_UNPARK]		= KPATCH_TASK_FREE,
+		[KPATCH_EVENT_INSIDE]		= KPATCH_TASK_STUCK,
+		[KPATCH_EVENT_INSIDE_AGAIN]	= KPATCH_TASK_STUCK,
+		[KPATCH_EVENT_OUTSIDE]		= STAY,
+		[KPATCH_EVENT_DELAY]		= KPATCH_TASK_SLOW,
+	},
+	[KPATCH_TASK_STUCK] = {
+		[KPATCH_EVENT_SEND]		= STAY,
+		[KPATCH_EVENT_ARRIVE]		= STAY,
+		[KPATCH_EVENT_DEPART]		= STAY,
+		[KPATCH_EVENT_UNPARK]		= STAY,
+		[KPATCH_EVENT_INSIDE]		= STAY,
+		[KPATCH_EVENT_INSIDE_AGAIN]	= STAY,
+		[KPATCH_EVENT_OUTSIDE]		= STAY,
+		[KPATCH_EVENT_DELAY]		= KPATCH_TASK_STUCK_SLOW,
+	},
+	[KPATCH_TASK_SLOW] = {
+		[KPATCH_EVENT_SEND]		= STAY,
+		[KPATCH_EVENT_ARRIVE]		= STAY,
+		[KPATCH_EVENT_DEPART]		= STAY,
+		[KPATCH_EVENT_UNPARK]		= STAY,
+		[KPATCH_EVENT_INSIDE]		= STAY,
+		[KPATCH_EVENT_INSIDE_AGAIN]	= KPATCH_TASK_FREE,
+		[KPATCH_EVENT_OUTSIDE]		= KPATCH_TASK_FREE,
+		[KPATCH_EVENT_DELAY]		= STAY,
+	},
+	[KPATCH_TASK_STUCK_SLOW] = {
+		[KPATCH_EVENT_SEND]		= STAY,
+		[KPATCH_EVENT_ARRIVE]		= STAY,
+		[KPATCH_EVENT_DEPART]		= STAY,
+		[KPATCH_EVENT_UNPARK]		= STAY,
+		[KPATCH_EVENT_INSIDE]		= STAY,
+		[KPATCH_EVENT_INSIDE_AGAIN]	= KPATCH_TASK_STUCK,
+		[KPATCH_EVENT_OUTSIDE]		= KPATCH_TASK_STUCK,
+		[KPATCH_EVENT_DELAY]		= STAY,
+	},
+};
+
+/**
+ * kpatch_evict_step() - change the state of a task for an event
+ * @t: the task
+ * @event: the event
+ */
+void kpatch_evict_step(struct kpatch_task *t, enum kpatch_task_event event)
+{
+	u8 next = next_state[t->state][event];
+
+	if (next != STAY)
+		t->state = next;
+}
+
+/**
+ * kpatch_evict_scanned() - change the state of a task for the result of its scans
+ * @t: the task; @inside is the result, @ran and @scanned are reset
+ */
+void kpatch_evict_scanned(struct kpatch_task *t)
+{
+	/* An attempt may end before a task is scanned: then @inside is old. */
+	if (!t->scanned)
+		return;
+	if (!t->inside)
+		kpatch_evict_step(t, KPATCH_EVENT_OUTSIDE);
+	else if (t->ran)
+		kpatch_evict_step(t, KPATCH_EVENT_INSIDE_AGAIN);
+	else
+		kpatch_evict_step(t, KPATCH_EVENT_INSIDE);
+	t->ran = false;
+	t->scanned = false;
+}
+
+/**
+ * kpatch_evict_init() - begin an operation
+ * @evict: the policy
+ * @patience: how long parked tasks wait for one that does not arrive at first, in
+ *	jiffies
+ * @last_resort: when to park running tasks as well, in jiffies
+ */
+void kpatch_evict_init(struct kpatch_evict *evict, unsigned long patience,
+		       unsigned long last_resort)
+{
+	*evict = (struct kpatch_evict) {
+		.patience = patience,
+		.last_resort = last_resort,
+	};
+}
+
+/**
+ * kpatch_evict_sent() - a task was sent to the park
+ * @evict: the policy
+ * @t: the task
+ * @now: the time, in jiffies
+ */
+void kpatch_evict_sent(struct kpatch_evict *evict, struct kpatch_task *t,
+		       unsigned long now)
+{
+	kpatch_evict_step(t, KPATCH_EVENT_SEND);
+	t->since = now;
+	if (!evict->occupied)
+		evict->since = now;
+	evict->occupied = true;
+}
+
+/**
+ * kpatch_evict_unparked() - the park was closed
+ * @evict: the policy
+ * @tasks: all tasks
+ */
+void kpatch_evict_unparked(struct kpatch_evict *evict,
+			   struct kpatch_tasks *tasks)
+{
+	struct kpatch_task *t;
+
+	for (t = tasks->t; t < tasks->t + tasks->nr; t++) {
+		kpatch_evict_step(t, KPATCH_EVENT_UNPARK);
+		cond_resched();
+	}
+	evict->occupied = false;
+}
+
+static bool is_on_its_way(const struct kpatch_task *t)
+{
+	return t->state == KPATCH_TASK_SENT || t->state == KPATCH_TASK_HELD;
+}
+
+static bool is_stuck(const struct kpatch_task *t)
+{
+	return t->state == KPATCH_TASK_STUCK ||
+	       t->state == KPATCH_TASK_STUCK_SLOW;
+}
+
+static bool is_slow(const struct kpatch_task *t)
+{
+	return t->state == KPATCH_TASK_SLOW ||
+	       t->state == KPATCH_TASK_STUCK_SLOW;
+}
+
+/* Is it inside, and nothing more can be done about that? */
+static bool stays(const struct kpatch_task *t)
+{
+	return t->inside && (is_on_its_way(t) || is_stuck(t) ||
+			     !(t->facts & KPATCH_FACT_PARKABLE));
+}
+
+/* Have parked tasks waited too long for it? */
+static bool takes_too_long(const struct kpatch_evict *evict,
+			   const struct kpatch_task *t, unsigned long now)
+{
+	if (!stays(t))
+		return false;
+	if (is_on_its_way(t))
+		return time_after(now, t->since + evict->patience);
+	return evict->occupied &&
+	       time_after(now, evict->since + evict->patience);
+}
+
+static void delay_all(struct kpatch_evict *evict, struct kpatch_tasks *tasks)
+{
+	struct kpatch_task *t;
+
+	for (t = tasks->t; t < tasks->t + tasks->nr; t++) {
+		if (stays(t))
+			kpatch_evict_step(t, KPATCH_EVENT_DELAY);
+		cond_resched();
+	}
+	evict->patience *= 2;
+}
+
+/**
+ * kpatch_evict_decide() - decide what to do before the next attempt
+ * @evict: the policy
+ * @tasks: all tasks, scanned, their facts up to date
+ * @now: the time, in jiffies
+ *
+ * Context: process context, may sleep.
+ *
+ * Return: the action.
+ */
+enum kpatch_evict_action kpatch_evict_decide(struct kpatch_evict *evict,
+					     struct kpatch_tasks *tasks,
+					     unsigned long now)
+{
+	bool slow = false, inside = false, too_long = false;
+	struct kpatch_task *t;
+
+	for (t = tasks->t; t < tasks->t + tasks->nr; t++) {
+		slow |= is_slow(t);
+		inside |= t->inside;
+		too_long |= takes_too_long(evict, t, now);
+		cond_resched();
+	}
+	if (too_long) {
+		delay_all(evict, tasks);
+		return KPATCH_EVICT_UNPARK;
+	}
+	/* To park tasks is of no use while a blocker does not move. */
+	return inside && !slow ? KPATCH_EVICT_PARK : KPATCH_EVICT_WAIT;
+}
+
+/**
+ * kpatch_evict_must_go() - is this task to be sent to the park?
+ * @evict: the policy, which has decided %KPATCH_EVICT_PARK
+ * @t: the task
+ * @now: the time, in jiffies
+ *
+ * Return: true if so.
+ */
+bool kpatch_evict_must_go(const struct kpatch_evict *evict,
+			  const struct kpatch_task *t, unsigned long now)
+{
+	if (t->state != KPATCH_TASK_FREE || t->facts & KPATCH_FACT_SELF)
+		return false;
+	return t->inside || (t->facts & KPATCH_FACT_RUNS &&
+			     time_after(now, evict->last_resort));
+}
+
+/**
+ * kpatch_evict_parking_suffices() - would the switch succeed if tasks were parked?
+ * @tasks: all tasks, scanned, their facts up to date
+ * @blockers: number of blockers in the report
+ *
+ * For a dry run, which parks no task.
+ *
+ * Context: process context, may sleep.
+ *
+ * Return: true if there are blockers, and each is a task that can be parked soon.
+ */
+bool kpatch_evict_parking_suffices(const struct kpatch_tasks *tasks,
+				   unsigned int blockers)
+{
+	const struct kpatch_task *t;
+	unsigned int nr = 0;
+
+	for (t = tasks->t; t < tasks->t + tasks->nr; t++) {
+		nr += t->inside && t->facts & KPATCH_FACT_WAKES;
+		cond_resched();
+	}
+	return nr && nr == blockers;
+}

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Policy: which tasks must leave, and how long parked tasks wait for others.
+ */
+#ifndef _KPATCH_EVICT_H
+#define _KPATCH_EVICT_H
+
+#include "tasks.h"
+
+/**
+ * enum kpatch_task_facts - what the policy needs to know of a task
+ * @KPATCH_FACT_PARKABLE: it returns to user space, where it can be parked
+ * @KPATCH_FACT_WAKES: and it will do so soon if it is told to: it runs, or a signal
+ *	would wake it
+ * @KPATCH_FACT_RUNS: it is runnable, and not on a CPU that was set apart for it
+ * @KPATCH_FACT_SELF: it is the current task
+ */
+enum kpatch_task_facts {
+	KPATCH_FACT_PARKABLE	= BIT(0),
+	KPATCH_FACT_WAKES	= BIT(1),
+	KPATCH_FACT_RUNS	= BIT(2),
+	KPATCH_FACT_SELF	= BIT(3),
+};
+
+/**
+ * enum kpatch_task_event - what changes the state of a task
+ * @KPATCH_EVENT_SEND: it was given park work
+ * @KPATCH_EVENT_ARRIVE: it is parked
+ * @KPATCH_EVENT_DEPART: it left the park on its own
+ * @KPATCH_EVENT_UNPARK: the park was closed
+ * @KPATCH_EVENT_INSIDE: a scan found it inside, and it had not run since the scan
+ *	before
+ * @KPATCH_EVENT_INSIDE_AGAIN: a scan found it inside, and it had run
+ * @KPATCH_EVENT_OUTSIDE: a scan did not find it inside
+ * @KPATCH_EVENT_DELAY: parked tasks waited too long for it
+ * @KPATCH_NR_EVENTS: number of events
+ */
+enum kpatch_task_event {
+	KPATCH_EVENT_SEND,
+	KPATCH_EVENT_ARRIVE,
+	KPATCH_EVENT_DEPART,
+	KPATCH_EVENT_UNPARK,
+	KPATCH_EVENT_INSIDE,
+	KPATCH_EVENT_INSIDE_AGAIN,
+	KPATCH_EVENT_OUTSIDE,
+	KPATCH_EVENT_DELAY,
+	KPATCH_NR_EVENTS,
+};
+
+/**
+ * struct kpatch_evict - the policy of one operation
+ * @patience: how long parked tasks wait for one that does not arrive, in jiffies
+ * @last_resort: when to park running tasks as well, in jiffies
+ * @occupied: some task was sent to the park since it was opened
+ * @since: when the first one was, in jiffies
+ */
+struct kpatch_evict {
+	unsigned long patience;
+	unsigned long last_resort;
+	bool occupied;
+	unsigned long since;
+};
+
+/**
+ * enum kpatch_evict_action - what to do before the next attempt
+ * @KPATCH_EVICT_WAIT: wait; no task is to be sent to the park
+ * @KPATCH_EVICT_PARK: send the tasks for which kpatch_evict_must_go() says so
+ * @KPATCH_EVICT_UNPARK: close the park and open it again
+ */
+enum kpatch_evict_action {
+	KPATCH_EVICT_WAIT,
+	KPATCH_EVICT_PARK,
+	KPATCH_EVICT_UNPARK,
+};
+
+void kpatch_evict_init(struct kpatch_evict *evict, unsigned long patience,
+		       unsigned long last_resort);
+void kpatch_evict_step(struct kpatch_task *t, enum kpatch_task_event event);
+void kpatch_evict_scanned(struct kpatch_task *t);
+void kpatch_evict_sent(struct kpatch_evict *evict, struct kpatch_task *t,
+		       unsigned long now);
+void kpatch_evict_unparked(struct kpatch_evict *evict,
+			   struct kpatch_tasks *tasks);
+enum kpatch_evict_action kpatch_evict_decide(struct kpatch_evict *evict,
+					     struct kpatch_tasks *tasks,
+					     unsigned long now);
+bool kpatch_evict_must_go(const struct kpatch_evict *evict,
+			  const struct kpatch_task *t, unsigned long now);
+bool kpatch_evict_parking_suffices(const struct kpatch_tasks *tasks,
+				   unsigned int blockers);
+
+#endif /* _KPATCH_EVICT_H */

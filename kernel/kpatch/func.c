@@ -1,0 +1,576 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Find and check functions: the old one by its name or address, its clones, and the
+ * replacement in the patch module. Each function is checked on its own first, then
+ * all functions of the object together.
+ */
+#include "common.h"
+
+#include <linux/kthread.h>
+#include <linux/module.h>
+#include <linux/rcupdate.h>
+#include <linux/sched/signal.h>
+#include <linux/seq_buf.h>
+#include <linux/string.h>
+
+#include <asm/sections.h>
+
+#include "func.h"
+#include "hook.h"
+#include "symbol.h"
+
+/* How many bytes of a line in the log may be names. */
+#define MAX_NAMES	256
+
+/**
+ * struct resolver - state while the functions of an object are looked up
+ * @object: the object
+ * @symbols: all symbols of the patch module
+ * @funcs: the old functions, each from its first address
+ * @clones: their clones, whether the patch lists them or not
+ * @func: the function that is being looked up
+ * @is_clone: one of its names is that of a clone
+ */
+struct resolver {
+	struct kpatch_object *object;
+	const struct kpatch_ranges *symbols;
+	struct kpatch_ranges funcs;
+	struct kpatch_ranges clones;
+	struct kpatch_func *func;
+	bool is_clone;
+};
+
+/* Text of the old function under another name. */
+static int add_variant(void *data, const struct kpatch_variant *variant)
+{
+	struct resolver *res = data;
+	struct kpatch_ranges *set = &res->clones;
+
+	if (variant->kind == KPATCH_KIND_OWN)
+		return 0;
+	if (variant->kind == KPATCH_KIND_PART)
+		set = &res->object->old_text;
+	return kpatch_ranges_add(set, variant->start, variant->end,
+				 KPATCH_RANGE_OLD, res->func);
+}
+
+static void list_name(struct seq_buf *names, const char *name)
+{
+	seq_buf_printf(names, "%s'%s'", names->len ? ", " : "", name);
+}
+
+static int list_variant(void *data, const struct kpatch_variant *variant)
+{
+	struct seq_buf *names = data;
+
+	if (variant->kind != KPATCH_KIND_PART)
+		list_name(names, variant->name);
+	return 0;
+}
+
+/* As many of the names as fit. */
+static const char *list_str(struct seq_buf *names)
+{
+	if (seq_buf_has_overflowed(names))
+		strscpy(names->buffer + names->size - 4, "...", 4);
+	return seq_buf_str(names);
+}
+
+static int refuse_missing(const struct kpatch_func *func)
+{
+	DECLARE_SEQ_BUF(names, MAX_NAMES);
+
+	kpatch_on_each_variant(func->old_name, list_variant, &names);
+	if (names.len)
+		return kpatch_refuse(KPATCH_CAUSE_RENAMED, .func = func,
+				     .names = list_str(&names));
+	return kpatch_refuse(KPATCH_CAUSE_NO_SYMBOL, .func = func);
+}
+
+static int find_by_name(struct resolver *res)
+{
+	struct kpatch_func *func = res->func;
+	int ret;
+
+	ret = kpatch_find_function(func->old_name, func->sympos, &func->addr,
+				   add_variant, res);
+	switch (ret) {
+	case -ENOENT:
+		return refuse_missing(func);
+	case -ENOTUNIQ:
+		return kpatch_refuse(KPATCH_CAUSE_NOT_UNIQUE, .func = func);
+	case -EINVAL:
+		return kpatch_refuse(KPATCH_CAUSE_NO_SYMPOS, .func = func);
+	default:
+		return ret;
+	}
+}
+
+static int find_old(struct resolver *res)
+{
+	struct kpatch_func *func = res->func;
+
+	if (!func->old_name == !func->old_addr)
+		return kpatch_refuse(func->old_name ?
+				     KPATCH_CAUSE_NAME_AND_ADDR :
+				     KPATCH_CAUSE_NO_NAME_NOR_ADDR,
+				     .kpmod = func->kpmod,
+				     .number = func - res->object->funcs);
+	if (func->objname)
+		return kpatch_refuse(KPATCH_CAUSE_OBJNAME, .func = func,
+				     .names = func->objname);
+	if (func->old_name)
+		return find_by_name(res);
+	func->addr = func->old_addr;
+	return 0;
+}
+
+/*
+ * Some task is in each of these functions whenever the machine is stopped. Functions
+ * of kernel threads that are not listed are found by check_threads().
+ */
+static const char * const always_live[] = {
+	/* below every kernel thread */
+	"ret_from_fork", "kthread", "kthreadd",
+	/* kernel threads, idle tasks */
+	"worker_thread", "smpboot_thread_fn", "do_idle",
+	/* each task that sleeps, or is preempted in might_sleep() */
+	"schedule", "__cond_resched",
+	/* the task that stops the machine */
+	"stop_machine_cpuslocked", "stop_cpus", "__stop_cpus",
+	"wait_for_completion", "__wait_for_common", "schedule_timeout",
+	/* the stopper tasks */
+	"cpu_stopper_thread", "multi_cpu_stop",
+};
+
+/* The same holds for clones of these functions. */
+static bool is_always_live(const char *name)
+{
+	size_t len = kpatch_base_len(name);
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(always_live); i++) {
+		if (!strncmp(always_live[i], name, len) && !always_live[i][len])
+			return true;
+	}
+	return false;
+}
+
+static int check_name(void *data, const char *name)
+{
+	struct resolver *res = data;
+	struct kpatch_func *func = res->func;
+
+	if (is_always_live(name))
+		return kpatch_refuse(KPATCH_CAUSE_ALWAYS_LIVE, .func = func);
+	if (kpatch_name_kind(name) == KPATCH_KIND_CLONE)
+		res->is_clone = true;
+	/* find_by_name() has visited the variants of this name. */
+	if (func->old_name && !strcmp(func->old_name, name))
+		return 0;
+	return kpatch_on_each_variant(name, add_variant, res);
+}
+
+static int check_names(struct resolver *res)
+{
+	struct kpatch_func *func = res->func;
+	int ret;
+
+	res->is_clone = false;
+	ret = kpatch_on_each_name(func->addr, check_name, res);
+	if (ret)
+		return ret;
+	if (res->is_clone && !func->flags)
+		return kpatch_refuse(KPATCH_CAUSE_CLONE_UNASKED, .func = func);
+	if (!res->is_clone && func->flags)
+		return kpatch_refuse(KPATCH_CAUSE_NO_CLONE, .func = func);
+	return 0;
+}
+
+static int check_old(struct resolver *res)
+{
+	struct kpatch_func *func = res->func;
+	unsigned long addr = func->addr;
+
+	if (init_section_contains((void *)addr, 1))
+		return kpatch_refuse(KPATCH_CAUSE_INIT_CODE, .func = func);
+	if (!core_kernel_text(addr))
+		return kpatch_refuse(KPATCH_CAUSE_NOT_CODE, .func = func,
+				     .addr = addr);
+	func->old_size = kpatch_symbol_size(addr);
+	if (!func->old_size)
+		return kpatch_refuse(KPATCH_CAUSE_NOT_START, .func = func,
+				     .addr = addr);
+	if (!kpatch_is_kept(func)) {
+		WRITE_ONCE(func->ip, kpatch_hook_ip(addr));
+		if (!func->ip)
+			return kpatch_refuse(KPATCH_CAUSE_NOT_TRACEABLE,
+					     .func = func);
+	}
+	return check_names(res);
+}
+
+/**
+ * kpatch_func_new_size() - size of a function of the patch module
+ * @mod: the module
+ * @symbols: all its symbols
+ * @addr: start of the function
+ *
+ * Return: the distance to the next symbol or the end of the text, 0 if no symbol is
+ * at @addr.
+ */
+unsigned long kpatch_func_new_size(const struct module *mod,
+				   const struct kpatch_ranges *symbols,
+				   unsigned long addr)
+{
+	const struct module_memory *text = &mod->mem[MOD_TEXT];
+	unsigned long end = (unsigned long)text->base + text->size;
+	const struct kpatch_range *symbol = kpatch_ranges_find(symbols, addr);
+
+	if (!symbol || symbol->start != addr)
+		return 0;
+	return min(symbol->end, end) - addr;
+}
+
+static int check_new(const struct resolver *res)
+{
+	struct kpatch_func *func = res->func;
+	unsigned long addr = (unsigned long)func->new_addr;
+
+	if (!within_module_mem_type(addr, func->mod, MOD_TEXT))
+		return kpatch_refuse(KPATCH_CAUSE_NEW_NOT_IN_MODULE,
+				     .func = func);
+	func->new_size = kpatch_func_new_size(func->mod, res->symbols, addr);
+	if (!func->new_size)
+		return kpatch_refuse(KPATCH_CAUSE_NEW_NOT_START, .func = func);
+	return 0;
+}
+
+static int check_flags(const struct kpatch_func *func)
+{
+	switch (func->flags) {
+	case 0:
+	case KPATCH_CLONE:
+		return 0;
+	case KPATCH_CLONE_KEEP:
+		if (!func->new_addr)
+			return 0;
+		return kpatch_refuse(KPATCH_CAUSE_KEPT_REPLACED, .func = func);
+	default:
+		return kpatch_refuse(KPATCH_CAUSE_FUNC_FLAGS, .func = func);
+	}
+}
+
+/* What the core owns, whatever it held before. Keeps no address. */
+static void reset_func(struct kpatch_func *func, struct kpatch_module *kpmod)
+{
+	/* kpatch_patch_live() may be reading this. */
+	WRITE_ONCE(func->ip, 0);
+	INIT_HLIST_NODE(&func->node);
+	func->kpmod = kpmod;
+	func->addr = 0;
+	func->old_size = 0;
+	func->new_size = 0;
+	func->mod = kpmod->mod;
+	func->site = NULL;
+}
+
+static int resolve_func(struct resolver *res, struct kpatch_func *func)
+{
+	int ret;
+
+	res->func = func;
+	reset_func(func, res->object->patch->kpmod);
+	ret = check_flags(func);
+	if (ret)
+		return ret;
+	ret = find_old(res);
+	if (ret)
+		return ret;
+	ret = check_old(res);
+	if (ret)
+		return ret;
+	if (!kpatch_is_kept(func)) {
+		ret = check_new(res);
+		if (ret)
+			return ret;
+	}
+	return kpatch_ranges_add(&res->funcs, func->addr,
+				 func->addr + func->old_size, 0, func);
+}
+
+static int resolve_funcs(struct resolver *res)
+{
+	struct kpatch_func *func;
+	int ret;
+
+	for (func = res->object->funcs; func < kpatch_funcs_end(res->object); func++) {
+		ret = resolve_func(res, func);
+		if (ret)
+			return ret;
+	}
+	kpatch_ranges_sort(&res->funcs);
+	kpatch_ranges_sort(&res->clones);
+	return 0;
+}
+
+static int check_twice(const struct resolver *res)
+{
+	const struct kpatch_ranges *set = &res->funcs;
+	const struct kpatch_range *r;
+
+	for (r = set->r + 1; r < set->r + set->nr; r++) {
+		if (r->start == r[-1].start)
+			return kpatch_refuse(KPATCH_CAUSE_TWICE,
+					     .func = r->func);
+	}
+	return 0;
+}
+
+/* The function of a sorted @set that starts at @addr. */
+static struct kpatch_func *func_at(const struct kpatch_ranges *set,
+				   unsigned long addr)
+{
+	const struct kpatch_range *r = kpatch_ranges_find(set, addr);
+
+	return r && r->start == addr ? r->func : NULL;
+}
+
+/**
+ * struct clone_list - names of clones that the patch should list
+ * @res: the resolver
+ * @names: the names
+ */
+struct clone_list {
+	const struct resolver *res;
+	struct seq_buf *names;
+};
+
+static int list_clone(void *data, const struct kpatch_variant *variant)
+{
+	const struct clone_list *list = data;
+
+	if (variant->kind != KPATCH_KIND_CLONE ||
+	    func_at(&list->res->funcs, variant->start))
+		return 0;
+	return list_variant(list->names, variant);
+}
+
+static int list_clones_of(void *data, const char *name)
+{
+	return kpatch_on_each_variant(name, list_clone, data);
+}
+
+static int refuse_unlisted(const struct resolver *res,
+			   const struct kpatch_func *func)
+{
+	DECLARE_SEQ_BUF(names, MAX_NAMES);
+	struct clone_list list = { .res = res, .names = &names };
+
+	kpatch_on_each_name(func->addr, list_clones_of, &list);
+	return kpatch_refuse(KPATCH_CAUSE_UNLISTED_CLONES, .func = func,
+			     .names = list_str(&names));
+}
+
+/*
+ * A clone runs old code of its function, so it has to be listed, whether it is
+ * replaced or kept. Then its text is in the ranges of the patch like that of any
+ * other function.
+ */
+static int check_clones(const struct resolver *res)
+{
+	const struct kpatch_range *r;
+
+	for (r = res->clones.r; r < res->clones.r + res->clones.nr; r++) {
+		if (!func_at(&res->funcs, r->start))
+			return refuse_unlisted(res, r->func);
+	}
+	return 0;
+}
+
+/* A kept clone must belong to a function of the patch. */
+static int check_kept(const struct resolver *res)
+{
+	const struct kpatch_range *r;
+
+	for (r = res->funcs.r; r < res->funcs.r + res->funcs.nr; r++) {
+		if (kpatch_is_kept(r->func) && !func_at(&res->clones, r->start))
+			return kpatch_refuse(KPATCH_CAUSE_KEPT_ALONE,
+					     .func = r->func);
+	}
+	return 0;
+}
+
+/**
+ * struct thread - a kernel thread that never leaves a function of the patch
+ * @func: the function, %NULL if there is no such thread
+ * @comm: name of the thread
+ * @pid: its thread id
+ */
+struct thread {
+	const struct kpatch_func *func;
+	char comm[TASK_COMM_LEN];
+	pid_t pid;
+};
+
+/*
+ * kthread_func() reads memory that is freed with the task, which is at least one
+ * grace period after the task has left the task list.
+ */
+static struct thread find_thread(const struct kpatch_ranges *funcs)
+{
+	struct task_struct *task;
+	struct thread thread = {};
+
+	guard(rcu)();
+	for_each_process(task) {
+		if (!(task->flags & PF_KTHREAD) || task->flags & PF_EXITING)
+			continue;
+		thread.func = func_at(funcs, (unsigned long)kthread_func(task));
+		if (!thread.func)
+			continue;
+		strscpy(thread.comm, task->comm, sizeof(thread.comm));
+		thread.pid = task_pid_nr(task);
+		break;
+	}
+	return thread;
+}
+
+/*
+ * A kernel thread is in the function that it was started with until it exits, and
+ * cannot be parked. No attempt to switch that function could succeed.
+ */
+static int check_threads(const struct resolver *res)
+{
+	struct thread found = find_thread(&res->funcs);
+
+	if (!found.func)
+		return 0;
+	return kpatch_refuse(KPATCH_CAUSE_THREAD_RUNS, .func = found.func,
+			     .names = found.comm, .number = found.pid);
+}
+
+/* Checks that need all functions. */
+static int check_set(const struct resolver *res)
+{
+	int ret;
+
+	ret = check_twice(res);
+	if (ret)
+		return ret;
+	ret = check_clones(res);
+	if (ret)
+		return ret;
+	ret = check_kept(res);
+	if (ret)
+		return ret;
+	return check_threads(res);
+}
+
+/**
+ * kpatch_func_resolve() - find and check all functions of an object
+ * @object: the object. Sets all that the core owns in its functions, but @site, and
+ *	adds parts that the compiler split off to @old_text.
+ * @symbols: all symbols of the patch module, joined
+ *
+ * Logs one line that names function and remedy if it fails.
+ *
+ * Context: process context, may sleep.
+ *
+ * Return: 0, or an errno as kpatch_register() lists them; -ENOMEM without a line.
+ */
+int kpatch_func_resolve(struct kpatch_object *object,
+			const struct kpatch_ranges *symbols)
+{
+	struct resolver res = { .object = object, .symbols = symbols };
+	int ret;
+
+	ret = resolve_funcs(&res);
+	if (!ret)
+		ret = check_set(&res);
+	kpatch_ranges_clear(&res.funcs);
+	kpatch_ranges_clear(&res.clones);
+	return ret;
+}
+
+/**
+ * kpatch_func_forget() - forget all addresses that kpatch_func_resolve() found
+ * @object: the object
+ */
+void kpatch_func_forget(struct kpatch_object *object)
+{
+	struct kpatch_func *func;
+
+	for (func = object->funcs; func < kpatch_funcs_end(object); func++)
+		reset_func(func, object->patch->kpmod);
+}
+
+/**
+ * struct alias_list - further names of a function
+ * @name: its name in the patch
+ * @names: the other names
+ */
+struct alias_list {
+	const char *name;
+	struct seq_buf *names;
+};
+
+/* __x64_sys_foo, __do_sys_foo and the like are one system call. */
+static bool is_same_syscall(const char *a, const char *b)
+{
+	a = strstr(a, "sys_");
+	b = strstr(b, "sys_");
+	return a && b && !strcmp(a, b);
+}
+
+/* foo and foo.localalias are one function. */
+static bool is_same_base(const char *a, const char *b)
+{
+	size_t len = kpatch_base_len(a);
+
+	return len == kpatch_base_len(b) && !strncmp(a, b, len);
+}
+
+static int list_alias(void *data, const char *name)
+{
+	const struct alias_list *list = data;
+
+	if (!is_same_base(name, list->name) &&
+	    !is_same_syscall(name, list->name))
+		list_name(list->names, name);
+	return 0;
+}
+
+static void log_aliases(const struct kpatch_func *func)
+{
+	DECLARE_SEQ_BUF(names, MAX_NAMES);
+	struct alias_list list = { .names = &names };
+	char name[KSYM_NAME_LEN];
+
+	list.name = func->old_name;
+	if (!list.name) {
+		kpatch_symbol_name(func->addr, name);
+		list.name = name;
+	}
+	kpatch_on_each_name(func->addr, list_alias, &list);
+	if (names.len)
+		kpatch_log_aliases(func, list.name, list_str(&names));
+}
+
+/**
+ * kpatch_func_log_aliases() - log further names of functions
+ * @object: the object, resolved
+ *
+ * A compiler that finds two functions to be identical keeps one of them, under both
+ * names, so the patch may change more than its author intended. That is no reason
+ * for a refusal: such functions cannot be told from those with several names in the
+ * source.
+ */
+void kpatch_func_log_aliases(const struct kpatch_object *object)
+{
+	struct kpatch_func *func;
+
+	for (func = kpatch_next_hooked(object, NULL); func;
+	     func = kpatch_next_hooked(object, func))
+		log_aliases(func);
+}

@@ -1,0 +1,507 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Blockers, causes of failure, and every sentence that kpatch writes to the log.
+ *
+ * A line in the log names the patch, the function and the remedy, and ends with the
+ * errno. kpatch_log_cause() is the only place that maps a cause to both.
+ *
+ * kpatch_report_add() is called with the machine stopped: it takes no lock, and the
+ * Makefile keeps tracing out of this file. All else is for process context.
+ */
+#include "common.h"
+
+#include <linux/pid_namespace.h>
+#include <linux/printk.h>
+#include <linux/string.h>
+#include <linux/string_helpers.h>
+
+#include "symbol.h"
+
+static const char * const reason_text[] = {
+	[KPATCH_ASLEEP]		= "asleep",
+	[KPATCH_PREEMPTED]	= "preempted",
+	[KPATCH_TRAMPOLINE]	= "trampoline",
+	[KPATCH_GRAPH]		= "function graph",
+	[KPATCH_KRETPROBE]	= "kretprobe",
+	[KPATCH_RESTART]	= "system call restart",
+	[KPATCH_IDLE]		= "idle CPU",
+	[KPATCH_OFFLINE]	= "offline CPU",
+	[KPATCH_STOPPER]	= "stopping the machine",
+	[KPATCH_REQUESTER]	= "requester",
+	[KPATCH_EXITING]	= "exiting",
+	[KPATCH_UNKNOWN]	= "unknown stack",
+	[KPATCH_PARKED_INSIDE]	= "parked inside",
+	[KPATCH_THREAD]		= "thread function",
+	[KPATCH_RUNNING]	= "running",
+	[KPATCH_CPU]		= "does not leave CPU",
+};
+
+static_assert(ARRAY_SIZE(reason_text) == KPATCH_NR_REASONS);
+
+/* Such tasks are in the function at each switch. */
+static bool is_hopeless(enum kpatch_reason reason)
+{
+	return reason == KPATCH_REQUESTER || reason == KPATCH_STOPPER ||
+	       reason == KPATCH_IDLE;
+}
+
+static void name_blocker(struct kpatch_blocker *blocker,
+			 struct task_struct *task)
+{
+	if (!task) {
+		strscpy(blocker->comm, "-", sizeof(blocker->comm));
+		return;
+	}
+	blocker->pid = task->pid;
+	blocker->started = task->start_boottime;
+	strscpy(blocker->comm, task->comm, sizeof(blocker->comm));
+	blocker->cpu = task_cpu(task);
+	/* Idle tasks have pid 0 and are named by their CPU. */
+	blocker->kthread = task->flags & (PF_KTHREAD | PF_USER_WORKER) &&
+			   task->pid;
+}
+
+/**
+ * kpatch_report_add() - add a blocker to a report
+ * @report: the report
+ * @task: the blocker, %NULL if it is not known
+ * @addr: the address that the scan found, or 0
+ * @reason: why the task is a blocker
+ *
+ * Context: any; several CPUs may call this at once.
+ *
+ * Return: the entry, or %NULL if the blocker is only counted.
+ */
+struct kpatch_blocker *kpatch_report_add(struct kpatch_report *report,
+					 struct task_struct *task,
+					 unsigned long addr,
+					 enum kpatch_reason reason)
+{
+	unsigned int i = atomic_inc_return(&report->total) - 1;
+	struct kpatch_blocker *blocker;
+
+	if (is_hopeless(reason))
+		WRITE_ONCE(report->hopeless, true);
+	if (i >= KPATCH_MAX_BLOCKERS)
+		return NULL;
+	blocker = &report->blocker[i];
+	name_blocker(blocker, task);
+	blocker->addr = addr;
+	blocker->reason = reason;
+	return blocker;
+}
+
+/*
+ * The thread id of the blocker in @ns, 0 if it has none there. All tasks have an id
+ * in the initial namespace. For another namespace the task is looked up; it must be
+ * the same one, since its id may have been reused.
+ */
+static pid_t tid_in(const struct kpatch_blocker *blocker,
+		    struct pid_namespace *ns)
+{
+	struct task_struct *task;
+
+	if (ns == &init_pid_ns)
+		return blocker->pid;
+	guard(rcu)();
+	task = find_task_by_pid_ns(blocker->pid, &init_pid_ns);
+	if (!task || task->start_boottime != blocker->started)
+		return 0;
+	return task_pid_nr_ns(task, ns);
+}
+
+/*
+ * A task chooses its name. Visible ASCII is shown as it is, all else and the
+ * backslash as octal escapes, so the result is one word that cannot be mistaken for
+ * several columns or lines. An empty name is shown as an escaped NUL.
+ */
+static int format_name(const char *comm, char *buf, size_t size)
+{
+	size_t len = max(strnlen(comm, TASK_COMM_LEN), 1UL);
+	char name[4 * TASK_COMM_LEN + 1];
+
+	len = string_escape_mem(comm, len, name, sizeof(name) - 1,
+				ESCAPE_NAP | ESCAPE_APPEND | ESCAPE_OCTAL,
+				" \\");
+	name[len] = '\0';
+	return scnprintf(buf, size, "%s", name);
+}
+
+static int format_reason(const struct kpatch_blocker *blocker, char *buf,
+			 size_t size)
+{
+	const char *text = reason_text[blocker->reason];
+
+	if (blocker->reason == KPATCH_IDLE ||
+	    blocker->reason == KPATCH_OFFLINE || blocker->reason == KPATCH_CPU)
+		return scnprintf(buf, size, "%s %u", text, blocker->cpu);
+	return scnprintf(buf, size, "%s%s", text,
+			 blocker->kthread ? ", kernel thread" : "");
+}
+
+/**
+ * kpatch_format_blocker() - format one line about a blocker
+ * @blocker: the blocker
+ * @ns: the PID namespace of the reader
+ * @buf: filled with thread id, name, function and reason; only the reason may
+ *	contain blanks
+ * @size: size of @buf in bytes
+ *
+ * Context: process context.
+ *
+ * Return: the length of the line, without a newline.
+ */
+int kpatch_format_blocker(const struct kpatch_blocker *blocker,
+			  struct pid_namespace *ns, char *buf, size_t size)
+{
+	char func[KSYM_NAME_LEN] = "-";
+	int len;
+
+	if (blocker->addr)
+		kpatch_symbol_name(blocker->addr, func);
+	len = scnprintf(buf, size, "%d ", tid_in(blocker, ns));
+	len += format_name(blocker->comm, buf + len, size - len);
+	len += scnprintf(buf + len, size - len, " %s ", func);
+	return len + format_reason(blocker, buf + len, size - len);
+}
+
+static const char *patch_name(const struct kpatch_module *kpmod)
+{
+	return kpmod->mod->name;
+}
+
+/* A line about kpatch itself, a patch, or a function of a patch. */
+static __printf(3, 4)
+int log_line(const struct kpatch_subject *s, int err, const char *fmt, ...)
+{
+	struct va_format vaf = { .fmt = fmt };
+	va_list args;
+
+	va_start(args, fmt);
+	vaf.va = &args;
+	if (s->func)
+		pr_err("'%s': function '%s'%pV (%d)\n",
+		       patch_name(s->func->kpmod),
+		       s->func->old_name ?: "(by address)", &vaf, err);
+	else if (s->kpmod)
+		pr_err("'%s': %pV (%d)\n", patch_name(s->kpmod), &vaf, err);
+	else
+		pr_err("%pV (%d)\n", &vaf, err);
+	va_end(args);
+	return err;
+}
+
+/* What an administrator can do about the first blocker. */
+static const char *remedy(const struct kpatch_blocker *first,
+			  enum kpatch_cause cause)
+{
+	if (cause == KPATCH_CAUSE_HOPELESS)
+		return "a switch needs this function itself, leave it out";
+	if (first->reason == KPATCH_OFFLINE)
+		return "bring that CPU online, then try again";
+	if (first->reason == KPATCH_EXITING)
+		return "there was no memory to keep track of them; try again";
+	return "try again when they have left";
+}
+
+static int log_blocked(const struct kpatch_subject *s, int err,
+		       enum kpatch_cause cause)
+{
+	const struct kpatch_blocker *first = &s->report->blocker[0];
+	char line[KPATCH_BLOCKER_LEN];
+
+	kpatch_format_blocker(first, &init_pid_ns, line, sizeof(line));
+	return log_line(s, err,
+			"cannot %s: blocked by %u task(s), first is %s; %s",
+			s->action, kpatch_report_total(s->report), line,
+			remedy(first, cause));
+}
+
+static int log_taken(const struct kpatch_subject *s, int err)
+{
+	char func[KSYM_NAME_LEN] = "?";
+
+	/* ftrace does not always tell which function it refused. */
+	if (s->addr)
+		kpatch_symbol_name(s->addr, func);
+	return log_line(s, err,
+			"function '%s' is taken by a live patch, a probe or a direct caller, or ftrace is switched off; remove that, or set kernel.ftrace_enabled=1",
+			func);
+}
+
+/**
+ * kpatch_log_cause() - log why something is refused, see kpatch_refuse()
+ * @cause: the cause
+ * @s: what it is about
+ *
+ * Context: process context.
+ *
+ * Return: the errno of @cause, 0 for %KPATCH_CAUSE_NONE.
+ */
+int kpatch_log_cause(enum kpatch_cause cause, const struct kpatch_subject *s)
+{
+	switch (cause) {
+	case KPATCH_CAUSE_NONE:
+		return 0;
+
+	case KPATCH_CAUSE_NO_PATCH:
+		return log_line(s, -EINVAL,
+				"no patch to register; pass a struct kpatch_module");
+	case KPATCH_CAUSE_NOT_STARTED:
+		return log_line(s, -ENODEV,
+				"initialisation failed at boot, see the log of the boot; no patch can be registered");
+	case KPATCH_CAUSE_NO_MODULE:
+		return log_line(s, -EINVAL,
+				"a patch without a module; set mod to THIS_MODULE and build it as a module");
+	case KPATCH_CAUSE_NO_FUNCS:
+		return log_line(s, -EINVAL,
+				"no function to patch; set funcs and num_funcs");
+	case KPATCH_CAUSE_MODULE_FLAGS:
+		return log_line(s, -EINVAL,
+				"flags are %#lx; set KPATCH_LOAD_DISABLED or none",
+				s->number);
+	case KPATCH_CAUSE_REGISTERED:
+		return log_line(s, -EEXIST,
+				"is registered already; a module can have one patch");
+	case KPATCH_CAUSE_NOT_REGISTERED:
+		return log_line(s, s->err,
+				"cannot %s a patch that is not registered; register it first",
+				s->action);
+	case KPATCH_CAUSE_ENABLED:
+		return log_line(s, -EBUSY,
+				"cannot unregister: the patch is enabled; write 0 to /sys/kernel/kpatch/%s/enabled first",
+				patch_name(s->kpmod));
+	case KPATCH_CAUSE_UNLOADING:
+		return log_line(s, -ENODEV,
+				"cannot enable: the module is being unloaded; load it again");
+	case KPATCH_CAUSE_COVERED:
+		return log_line(s, -EBUSY,
+				"cannot disable: '%s' has patched '%ps' since; disable that first",
+				s->names, (void *)s->addr);
+	case KPATCH_CAUSE_SYSFS:
+		return log_line(s, s->err,
+				"cannot create its directory in sysfs; try again with more memory");
+	case KPATCH_CAUSE_SYNTAX:
+		/* Ratelimited by the caller, like all that a user can repeat at will. */
+		return log_line(s, -EINVAL, "%s takes 0 or 1", s->action);
+
+	case KPATCH_CAUSE_ON_STACK:
+		return log_line(s, -EINVAL,
+				"%s is on the stack of the task that registers it; make it static",
+				s->action);
+	case KPATCH_CAUSE_IN_INIT:
+		return log_line(s, -EINVAL,
+				"%s is in memory that is freed after init; leave out __initdata",
+				s->action);
+	case KPATCH_CAUSE_RO_AFTER_INIT:
+		return log_line(s, -EINVAL,
+				"%s is in memory that becomes read-only; leave out __ro_after_init",
+				s->action);
+	case KPATCH_CAUSE_IN_CONST:
+		return log_line(s, -EINVAL,
+				"%s is in constant data; leave out const",
+				s->action);
+	case KPATCH_CAUSE_IN_TEXT:
+		return log_line(s, -EINVAL,
+				"%s is in program text; pass the address of the data",
+				s->action);
+
+	case KPATCH_CAUSE_NAME_AND_ADDR:
+		return log_line(s, -EINVAL,
+				"function number %lu has a name and an address; set one of old_name and old_addr",
+				s->number);
+	case KPATCH_CAUSE_NO_NAME_NOR_ADDR:
+		return log_line(s, -EINVAL,
+				"function number %lu has neither name nor address; set one of old_name and old_addr",
+				s->number);
+	case KPATCH_CAUSE_OBJNAME:
+		return log_line(s, -EOPNOTSUPP,
+				" is in module '%s'; only functions of the kernel proper can be patched, leave objname unset",
+				s->names);
+	case KPATCH_CAUSE_NO_SYMBOL:
+		return log_line(s, -ENOENT,
+				" is not in this kernel; build the patch for the running kernel");
+	case KPATCH_CAUSE_RENAMED:
+		return log_line(s, -ENOENT,
+				": no such symbol; inlined, or renamed to %s; patch that as a clone, see KPATCH_CLONE, or what calls it",
+				s->names);
+	case KPATCH_CAUSE_NOT_UNIQUE:
+		return log_line(s, -ENOTUNIQ,
+				" exists more than once; set sympos to choose one");
+	case KPATCH_CAUSE_NO_SYMPOS:
+		return log_line(s, -EINVAL,
+				" has no symbol number %lu; set sympos to one that exists",
+				s->func->sympos);
+	case KPATCH_CAUSE_INIT_CODE:
+		return log_line(s, -EINVAL,
+				" is init code, freed at boot; patch what it has set up instead");
+	case KPATCH_CAUSE_NOT_CODE:
+		return log_line(s, -EINVAL,
+				": %pS is not code of the kernel proper; only its functions can be patched",
+				(void *)s->addr);
+	case KPATCH_CAUSE_NOT_START:
+		return log_line(s, -EINVAL,
+				": %pS is not the start of a function; set old_addr to one",
+				(void *)s->addr);
+	case KPATCH_CAUSE_NOT_TRACEABLE:
+		return log_line(s, -EOPNOTSUPP,
+				" cannot be traced, so it cannot be patched; patch its callers instead");
+	case KPATCH_CAUSE_ALWAYS_LIVE:
+		return log_line(s, -EDEADLK,
+				" always has some task in it, so it can never be switched; patch what it calls instead");
+	case KPATCH_CAUSE_THREAD_RUNS:
+		return log_line(s, -EDEADLK,
+				" is what the kernel thread %s (pid %lu) runs for as long as it lives, so the function cannot be switched; patch what it calls instead",
+				s->names, s->number);
+	case KPATCH_CAUSE_TWICE:
+		return log_line(s, -EINVAL,
+				" is in the patch twice; list it once");
+	case KPATCH_CAUSE_NEW_NOT_IN_MODULE:
+		return log_line(s, -EINVAL,
+				": the new function %pS is not in the text of the patch module; set new_addr to one that is",
+				s->func->new_addr);
+	case KPATCH_CAUSE_NEW_NOT_START:
+		return log_line(s, -EINVAL,
+				": %pS is not the start of a function; set new_addr to one",
+				s->func->new_addr);
+	case KPATCH_CAUSE_FUNC_FLAGS:
+		return log_line(s, -EINVAL,
+				": flags are %#x; set one of KPATCH_CLONE and KPATCH_CLONE_KEEP, or none",
+				s->func->flags);
+	case KPATCH_CAUSE_KEPT_REPLACED:
+		return log_line(s, -EINVAL,
+				" is to be kept and has a replacement; set KPATCH_CLONE, or leave new_addr unset");
+	case KPATCH_CAUSE_CLONE_UNASKED:
+		return log_line(s, -EINVAL,
+				" is a clone of another function, with arguments of its own; set KPATCH_CLONE if the new function has the same");
+	case KPATCH_CAUSE_NO_CLONE:
+		return log_line(s, -EINVAL,
+				" is no clone of another function; leave flags unset");
+	case KPATCH_CAUSE_UNLISTED_CLONES:
+		return log_line(s, -EINVAL,
+				" has clones that others may call, or tasks may be in: %s; list each one with KPATCH_CLONE, or with KPATCH_CLONE_KEEP if callers may go on to use it",
+				s->names);
+	case KPATCH_CAUSE_KEPT_ALONE:
+		return log_line(s, -EINVAL,
+				" is to be kept, but is a clone of no function of the patch; leave it out");
+
+	case KPATCH_CAUSE_TAKEN:
+		return log_taken(s, -EBUSY);
+	case KPATCH_CAUSE_SITE_DISABLED:
+		return log_line(s, -EOPNOTSUPP,
+				"function '%ps' has a tracing site that is disabled; patch its callers instead",
+				(void *)s->addr);
+	case KPATCH_CAUSE_BPF_CHANGING:
+		/* Not -EAGAIN, for which a writer may poll() forever. */
+		return log_line(s, -EBUSY,
+				"a BPF trampoline of one of its functions is being changed; try again");
+	case KPATCH_CAUSE_FTRACE_DEAD:
+		return log_line(s, s->err,
+				"cannot hook its functions, ftrace is out of order; reboot");
+
+	case KPATCH_CAUSE_BLOCKED:
+		return log_blocked(s, -EBUSY, cause);
+	case KPATCH_CAUSE_HOPELESS:
+		return log_blocked(s, -EDEADLK, cause);
+	case KPATCH_CAUSE_NMI:
+		return log_line(s, -EBUSY,
+				"cannot %s: NMIs keep running its functions; try again",
+				s->action);
+	case KPATCH_CAUSE_BUDGET:
+		return log_line(s, -ETIME,
+				"cannot %s: looking at all tasks takes longer than the machine may be stopped; raise /sys/module/kpatch/parameters/stop_budget_us",
+				s->action);
+	case KPATCH_CAUSE_KILLED:
+		return log_line(s, -EINTR,
+				"cannot %s: interrupted by a fatal signal; try again",
+				s->action);
+
+	case KPATCH_CAUSE_NO_MEMORY:
+		return log_line(s, -ENOMEM,
+				"cannot %s: out of memory; try again with more of it",
+				s->action);
+	}
+	return -EINVAL;
+}
+
+/**
+ * kpatch_log_loaded() - log that a patch was registered
+ * @kpmod: the patch
+ */
+void kpatch_log_loaded(const struct kpatch_module *kpmod)
+{
+	pr_notice("loaded patch module \"%s\"%s\n", patch_name(kpmod),
+		  kpmod->state == KPATCH_OFF ? ", disabled" : "");
+}
+
+/**
+ * kpatch_log_unloaded() - log that a patch was unregistered
+ * @kpmod: the patch
+ */
+void kpatch_log_unloaded(const struct kpatch_module *kpmod)
+{
+	pr_notice("unloaded patch module \"%s\"\n", patch_name(kpmod));
+}
+
+/**
+ * kpatch_log_switched() - log that a registered patch was enabled or disabled
+ * @kpmod: the patch
+ */
+void kpatch_log_switched(const struct kpatch_module *kpmod)
+{
+	pr_notice("%s patch module \"%s\"\n",
+		  kpmod->state == KPATCH_ON ? "enabled" : "disabled",
+		  patch_name(kpmod));
+}
+
+/**
+ * kpatch_log_dry_run() - log how many tasks a switch would have to park
+ * @kpmod: the patch
+ * @action: "enable" or "disable"
+ * @report: these tasks
+ */
+void kpatch_log_dry_run(const struct kpatch_module *kpmod, const char *action,
+			const struct kpatch_report *report)
+{
+	char line[KPATCH_BLOCKER_LEN];
+
+	if (!kpatch_report_total(report))
+		return;
+	kpatch_format_blocker(&report->blocker[0], &init_pid_ns, line,
+			      sizeof(line));
+	pr_notice("'%s': to %s it %u task(s) would have to be parked, first is %s\n",
+		  patch_name(kpmod), action, kpatch_report_total(report), line);
+}
+
+/**
+ * kpatch_log_aliases() - log that a function has further names
+ * @func: the function
+ * @name: its name in the patch
+ * @aliases: the other names
+ */
+void kpatch_log_aliases(const struct kpatch_func *func, const char *name,
+			const char *aliases)
+{
+	pr_notice("'%s': function '%s' is also %s; calls of that are replaced, too\n",
+		  patch_name(func->kpmod), name, aliases);
+}
+
+/**
+ * kpatch_log_taken_down() - log that a patch was withdrawn with its module
+ * @module: name of the module
+ */
+void kpatch_log_taken_down(const char *module)
+{
+	pr_err("'%s': the module goes while its patch is registered, which has been disabled; do not use rmmod -f, and register last in init\n",
+	       module);
+}
+
+/**
+ * kpatch_log_unhook_failure() - log that hooks cannot be removed
+ * @err: the errno of ftrace
+ */
+void kpatch_log_unhook_failure(int err)
+{
+	pr_err("cannot unhook functions, ftrace is out of order (%d); reboot when possible\n",
+	       err);
+}

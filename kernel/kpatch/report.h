@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Blockers, causes of failure, and every sentence that kpatch writes to the log.
+ */
+#ifndef _KPATCH_REPORT_H
+#define _KPATCH_REPORT_H
+
+#include <linux/atomic.h>
+#include <linux/kallsyms.h>
+#include <linux/minmax.h>
+#include <linux/sched.h>
+#include <linux/types.h>
+
+struct kpatch_func;
+struct kpatch_module;
+struct pid_namespace;
+
+#define KPATCH_MAX_BLOCKERS	32
+
+/* A line about a blocker: name of a function, name of a task, and some words. */
+#define KPATCH_BLOCKER_LEN	(KSYM_NAME_LEN + 128)
+
+/**
+ * enum kpatch_reason - why a task is a blocker
+ * @KPATCH_ASLEEP: it sleeps in the function, or in something called from there
+ * @KPATCH_PREEMPTED: it was preempted there
+ * @KPATCH_TRAMPOLINE: it is on its way into the function
+ * @KPATCH_GRAPH: the function graph tracer holds a return address into the function
+ *	for it
+ * @KPATCH_KRETPROBE: a kretprobe or another user of rethook holds one
+ * @KPATCH_RESTART: it may enter the function to restart a system call
+ * @KPATCH_IDLE: it is the idle task of a CPU
+ * @KPATCH_OFFLINE: it is the idle task of an offline CPU
+ * @KPATCH_STOPPER: it is the stopper task of a CPU
+ * @KPATCH_REQUESTER: it is the task that requested the operation
+ * @KPATCH_EXITING: it is past exit_notify() and cannot be scanned
+ * @KPATCH_UNKNOWN: the bounds of its stack are not plausible
+ * @KPATCH_PARKED_INSIDE: it was still inside the function while it was parked
+ * @KPATCH_THREAD: it is a kernel thread that was created to run the function
+ * @KPATCH_RUNNING: it was inside when it last was off its CPU, and has not returned
+ *	to user space since
+ * @KPATCH_CPU: it runs on a CPU that does not run its stopper
+ * @KPATCH_NR_REASONS: number of reasons
+ */
+enum kpatch_reason {
+	KPATCH_ASLEEP,
+	KPATCH_PREEMPTED,
+	KPATCH_TRAMPOLINE,
+	KPATCH_GRAPH,
+	KPATCH_KRETPROBE,
+	KPATCH_RESTART,
+	KPATCH_IDLE,
+	KPATCH_OFFLINE,
+	KPATCH_STOPPER,
+	KPATCH_REQUESTER,
+	KPATCH_EXITING,
+	KPATCH_UNKNOWN,
+	KPATCH_PARKED_INSIDE,
+	KPATCH_THREAD,
+	KPATCH_RUNNING,
+	KPATCH_CPU,
+	KPATCH_NR_REASONS,
+};
+
+/**
+ * struct kpatch_blocker - a task that prevented a switch
+ * @pid: its thread id in the initial PID namespace
+ * @started: its start time, which tells it from a later task with that id
+ * @comm: its name
+ * @addr: the address that the scan found, 0 if there is none
+ * @reason: why it is a blocker
+ * @cpu: the CPU that it ran on last
+ * @kthread: it is a kernel thread or a worker of user space, which cannot be parked
+ */
+struct kpatch_blocker {
+	pid_t pid;
+	u64 started;
+	char comm[TASK_COMM_LEN];
+	unsigned long addr;
+	enum kpatch_reason reason;
+	unsigned int cpu;
+	bool kthread;
+};
+
+/**
+ * struct kpatch_report - the blockers of one attempt
+ * @total: their number; may exceed the size of @blocker
+ * @hopeless: one of them takes part in every switch, so no attempt can succeed
+ * @blocker: the first ones
+ */
+struct kpatch_report {
+	atomic_t total;
+	bool hopeless;
+	struct kpatch_blocker blocker[KPATCH_MAX_BLOCKERS];
+};
+
+/*
+ * Why a request is refused, or an operation fails: one errno and one line in the log
+ * for each, see kpatch_log_cause().
+ */
+enum kpatch_cause {
+	KPATCH_CAUSE_NONE,
+
+	/* of a request */
+	KPATCH_CAUSE_NO_PATCH,
+	KPATCH_CAUSE_NOT_STARTED,
+	KPATCH_CAUSE_NO_MODULE,
+	KPATCH_CAUSE_NO_FUNCS,
+	KPATCH_CAUSE_MODULE_FLAGS,
+	KPATCH_CAUSE_REGISTERED,
+	KPATCH_CAUSE_NOT_REGISTERED,
+	KPATCH_CAUSE_ENABLED,
+	KPATCH_CAUSE_UNLOADING,
+	KPATCH_CAUSE_COVERED,
+	KPATCH_CAUSE_SYSFS,
+	KPATCH_CAUSE_SYNTAX,
+
+	/* of the memory that a patch is in */
+	KPATCH_CAUSE_ON_STACK,
+	KPATCH_CAUSE_IN_INIT,
+	KPATCH_CAUSE_RO_AFTER_INIT,
+	KPATCH_CAUSE_IN_CONST,
+	KPATCH_CAUSE_IN_TEXT,
+
+	/* of a function */
+	KPATCH_CAUSE_NAME_AND_ADDR,
+	KPATCH_CAUSE_NO_NAME_NOR_ADDR,
+	KPATCH_CAUSE_OBJNAME,
+	KPATCH_CAUSE_NO_SYMBOL,
+	KPATCH_CAUSE_RENAMED,
+	KPATCH_CAUSE_NOT_UNIQUE,
+	KPATCH_CAUSE_NO_SYMPOS,
+	KPATCH_CAUSE_INIT_CODE,
+	KPATCH_CAUSE_NOT_CODE,
+	KPATCH_CAUSE_NOT_START,
+	KPATCH_CAUSE_NOT_TRACEABLE,
+	KPATCH_CAUSE_ALWAYS_LIVE,
+	KPATCH_CAUSE_THREAD_RUNS,
+	KPATCH_CAUSE_TWICE,
+	KPATCH_CAUSE_NEW_NOT_IN_MODULE,
+	KPATCH_CAUSE_NEW_NOT_START,
+	KPATCH_CAUSE_FUNC_FLAGS,
+	KPATCH_CAUSE_KEPT_REPLACED,
+	KPATCH_CAUSE_CLONE_UNASKED,
+	KPATCH_CAUSE_NO_CLONE,
+	KPATCH_CAUSE_UNLISTED_CLONES,
+	KPATCH_CAUSE_KEPT_ALONE,
+
+	/* of a hook */
+	KPATCH_CAUSE_TAKEN,
+	KPATCH_CAUSE_SITE_DISABLED,
+	KPATCH_CAUSE_BPF_CHANGING,
+	KPATCH_CAUSE_FTRACE_DEAD,
+
+	/* of a switch */
+	KPATCH_CAUSE_BLOCKED,
+	KPATCH_CAUSE_HOPELESS,
+	KPATCH_CAUSE_NMI,
+	KPATCH_CAUSE_BUDGET,
+	KPATCH_CAUSE_KILLED,
+
+	KPATCH_CAUSE_NO_MEMORY,
+};
+
+/**
+ * struct kpatch_subject - what a line in the log is about
+ * @kpmod: the patch, unless @func is set
+ * @func: the function
+ * @action: what is not done, in the infinitive; or the name of a file
+ * @names: names of clones, of another patch or of a thread
+ * @addr: an address in a function
+ * @number: index of a function, flags, or a thread id
+ * @err: the errno of another part of the kernel that is passed on
+ * @report: the blockers
+ */
+struct kpatch_subject {
+	const struct kpatch_module *kpmod;
+	const struct kpatch_func *func;
+	const char *action;
+	const char *names;
+	unsigned long addr;
+	unsigned long number;
+	int err;
+	const struct kpatch_report *report;
+};
+
+int kpatch_log_cause(enum kpatch_cause cause,
+		     const struct kpatch_subject *subject);
+
+/*
+ * Log why something is refused, and evaluate to the errno. Use as in
+ * kpatch_refuse(KPATCH_CAUSE_NO_SYMPOS, .func = func).
+ */
+#define kpatch_refuse(_cause, ...)					\
+	kpatch_log_cause(_cause, &(const struct kpatch_subject) { __VA_ARGS__ })
+
+void kpatch_log_loaded(const struct kpatch_module *kpmod);
+void kpatch_log_unloaded(const struct kpatch_module *kpmod);
+void kpatch_log_switched(const struct kpatch_module *kpmod);
+void kpatch_log_dry_run(const struct kpatch_module *kpmod, const char *action,
+			const struct kpatch_report *report);
+void kpatch_log_aliases(const struct kpatch_func *func, const char *name,
+			const char *aliases);
+void kpatch_log_taken_down(const char *module);
+void kpatch_log_unhook_failure(int err);
+
+struct kpatch_blocker *kpatch_report_add(struct kpatch_report *report,
+					 struct task_struct *task,
+					 unsigned long addr,
+					 enum kpatch_reason reason);
+int kpatch_format_blocker(const struct kpatch_blocker *blocker,
+			  struct pid_namespace *ns, char *buf, size_t size);
+
+/* The number of blockers, and how many of them are known by name. */
+static inline unsigned int kpatch_report_total(const struct kpatch_report *report)
+{
+	return atomic_read(&report->total);
+}
+
+static inline unsigned int kpatch_report_nr(const struct kpatch_report *report)
+{
+	return min_t(unsigned int, kpatch_report_total(report),
+		     KPATCH_MAX_BLOCKERS);
+}
+
+#endif /* _KPATCH_REPORT_H */
