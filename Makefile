@@ -12,7 +12,7 @@
 
 export BASE KSRC ACCEL CPUS JOBS MODE
 
-.PHONY: help setup demo test build shell selftests torture series check-series static recipes \
+.PHONY: help setup demo test build shell selftests kunit torture series check-series static recipes \
 	mutants bench bench-check bench-record clean
 
 help:
@@ -21,6 +21,7 @@ help:
 	@echo 'make build         build the kernel and the modules'
 	@echo 'make shell         a shell in the guest, with the sample; "exit" ends it'
 	@echo 'make selftests     the kselftests in the guest, or TESTS="..."'
+	@echo 'make kunit         the KUnit suites, with kunit.py: some seconds'
 	@echo 'make torture       the same tests, for a thousand rounds'
 	@echo 'make static        checkpatch, sparse, kernel-doc, layers, ...'
 	@echo 'make recipes       run the commands that README and documentation give'
@@ -46,6 +47,9 @@ shell: build
 
 selftests: build
 	@harness/selftests.sh $(TESTS)
+
+kunit: build
+	@harness/kunit.sh
 
 test: setup
 	@harness/test.sh
