@@ -6,7 +6,7 @@
 
 . "$(dirname "$0")/lib.sh"
 
-packages=(bc binutils bison busybox-static ccache cpio flex gcc git gnuplot-nox kmod
+packages=(bc binutils bison busybox-static ccache cpio devscripts flex gcc git gnuplot-nox kmod
 	libc6-dev libelf-dev libkmod-dev libssl-dev make mandoc patch perl
 	pkg-config procps python3 python3-docutils qemu-system-x86 rsync
 	shellcheck sparse util-linux xz-utils)
@@ -21,7 +21,7 @@ missing() {
 
 if ! command -v dpkg-query >/dev/null; then
 	for tool in bc bison busybox cc flex git insmod make mandoc patch \
-		pkg-config python3 qemu-system-x86_64 rst2html rsync shellcheck sparse xz; do
+		pkg-config prove python3 qemu-system-x86_64 rst2html rsync shellcheck sparse xz; do
 		command -v "$tool" >/dev/null || absent+=" $tool"
 	done
 	[ -z "${absent:-}" ] || die "not found:$absent; install them (Debian's packages: ${packages[*]})"

@@ -23,7 +23,9 @@ skip() { printf 'SKIP: %s\n' "$*" >&2; exit 4; }
 
 checksum() { sha256sum < "$1" | cut -d' ' -f1; }
 
-is_debian() { command -v apt-get >/dev/null && [ -e "$keyring" ]; }
+is_debian() {
+	command -v apt-get >/dev/null && command -v chdist >/dev/null && [ -e "$keyring" ]
+}
 
 # The archive that this machine is configured to install from.
 archive() {
@@ -37,23 +39,28 @@ archive() {
 		head -n 1
 }
 
-# apt with private directories, so that the system's stay untouched. It reads the archive
-# of the system's configuration, or $cache/apt/sources.list if that exists.
+# apt with directories of our own, so that the system's stay untouched. It reads the
+# archives of the system's configuration, until read_suite changes that.
 private_apt() {
-	local cmd=$1 sources=()
+	local cmd=$1
 	shift
-	[ ! -e "$cache/apt/sources.list" ] ||
-		sources=(-o "Dir::Etc::sourcelist=$cache/apt/sources.list"
-			-o Dir::Etc::sourceparts=/dev/null)
-	"$cmd" -qq "${sources[@]}" \
-		-o Dir::State::lists="$cache/apt/lists" \
-		-o Dir::Cache="$cache/apt/cache" \
-		-o APT::Sandbox::User="$(id -un)" "$@"
+	chdist -d "$cache/apt" "$cmd" kernel -qq -o APT::Sandbox::User="$(id -un)" "$@"
 }
 
+# Proxies, archives and keys are the system's.
 start_apt() {
+	local own=$cache/apt/kernel/etc/apt part
+
 	rm -rf "$cache/apt"
-	mkdir -p "$cache/apt/lists/partial" "$cache/apt/cache/archives/partial"
+	chdist -d "$cache/apt" create kernel > /dev/null 2>&1 || return 1
+	rm "$own/sources.list"
+	for part in apt.conf.d auth.conf auth.conf.d trusted.gpg trusted.gpg.d \
+		sources.list sources.list.d; do
+		if [ -e "/etc/apt/$part" ]; then
+			cp -RL --remove-destination "/etc/apt/$part" "$own/" || return 1
+		fi
+	done
+	[ ! -e /etc/apt/apt.conf ] || cp /etc/apt/apt.conf "$own/apt.conf.d/zz-apt.conf"
 }
 
 # Read only SUITE of the archive.
@@ -62,7 +69,8 @@ read_suite() {
 
 	site=$(archive)
 	[ -n "$site" ] || { say "apt knows no archive to fetch a kernel from" >&2; return 1; }
-	echo "deb [signed-by=$keyring] $site $suite main" > "$cache/apt/sources.list"
+	rm -rf "$cache/apt/kernel/etc/apt"/sources.list{,.d}
+	echo "deb [signed-by=$keyring] $site $suite main" > "$cache/apt/kernel/etc/apt/sources.list"
 	private_apt apt-get update >&2 || { say "cannot read $suite of the archive" >&2; return 1; }
 }
 
@@ -82,7 +90,7 @@ choose_package() {
 find_package() {
 	local suite=$1 package
 
-	is_debian || { say "fetching a kernel needs Debian's apt and its archive keyring" >&2; return 1; }
+	is_debian || { say "fetching a kernel needs Debian's apt, its archive keyring and chdist" >&2; return 1; }
 	read_suite "$suite" || return 1
 	package=$(choose_package)
 	[ -n "$package" ] || { say "$suite has no package linux-source-${BASE%%.*}.x" >&2; return 1; }
