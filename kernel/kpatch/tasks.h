@@ -52,7 +52,8 @@ enum kpatch_task_state {
  * @ran: a scan found that it had run since the scan before; reset by evict.c
  * @scanned: it was scanned, or seen running; reset by evict.c
  * @facts: &enum kpatch_task_facts, set for evict.c
- * @state: owned by evict.c; a scan only reads it to tell why the task is inside
+ * @state: &enum kpatch_task_state, owned by evict.c; a scan only reads it, to tell why
+ *	the task is inside
  * @since: when it was sent to the park, in jiffies
  * @parked: the handle of its park work, owned by switch.c
  */
@@ -65,12 +66,12 @@ struct kpatch_task {
 	u8 ran : 1;
 	u8 scanned : 1;
 	u8 facts;
-	enum kpatch_task_state state : 8;
+	u8 state;
 	unsigned long since;
 	struct kpatch_parked *parked;
 };
 
-static_assert(KPATCH_TASK_NR_STATES <= 1 << 7);
+static_assert(KPATCH_TASK_NR_STATES <= U8_MAX);
 
 /**
  * struct kpatch_tasks - all tasks, zeroed when empty
