@@ -1,24 +1,23 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# series.sh [DIR]: write the patch series to DIR, by default series/.
+# series.sh [DIR]: write the patch series into DIR, series/ by default.
 #
 # Each directory in harness/series is one patch:
 #   message       subject, empty line, body
-#   files         the payload files that it adds, one shell pattern per line
-#   hooks.patch   hunks in existing kernel files; line numbers are those of the
-#                 6.12 tree, without the other patches of the series
+#   files         what it adds of the payload, a shell pattern per line
+#   hooks.patch   hunks in existing files of the kernel; line numbers are those
+#                 of the 6.12 tree, whatever other patches of the series change
 # The cover letter is harness/series/cover.
 #
-# Two files grow from patch to patch. kernel/kpatch/Makefile names only objects whose
-# source has been added. The entry in MAINTAINERS names only files that have been added,
-# and a directory only once all its files have been added; until then it lists them.
+# Makefiles grow from patch to patch: they name nothing whose source is not there yet.
+# The entry in MAINTAINERS is whole from the patch on that adds it.
 #
-# The same payload gives the same bytes, independent of the time, the machine and the
-# point release of 6.12: the hunks in existing files are applied to files that consist
-# of the context of the hunks, at the right line numbers. check-series.sh checks that
-# they apply to real trees. SERIES_NAME and SERIES_EMAIL override the git identity of
-# this repository.
+# The same payload gives the same bytes, whatever the time, the machine and the
+# point release of 6.12 that it has: the hunks in existing files are applied to
+# files that have nothing but their context, at its place. Whether they apply to
+# real trees is for check-series.sh to tell. SERIES_NAME and SERIES_EMAIL replace
+# the identity that git has for this repository.
 
 . "$(dirname "$0")/lib.sh"
 
@@ -38,7 +37,7 @@ trap 'rm -rf "$scratch"' EXIT
 tree=$scratch/tree
 plan=$scratch/plan	# lines "step file"
 
-# The user's own git settings must not affect the result.
+# The user's own settings must not show in the result.
 export GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_NOSYSTEM=1 LC_ALL=C TZ=UTC
 export GIT_AUTHOR_NAME=$name GIT_AUTHOR_EMAIL=$email
 export GIT_COMMITTER_NAME=$name GIT_COMMITTER_EMAIL=$email
@@ -48,8 +47,7 @@ in_tree() { git -C "$tree" -c core.abbrev=12 "$@"; }
 
 list_steps() { (cd "$steps" && printf '%s\n' [0-9]*/) | tr -d /; }
 
-# Which patch adds which file: each file belongs to exactly one patch, and each pattern
-# matches at least one file.
+# Who adds which file: each one exactly one patch, each pattern at least one.
 make_plan() {
 	local step pattern file
 
@@ -59,7 +57,7 @@ make_plan() {
 		while read -r pattern; do
 			matched=
 			while read -r file; do
-				# shellcheck disable=SC2053  # a pattern
+				# shellcheck disable=SC2053  # it is a pattern
 				[[ $file == $pattern ]] || continue
 				matched=1
 				echo "$step $file"
@@ -76,15 +74,16 @@ make_plan() {
 	done < <(comm -13 "$scratch/planned" "$scratch/payload")
 }
 
-# Existing files, as far as the hunks show them: the old side of each hunk in its place,
-# the heading of the hunk before it, and filler elsewhere: "~" and the line number.
+# Existing files, as far as the hunks tell: the old side of each hunk in its
+# place, in front of it the heading of the hunk, and filler elsewhere: "~" and
+# the number of the line.
 make_base() {
 	mkdir -p "$tree"
 	hooks | awk -v tree="$tree" '
 	function flush_all(f, i) {
 		for (f in last) {
 			system("mkdir -p \"$(dirname \"" tree "/" f "\")\"")
-			# Filler after the last hunk, unless it reaches the end of the file.
+			# Behind the last hunk, unless it was the end of the file.
 			if (context[f] == 2)
 				last[f] += 3
 			for (i = 1; i <= last[f]; i++)
@@ -117,14 +116,12 @@ make_base() {
 	END { flush_all() }' || die "a hooks.patch is malformed"
 }
 
-arrived() { [ -e "$tree/$1" ]; }
-
-# Drop objects whose source has not been added, settings of such objects, and then
-# paragraphs of which only a comment is left.
+# Drop objects whose source is not there, settings of such objects, and then
+# paragraphs that are left with nothing but a comment.
 prune_makefile() {
 	local dir=$1
 	awk -v dir="$tree/$dir" '
-	# A composite object exists once one of its parts does.
+	# A composite object is there once one of its parts is.
 	function have(object) {
 		if (object == "kpatch.o")
 			return system("ls \"" dir "\"/*.c > /dev/null 2>&1") == 0
@@ -159,51 +156,104 @@ prune_makefile() {
 	END { flush_paragraph() }' "$top/$dir/Makefile"
 }
 
-# Expand a pattern of MAINTAINERS to the files that have been added.
-expand_pattern() {
-	local pattern=$1 file now=() all=0
+# The same for lists of tests, programs and modules that go over several lines: a word
+# goes if it is a file of the payload, or made of one, that is not there yet. A
+# paragraph goes with the last of its words.
+prune_lists() {
+	local dir=$1
+	awk -v tree="$tree/$dir" -v top="$top/$dir" '
+	function exists(file) { return system("test -f \"" file "\"") == 0 }
+	function later(word, stem) {
+		stem = word
+		sub(/\.o$/, "", stem)
+		return !exists(tree "/" word) && !exists(tree "/" stem ".c") &&
+			(exists(top "/" word) || exists(top "/" stem ".c"))
+	}
+	# Ends the list, without a backslash at the end of its last line.
+	function flush_list(i) {
+		for (i = 1; i <= lines; i++)
+			paragraph = paragraph list[i] (i < lines ? " \\" : "") "\n"
+		if (words)
+			body = 1
+		else if (lines)
+			emptied = 1
+		lines = words = in_list = 0
+	}
+	function add_line(line, first, i, n, word, text, kept) {
+		in_list = sub(/[ \t]*\\$/, "", line)
+		text = first ? line : "\t"
+		if (first)
+			sub(/=.*/, "=", text)
+		sub(/^[^=]*=/, "", line)
+		n = split(line, word, " ")
+		for (i = 1; i <= n; i++) {
+			if (later(word[i]))
+				continue
+			text = text (text ~ /\t$/ ? "" : " ") word[i]
+			kept++
+		}
+		words += kept
+		if (first)
+			head = kept ? "" : text
+		else if (kept && head != "") {
+			# A first line with nothing behind the "=" stays one only if
+			# there was nothing before.
+			list[++lines] = head
+			head = ""
+		}
+		if (kept)
+			list[++lines] = text
+		if (!in_list) {
+			if (!words)
+				emptied = 1
+			head = ""
+			flush_list()
+		}
+	}
+	function flush_paragraph() {
+		if (body || !emptied && paragraph != "") {
+			printf "%s%s", sep, paragraph
+			sep = "\n"
+		}
+		paragraph = ""
+		body = emptied = 0
+	}
+	in_list { add_line($0, 0); next }
+	/^$/ { flush_paragraph(); next }
+	/^(TEST_GEN_FILES|TEST_PROGS|TEST_PROGS_EXTENDED|obj-m) / { add_line($0, 1); next }
+	match($1, /^CFLAGS_.*\.o$/) && later(substr($1, 8)) { emptied = 1; next }
+	{
+		paragraph = paragraph $0 "\n"
+		if (!/^(#|ifn?eq|endif)/)
+			body = 1
+	}
+	END { flush_paragraph() }' "$top/$dir/Makefile"
+}
 
+# The entry in MAINTAINERS names each file of the payload, and nothing else.
+check_maintainers() {
+	local pattern file
+
+	cat "$steps"/*/hooks.patch |
+		sed -n -e "/^+$entry\$/,/^+\$/ s/^+F:\t//p" > "$scratch/patterns"
+	while read -r pattern; do
+		grep -q "^${pattern//./\\.}" "$scratch/payload" ||
+			die "MAINTAINERS: nothing matches 'F: $pattern'"
+	done < "$scratch/patterns"
 	while read -r file; do
-		case $pattern in
-		*/) [[ $file == "$pattern"* ]] || continue ;;
-		*) [[ $file == "$pattern" ]] || continue ;;
-		esac
-		all=$((all + 1))
-		! arrived "$file" || now+=("$file")
+		while read -r pattern; do
+			case $pattern in
+			*/) [[ $file != "$pattern"* ]] || continue 2 ;;
+			*) [[ $file != "$pattern" ]] || continue 2 ;;
+			esac
+		done < "$scratch/patterns"
+		die "MAINTAINERS: no F: is there for $file"
 	done < "$scratch/payload"
-	[ "$all" -ne 0 ] || die "MAINTAINERS: nothing matches 'F: $pattern'"
-	if [ "${#now[@]}" -eq "$all" ]; then
-		printf 'F:\t%s\n' "$pattern"
-	elif [ "${#now[@]}" -ne 0 ]; then
-		printf '%s\n' "${now[@]}" | awk '
-		{ stem = $0; sub(/\.[ch]$/, "", stem); n[stem]++; file[stem] = $0 }
-		END { for (s in n) print "F:\t" (n[s] > 1 ? s ".*" : file[s]) }' | sort
-	fi
 }
 
-# Expand the patterns of the kpatch entry in the full MAINTAINERS.
-prune_maintainers() {
-	local line inside=
-
-	while IFS= read -r line; do
-		case $line in
-		"$entry") inside=1 ;;
-		'') inside= ;;
-		esac
-		case $inside$line in
-		1F:*) expand_pattern "${line#F:?}" ;;
-		*) printf '%s\n' "$line" ;;
-		esac
-	done < "$scratch/MAINTAINERS"
-}
-
+# grow DIR HOW: its Makefile, if it is there by now
 grow() {
-	if arrived kernel/kpatch/Makefile; then
-		prune_makefile kernel/kpatch > "$tree/kernel/kpatch/Makefile"
-	fi
-	if [ -e "$scratch/MAINTAINERS" ]; then
-		prune_maintainers > "$tree/MAINTAINERS"
-	fi
+	[ ! -e "$tree/$1/Makefile" ] || "$2" "$1" > "$tree/$1/Makefile"
 }
 
 apply_hooks() {
@@ -214,10 +264,6 @@ apply_hooks() {
 		cat "$scratch/err" >&2
 		die "harness/series/$1/hooks.patch: its hunks contradict those of another patch"
 	}
-	# Keep the full entry: each patch commits a part of it.
-	if grep -q '^+++ b/MAINTAINERS' "$patch"; then
-		cp "$tree/MAINTAINERS" "$scratch/MAINTAINERS"
-	fi
 }
 
 commit() {
@@ -235,7 +281,9 @@ add_step() {
 		(cd "$top" && cp --parents -p "$file" "$tree/")
 	done < <(sed -n "s|^$step ||p" "$plan")
 	apply_hooks "$step"
-	grow
+	grow kernel/kpatch prune_makefile
+	grow tools/testing/selftests/kpatch prune_lists
+	grow tools/testing/selftests/kpatch/test_modules prune_lists
 	commit -s -F "$steps/$step/message"
 }
 
@@ -254,21 +302,22 @@ make_commits() {
 	in_tree config branch.series.description "$(cat "$steps/cover")"
 }
 
-# The files that the hunks touch are incomplete, so their hashes are meaningless.
+# The files that the hunks touch are not whole, so their hashes mean nothing.
 format() {
 	rm -rf "$scratch/series"
 	in_tree format-patch -q -U2 -n --cover-letter --cover-from-description=subject \
 		--zero-commit --no-signature --no-renames --no-thread "$@" \
 		-o "$scratch/series" base-of-series..series || die "git format-patch failed"
 	sed -i -E '/^index [0-9a-f]+\.\.[0-9a-f]+ [0-7]+$/d' "$scratch"/series/*.patch
-	# The list of new files repeats the diffstat.
+	# The list of new files repeats what the diffstat says.
 	sed -i '/^ create mode [0-7]* /d' "$scratch"/series/0000-*.patch
 	! grep -E -B3 -A3 '^[ +-]~[0-9]+$' "$scratch"/series/*.patch > "$scratch/filler"
 }
 
 make_plan
+check_maintainers
 make_commits
-# git and diff differ where an insertion can be split into hunks in several ways.
+# Where an insertion can be cut in several ways git and diff choose differently.
 if ! format && ! format --no-indent-heuristic; then
 	cat "$scratch/filler" >&2
 	die "git cuts these hunks in another way; write hooks.patch as git diff -U2 does"
