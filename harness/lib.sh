@@ -103,11 +103,32 @@ export KBUILD_BUILD_TIMESTAMP='1970-01-01' KBUILD_BUILD_USER=kpatch KBUILD_BUILD
 say() { printf '== %s\n' "$*"; }
 die() { printf 'FAIL: %s\n' "$*" >&2; exit 1; }
 
-# start_checks KIND: of scripts that print a line for each check
+# Results are TAP: a line for each as it comes, and behind them the plan, so that who
+# does not get there is found out.
+tap_count=${tap_count:-0}
+tap_failures=${tap_failures:-0}
+
+# tap_result ok|"not ok" NAME...: a # in NAME begins a comment
+tap_result() {
+	local verdict=$1
+	shift
+	tap_count=$((tap_count + 1))
+	[ "$verdict" = ok ] || tap_failures=$((tap_failures + 1))
+	echo "$verdict $tap_count - $*"
+}
+
+# tap_skip NAME REASON
+tap_skip() { tap_result ok "$1 # SKIP $2"; }
+
+finish_tap() {
+	echo "1..$tap_count"
+	[ "$tap_failures" -eq 0 ]
+}
+
+# start_checks KIND: of scripts that have one result for each check
 start_checks() {
 	checks="$(basename "$work") $1"
 	log=$work/$1.log
-	pass=0 fail=0 skip=0
 	mkdir -p "$work"
 }
 
@@ -116,25 +137,17 @@ try() {
 	local name=$1
 	shift
 	if "$@" > "$log" 2>&1; then
-		echo "PASS $checks: $name"
-		pass=$((pass + 1))
+		tap_result ok "$checks: $name"
 	else
-		echo "FAIL $checks: $name"
-		tail -n 40 "$log"
-		fail=$((fail + 1))
+		tap_result "not ok" "$checks: $name"
+		tail -n 40 "$log" | sed 's/^/# /'
 	fi
 }
 
 # skipped NAME REASON
-skipped() {
-	echo "SKIP $checks: $1: $2"
-	skip=$((skip + 1))
-}
+skipped() { tap_skip "$checks: $1" "$2"; }
 
-finish_checks() {
-	echo "$pass $fail $skip" >> "$top/build/results"
-	[ "$fail" -eq 0 ]
-}
+finish_checks() { finish_tap; }
 
 build_tool() {
 	make -s -C "$src/tools/kpatch" > "$work/tool.log" 2>&1 ||

@@ -2,157 +2,289 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # test.sh: everything that has to pass, on 6.12 and, if it can be had, 7.3; or on
-# KSRC alone. Guests run beside builds and checks: a guest keeps one core busy.
-# The last line has the totals of all tests by name; the exit status tells, too.
+# KSRC alone. Prints one stream of TAP, with what a job printed besides as comments,
+# and keeps it in build/test.tap. prove gives the verdict on it; the last line has
+# the totals.
+#
+# Jobs run beside each other, one for each core: a guest keeps one core busy, and so
+# does a build that is not asked for more. What takes longest begins first. The logs
+# are in build/logs.
 
+jobs_beside=${JOBS:-$(nproc)}
 . "$(dirname "$0")/lib.sh"
 
 h=$top/harness
 logs=$top/build/logs
-status=0
+tap=$top/build/test.tap
 began=$SECONDS
+total=0
 if [ -n "$KSRC" ]; then
 	bases=(own)
 else
 	bases=(6.12 7.3)
 fi
 
+# How many jobs at a time: more than four disturb what the guests measure.
+cores=$(nproc)
+[ "$cores" -le 4 ] || cores=4
+
 rm -rf "$logs"
 mkdir -p "$logs"
-: > "$top/build/results"
+: > "$tap"
 
-# with_base BASE COMMAND...
-with_base() {
-	local base=$1
-	shift
-	if [ "$base" = own ]; then
-		"$@"
-	else
-		BASE=$base "$@"
-	fi
-}
+tell() { tee -a "$tap"; }
+note() { printf '# %02d:%02d %s\n' $(((SECONDS - began) / 60)) $(((SECONDS - began) % 60)) "$*" | tell; }
 
-add_result() { echo "$*" >> "$top/build/results"; }
-
-# step NAME BASE COMMAND...: run it, tell how long it took; a failure is counted
-# if the step has not counted its own
-step() {
-	local name=$1 base=$2 start=$SECONDS ret=0 before
-
-	shift 2
-	before=$(wc -l < "$top/build/results")
-	say "$name, $base"
-	with_base "$base" "$@" || ret=$?
-	say "$name, $base: status $ret after $((SECONDS - start)) s"
-	if [ "$ret" -ne 0 ] && [ "$ret" -ne 4 ]; then
-		status=1
-		[ "$(wc -l < "$top/build/results")" -gt "$before" ] ||
-			{ echo "FAIL $base $name"; add_result 0 1 0; }
-	fi
-	return "$ret"
-}
-
-# The series is TAP: its lines are counted here.
-check_series() {
-	local log=$logs/series ret=0
-
-	"$h/check-series.sh" "${SERIES_MODE:-full}" > "$log" 2>&1 || ret=$?
-	sed -n -e 's/^ok [0-9]* - \(.*# SKIP.*\)/SKIP series: \1/p' -e t \
-		-e 's/^ok [0-9]* - /PASS series: /p' \
-		-e 's/^not ok [0-9]* - /FAIL series: /p' -e 's/^#/     #/p' "$log"
-	grep -qE '^(not )?ok' "$log" || cat "$log"
-	add_result "$(grep '^ok' "$log" | grep -vc '# SKIP')" \
-		"$(grep -c '^not ok' "$log")" "$(grep -c '^ok .*# SKIP' "$log")"
-	return "$ret"
-}
-
-declare -A guest=()
-
-# Where it matters how tasks are preempted, and who is looked at when.
-full_mode=(test-busy.sh test-active.sh test-nmi.sh test-park.sh test-settle.sh test-load.sh)
-
-# Both modes, one after the other. The second one has hostile programs on one kernel,
-# for want of time.
-run_guests() {
-	local ret=0 scripts=("${full_mode[@]}")
-
-	[ "$1" = 7.3 ] || scripts+=(test-hostile.sh)
-	with_base "$1" "$h/selftests.sh" || ret=1
-	MODE=full with_base "$1" "$h/selftests.sh" "${scripts[@]}" || ret=1
-	return "$ret"
-}
-
-start_guest() {
-	run_guests "$1" > "$logs/selftests-$1" 2>&1 &
-	guest[$1]=$!
-}
-
-finish_guest() {
-	local ret=0
-
-	[ -n "${guest[$1]:-}" ] || return 0
-	wait "${guest[$1]}" || ret=$?
-	say "kselftests, $1"
-	cat "$logs/selftests-$1"
-	[ "$ret" -eq 0 ] || status=1
-	if [ "$ret" -ne 0 ] && ! grep -q '^FAIL ' "$logs/selftests-$1"; then
-		echo "FAIL $1 kselftests"
-		add_result 0 1 0
-	elif grep -q '^FAIL: ' "$logs/selftests-$1"; then
-		add_result 0 1 0
-	fi
-	unset "guest[$1]"
-}
-
-built=()
-for base in "${bases[@]}"; do
-	ret=0
-	step build "$base" "$h/build.sh" || ret=$?
-	if [ "$ret" -eq 0 ]; then
-		built+=("$base")
-		start_guest "$base"
-	elif [ "$ret" -eq 4 ] && [ "$base" != 6.12 ]; then
-		echo "SKIP $base: no kernel tree to be had, see above"
-		add_result 0 0 1
-	elif [ "$ret" -eq 4 ]; then
-		status=1
-		echo "FAIL $base: no kernel tree to be had, see above"
-		add_result 0 1 0
-	fi
-done
-
-# Counts of instructions do not depend on what else the host does.
-check_counts() {
-	local log=$logs/bench ret=0
+# Counts of instructions do not depend on what else the host does. These results are
+# no TAP, but they are all of them once one says that they were compared.
+counts() {
+	local log=$logs/counts.bench ret=0
 
 	"$h/bench/bench.sh" check > "$log" 2>&1 || ret=$?
-	grep -E '^(PASS|FAIL|SKIP| +bench)' "$log" || tail -n 20 "$log"
-	add_result "$(grep -c '^PASS' "$log")" "$(grep -c '^FAIL' "$log")" \
-		"$(grep -c '^SKIP' "$log")"
+	grep -vE '^(PASS|FAIL|SKIP) ' "$log" | sed 's/^/# /'
+	while read -r verdict text; do
+		case $verdict in
+		PASS) tap_result ok "$text" ;;
+		FAIL) tap_result "not ok" "$text" ;;
+		SKIP) tap_skip "${text%%: *}" "${text#*: }" ;;
+		esac
+	done < <(grep -E '^(PASS|FAIL|SKIP) ' "$log")
+	[ "$tap_count" -eq 0 ] || finish_tap || ret=1
 	return "$ret"
 }
 
-# Of the last kernel the guests still run, on one of two cores.
-finish() {
-	finish_guest "$1"
-	step "static checks" "$1" "$h/static.sh" || :
-	step recipes "$1" "$h/recipes.sh" || :
+# A kernel, or the reason why there is none. That of 6.12 has to be there.
+build() {
+	local base=$1 ret=0
+
+	"$h/build.sh" || ret=$?
+	case $base,$ret in
+	*,0) tap_result ok "$base builds" ;;
+	6.12,4 | own,4) tap_result "not ok" "$base: no kernel tree to be had, see above" ;;
+	*,4) tap_skip "$base" "no kernel tree to be had, see above" ;;
+	*) tap_result "not ok" "$base builds" ;;
+	esac
+	finish_tap || :
+	return "$ret"
 }
 
-[ "${#built[@]}" -eq 0 ] || finish "${built[0]}"
-if [[ " ${built[*]} " = *" 6.12 "* ]]; then
-	step "instruction counts" 6.12 check_counts || :
+# Where it matters how tasks are preempted, and who is looked at when. One kernel has
+# hostile programs there, for want of time.
+full_mode() {
+	local scripts=(test-busy.sh test-active.sh test-nmi.sh test-park.sh test-settle.sh
+		test-load.sh)
+
+	[ "$1" = 7.3 ] || scripts+=(test-hostile.sh)
+	MODE=full "$h/selftests.sh" "${scripts[@]}"
+}
+
+# run KIND BASE
+run() {
+	case $1 in
+	build) build "$2" ;;
+	kunit) "$h/kunit.sh" ;;
+	selftests) "$h/selftests.sh" ;;
+	full) full_mode "$2" ;;
+	static) "$h/static.sh" ;;
+	recipes) "$h/recipes.sh" ;;
+	counts) counts ;;
+	series) "$h/check-series.sh" "${SERIES_MODE:-full}" ;;
+	esac
+}
+
+# The jobs in the order in which they are to begin. A name says what is run, and on
+# which kernel.
+names=()
+declare -A after=() state=() pid=() started=()
+
+# job NAME NAME...: one that begins when the others are over
+job() {
+	names+=("$1")
+	state[$1]=waiting
+	after[$1]=${*:2}
+}
+
+# The first build has all cores to itself. The tests of the command make it anew,
+# and guests use it. Those of one kernel have their modules in one place.
+previous=()
+for base in "${bases[@]}"; do
+	job "build-$base" "${previous[@]}"
+	job "kunit-$base" "build-$base"
+	previous=("build-$base")
+done
+for base in "${bases[@]}"; do
+	job "selftests-$base" "build-$base"
+	job "full-$base" "selftests-$base"
+done
+if [ -z "$KSRC" ]; then
+	job counts-6.12 build-6.12
+	job series-all "${previous[@]}"
 fi
-[ -n "$KSRC" ] || step series "6.12 and 7.3" check_series || :
-for base in "${built[@]:1}"; do
-	finish "$base"
+for base in "${bases[@]}"; do
+	job "static-$base" "build-$base"
+	[ "$base" != 6.12 ] || after[static-6.12]+=" full-6.12"
+	job "recipes-$base" "static-$base" "selftests-$base"
 done
 
-say "all of it took $((SECONDS - began)) s"
-read -r pass fail skip < <(awk '{ p += $1; f += $2; s += $3 }
-	END { print p + 0, f + 0, s + 0 }' "$top/build/results")
-if [ "$status" -ne 0 ] && [ "$fail" -eq 0 ]; then
-	fail=1
-fi
-echo "$pass passed, $fail failed, $skip skipped"
-[ "$fail" -eq 0 ] && [ "$pass" -gt 0 ]
+# Without its kernel a job has nothing to do. That the kernel is missing was told.
+ready() {
+	local name=$1 before
+
+	for before in ${after[$name]}; do
+		[ "${state[$before]}" = over ] || return 1
+	done
+	case $name in
+	build-* | series-*) return 0 ;;
+	esac
+	[ "$(cat "$logs/build-${name##*-}.status")" -ne 0 ] || return 0
+	note "$name: not run, there is no kernel for it"
+	state[$name]=over
+	return 1
+}
+
+start() {
+	local name=$1 kind=${1%-*} base=${1##*-}
+
+	note "$name: begins"
+	state[$name]=running
+	started[$name]=$SECONDS
+	(
+		ret=0
+		tap_count=0 tap_failures=0
+		[ "${#pid[@]}" -eq 0 ] || export JOBS=$jobs_beside
+		[ "$kind" = series ] || [ "$base" = own ] || export BASE=$base
+		run "$kind" "$base" || ret=$?
+		echo "$ret" > "$logs/$name.status"
+	) > "$logs/$name" 2>&1 </dev/null &
+	pid[$name]=$!
+}
+
+# The results of a job, numbered on. One that has no plan, or not as many results as
+# that says, did not get to its end; and one that failed has to say at what.
+merge() {
+	awk -v name="$1" -v status="$2" -v base="$total" '
+	function result(verdict, text) {
+		print verdict " " base + ++count " " text
+		if (verdict != "ok")
+			failed++
+	}
+	/^TAP version/ { next }
+	/^1\.\.[0-9]+/ { split($1, p, "[.][.]"); plan = p[2] + 0; planned++; next }
+	/^(not )?ok( |$)/ {
+		verdict = /^not / ? "not ok" : "ok"
+		sub(/^(not )?ok *[0-9]* */, "")
+		seen++
+		result(verdict, $0)
+		next
+	}
+	# What a script dies of.
+	/^FAIL: / { why = why ": " substr($0, 7) }
+	/^#/ { print; next }
+	{ print "# " $0 }
+	END {
+		if (planned != 1)
+			result("not ok", "- " name ": ended, with status " status ", without a plan" why)
+		else if (plan != seen)
+			result("not ok", "- " name ": " seen + 0 " of " plan " results are there")
+		else if (status != 0 && status != 4 && (!failed || (why && name !~ /^build-/)))
+			result("not ok", "- " name ": status " status why)
+	}' "$logs/$1" > "$logs/$1.tap"
+	total=$((total + $(grep -cE '^(not )?ok ' "$logs/$1.tap" || :)))
+	tell < "$logs/$1.tap"
+}
+
+finish() {
+	local name=$1 status=255
+
+	wait "${pid[$name]}" 2>/dev/null || :
+	[ ! -s "$logs/$name.status" ] || status=$(cat "$logs/$name.status")
+	echo "$status" > "$logs/$name.status"
+	state[$name]=over
+	note "$name: over after $((SECONDS - started[$name])) s, status $status"
+	merge "$name" "$status"
+}
+
+# One job more, if there is a core for it and one that can begin.
+start_one() {
+	local name
+
+	[ "$running" -lt "$cores" ] || return 1
+	for name in "${names[@]}"; do
+		[ "${state[$name]}" = waiting ] || continue
+		! ready "$name" || { start "$name"; return 0; }
+	done
+	return 1
+}
+
+finish_some() {
+	local name
+
+	running=0
+	for name in "${names[@]}"; do
+		[ "${state[$name]}" = running ] || continue
+		if [ ! -e "$logs/$name.status" ] && kill -0 "${pid[$name]}" 2>/dev/null; then
+			running=$((running + 1))
+		else
+			finish "$name"
+		fi
+	done
+}
+
+# A guest has nothing to tell for a quarter of an hour.
+told=$SECONDS
+still_running() {
+	local name text=
+
+	[ $((SECONDS - told)) -ge 300 ] || return 0
+	told=$SECONDS
+	for name in "${names[@]}"; do
+		[ "${state[$name]}" != running ] ||
+			text+=" $name for $((SECONDS - started[$name])) s"
+	done
+	note "running:$text"
+}
+
+# tree PID: it and those that it began, the youngest first
+# shellcheck disable=SC2317  # a trap calls it
+tree() {
+	local child
+
+	for child in $(pgrep -P "$1"); do
+		tree "$child"
+	done
+	echo "$1"
+}
+
+# A guest has a group of processes of its own: it would go on after an interrupt.
+# shellcheck disable=SC2317  # it is a trap
+stop_all() {
+	local name
+
+	for name in "${names[@]}"; do
+		[ "${state[$name]}" != running ] ||
+			tree "${pid[$name]}" | xargs kill 2>/dev/null || :
+	done
+}
+
+trap stop_all EXIT
+trap 'exit 1' INT TERM
+
+echo "TAP version 13" | tell
+while finish_some; do
+	! start_one || continue
+	[ "$running" -gt 0 ] || break
+	still_running
+	sleep 1
+done
+echo "1..$total" | tell
+note "all of it took $((SECONDS - began)) s"
+
+verdict=0
+(cd "$top" && prove --norc --nocolor --exec cat "${tap#"$top/"}") || verdict=1
+awk '
+/^ok .*# SKIP/ { skip++; next }
+/^ok / { pass++ }
+/^not ok / { fail++ }
+END { printf "%d passed, %d failed, %d skipped\n", pass, fail, skip; exit !pass }' "$tap" ||
+	verdict=1
+exit "$verdict"
