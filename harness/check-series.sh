@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# check-series.sh [quick|full]: is series/ what a maintainer could take?
+# check-series.sh [quick|ci|full]: is series/ what a maintainer could take?
 #
 #  - It is what series.sh makes of the payload and the hunks, byte for byte.
 # And on pristine trees of each of BASES, or on that of KSRC:
@@ -10,8 +10,13 @@
 #  - checkpatch.pl --strict of that tree reports nothing, for each patch;
 #  - a configuration that Kconfig.fragment is merged into as README.md says has
 #    kpatch and the sample;
-#  - full only: each prefix builds, with CONFIG_KPATCH=y and =n, without a
+#  - not quick: each prefix builds, with CONFIG_KPATCH=y and =n, without a
 #    warning, W=1 for our own files.
+#
+# All prefixes are some hundred builds, so ci leaves most of them out, and says which:
+# it builds the first and the last one with =n; and with =y the last one, the one that
+# has all of kernel/, and those that end with a patch that changes what is built and
+# was not in the series before, see landed().
 #
 # A base that cannot be had is skipped, 6.12 excepted. The trees that are built
 # are kept in build/<base>/check. Prints TAP, fails if a check fails.
@@ -19,20 +24,17 @@
 . "$(dirname "$0")/lib.sh"
 
 mode=${1:-full}
-case $mode in quick | full) ;; *) die "usage: check-series.sh [quick|full]" ;; esac
+case $mode in quick | ci | full) ;; *) die "usage: check-series.sh [quick|ci|full]" ;; esac
+at_most=6	# prefixes of each base, for ci
 
 series=$top/series
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 log=$scratch/log
-count=0
-failures=0
 passed=
 
 not_ok() {
-	count=$((count + 1))
-	failures=$((failures + 1))
-	echo "not ok $count - $1"
+	tap_result "not ok" "$1"
 	tail -n 200 "$log" | sed 's/^/# /'
 }
 
@@ -50,17 +52,11 @@ check() {
 	# Directives apart, what follows a # is no part of the name of a test.
 	if [ "$status" -eq 0 ]; then
 		passed=true
-		count=$((count + 1))
-		echo "ok $count - $text"
+		tap_result ok "$text"
 	else
 		passed=false
 		not_ok "$text"
 	fi
-}
-
-skip() {
-	count=$((count + 1))
-	echo "ok $count - $1 # SKIP $2"
 }
 
 patches() { find "$series" -name '[0-9]*.patch' ! -name '0000-*' | LC_ALL=C sort; }
@@ -227,11 +223,11 @@ build_prefix() {
 
 	in_check checkout -q -f --detach "$commit"
 	if [ ! -e "$scratch/configured.$with" ] ||
-	   in_check diff --name-only "$commit~" "$commit" | grep -q Kconfig; then
+	   in_check diff --name-only "$(cat "$scratch/configured.$with")" "$commit" | grep -q Kconfig; then
 		configure "$work/check/obj" "$with"
 		[ "$with" = n ] || configure "$work/check/obj-w1" y
-		touch "$scratch/configured.$with"
 	fi
+	echo "$commit" > "$scratch/configured.$with"
 	if [ "$with" = y ]; then
 		grep -qx CONFIG_KPATCH=y "$work/check/obj/.config" ||
 			die "CONFIG_KPATCH=y did not survive in .config"
@@ -246,19 +242,119 @@ build_prefix() {
 # Whether kpatch can be switched on at all, after a patch.
 can_enable() { in_check grep -q 'select HAVE_KPATCH' "$1" -- 'arch/*/Kconfig'; }
 
+# The commit that has the series that landed last, as far as can be told: where this
+# branch left origin/main, or else what was there before series/ changed. Nothing
+# without a history.
+landed() (
+	cd "$top"
+	head=$(git rev-parse -q --verify HEAD 2>/dev/null) || return 0
+	if from=$(git merge-base HEAD origin/main 2>/dev/null) && [ "$from" != "$head" ]; then
+		echo "$from"
+	elif ! git diff --quiet HEAD -- series; then
+		echo "$head"
+	else
+		from=$(git log -n 1 --format=%H -- series)
+		git rev-parse -q --verify "$from~" || :
+	fi
+)
+
+# What a patch is, whatever its place in the series: a checksum of standard input.
+fingerprint() {
+	sed -E '1,/^$/ { /^(From|Date:) /d; s/^(Subject: )\[PATCH [^]]*\] /\1/ }' |
+		sha256sum | cut -d' ' -f1
+}
+
+# The fingerprints of the patches that landed, one a line.
+landed_patches() {
+	local from file
+
+	from=$(landed)
+	[ -n "$from" ] || return 0
+	git -C "$top" ls-tree --name-only "$from" series/ | while read -r file; do
+		git -C "$top" show "$from:$file" | fingerprint
+	done
+}
+
+# Numbers, one a line, as 1-3 5.
+spans() {
+	awk '
+	function flush() { if (n) text = text " " (first == last ? first : first "-" last) }
+	n && $1 == last + 1 { last++; next }
+	{ flush(); first = last = $1; n = 1 }
+	END { flush(); print n ? substr(text, 2) : "none" }'
+}
+
+# Whether the commit changes what is built.
+is_built() { in_check diff --name-only "$1~" "$1" | grep -qvE '^(Documentation|tools|MAINTAINERS)'; }
+
+# New patches whose prefixes there is room for: of too many, some here and there.
+choose_new() {
+	local room=$((at_most - 3)) new=() patch i=0
+
+	landed_patches > "$scratch/landed"
+	if [ ! -s "$scratch/landed" ]; then
+		echo "# no series is known that landed before this one: no patch counts as new" >&2
+		return
+	fi
+	while read -r patch; do
+		i=$((i + 1))
+		if ! grep -qxF "$(fingerprint < "$patch")" "$scratch/landed" &&
+		   is_built "${commits[i]}" && can_enable "${commits[i]}"; then
+			new+=("$i")
+		fi
+	done < <(patches)
+	for ((i = 0; i < ${#new[@]}; i++)); do
+		if [ $(((i + 1) * room / ${#new[@]})) -ne $((i * room / ${#new[@]})) ] ||
+		   [ "${#new[@]}" -le "$room" ]; then
+			echo "${new[i]}"
+		fi
+	done
+}
+
+# The prefixes to build: commits[1] is the first patch.
+choose_prefixes() {
+	local commit i last
+
+	commits=('')
+	while read -r commit; do
+		commits+=("$commit")
+	done < <(in_check log --reverse --format=%h base..series)
+	last=$((${#commits[@]} - 1))
+	build_y=() build_n=()
+	for ((i = 1; i <= last; i++)); do
+		build_n+=("$i")
+		! can_enable "${commits[i]}" || build_y+=("$i")
+	done
+	[ "$mode" = ci ] || return 0
+
+	local all_y=("${build_y[@]}") all_n=("${build_n[@]}") core
+	for ((core = last; core > 1; core--)); do
+		! in_check diff --name-only "${commits[core]}~" "${commits[core]}" |
+			grep -q '^kernel/' || break
+	done
+	build_n=(1 "$last")
+	readarray -t build_y < <({ choose_new; echo "$core"; echo "$last"; } | sort -nu)
+	echo "# $BASE: left out, for make check-series to build: patches 1-N, N =" \
+		"$(left_out "${all_y[*]}" "${build_y[*]}") with CONFIG_KPATCH=y," \
+		"$(left_out "${all_n[*]}" "${build_n[*]}") with =n"
+}
+
+# left_out ALL CHOSEN
+left_out() {
+	{ tr ' ' '\n' <<< "$1" | grep -vxF -f <(tr ' ' '\n' <<< "$2") || :; } | spans
+}
+
 build_prefixes() {
-	local with=$1 commit subject i=0
+	local with=$1 i commit
+	shift
 
 	rm -f "$scratch"/configured.*
-	while read -r commit subject; do
-		i=$((i + 1))
-		if [ "$with" = y ] && ! can_enable "$commit"; then
-			continue
-		fi
-		check "$BASE: patches 1-$i build with CONFIG_KPATCH=$with, $subject" \
+	for i; do
+		commit=${commits[i]}
+		check "$BASE: patches 1-$i build with CONFIG_KPATCH=$with, $(in_check log -1 --format=%s "$commit")" \
 			build_prefix "$commit" "$with"
 		$passed || break
-	done < <(in_check log --reverse --format='%h %s' base..series)
+	done
 }
 
 check_base() {
@@ -268,7 +364,7 @@ check_base() {
 		if [ "$BASE" = 6.12 ]; then
 			not_ok "$BASE: there is a pristine tree"
 		else
-			skip "$BASE" "$(sed -n 's|^SKIP: ||p' "$scratch/reason")"
+			tap_skip "$BASE" "$(sed -n 's|^SKIP: ||p' "$scratch/reason")"
 		fi
 		return
 	fi
@@ -280,9 +376,10 @@ check_base() {
 	check "$BASE: Kconfig.fragment configures kpatch and the sample" configure_as_in_readme
 	in_check checkout -q -f --detach base
 	check "$BASE: checkpatch --strict reports nothing" checkpatch
-	if [ "$mode" = full ]; then
-		build_prefixes n
-		build_prefixes y
+	if [ "$mode" != quick ]; then
+		choose_prefixes
+		build_prefixes n "${build_n[@]}"
+		build_prefixes y "${build_y[@]}"
 	fi
 	in_check checkout -q -f --detach base
 }
@@ -295,5 +392,4 @@ for BASE in $bases; do
 	. "$(dirname "$0")/lib.sh"	# says where things are, for this base
 	check_base
 done
-echo "1..$count"
-[ "$failures" -eq 0 ]
+finish_tap

@@ -88,7 +88,7 @@ run() {
 	static) "$h/static.sh" ;;
 	recipes) "$h/recipes.sh" ;;
 	counts) counts ;;
-	series) "$h/check-series.sh" "${SERIES_MODE:-full}" ;;
+	series) "$h/check-series.sh" "${SERIES_MODE:-ci}" ;;
 	esac
 }
 
