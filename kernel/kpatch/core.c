@@ -45,7 +45,7 @@ static void forget(struct kpatch_patch *patch)
  */
 static int add_patch(struct kpatch_module *kpmod)
 {
-	bool wanted = READ_ONCE(enable) && !(kpmod->flags & KPATCH_LOAD_DISABLED);
+	bool off = kpmod->flags & KPATCH_LOAD_DISABLED || !READ_ONCE(enable);
 	struct kpatch_patch *patch = kpmod->patch;
 	int ret;
 
@@ -53,7 +53,7 @@ static int add_patch(struct kpatch_module *kpmod)
 	if (ret)
 		return kpatch_refuse(KPATCH_CAUSE_SYSFS, .kpmod = kpmod,
 				     .err = ret);
-	return kpatch_patch_finish_add(patch, wanted);
+	return kpatch_patch_finish_add(patch, off ? KPATCH_OFF : KPATCH_ON);
 }
 
 /**

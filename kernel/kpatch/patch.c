@@ -393,17 +393,17 @@ void __init kpatch_patch_on_change(void (*changed)(struct kpatch_patch *patch))
 /**
  * kpatch_patch_finish_add() - enable a patch that is being registered, if wanted
  * @patch: the patch, as kpatch_patch_add() left it
- * @enable: enable it; else it only becomes ready
+ * @to: %KPATCH_ON to enable it; with %KPATCH_OFF it only becomes ready
  *
  * Return: 0, or an errno as kpatch_enable() lists them, with a line logged and the
  * patch disabled.
  */
-int kpatch_patch_finish_add(struct kpatch_patch *patch, bool enable)
+int kpatch_patch_finish_add(struct kpatch_patch *patch, enum kpatch_state to)
 {
 	int ret = 0;
 
 	lockdep_assert_held(&kpatch_mutex);
-	if (enable)
+	if (to == KPATCH_ON)
 		ret = switch_patch(patch, KPATCH_ON, 0);
 	else
 		kpatch_object_unbind(&patch->object);

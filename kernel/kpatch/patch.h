@@ -5,12 +5,7 @@
 #ifndef _KPATCH_PATCH_H
 #define _KPATCH_PATCH_H
 
-#include <linux/types.h>
-
-struct kpatch_func;
-struct kpatch_module;
-struct kpatch_patch;
-struct module;
+#include <linux/kpatch.h>
 
 /**
  * enum kpatch_request - what is requested of a patch
@@ -28,7 +23,7 @@ enum kpatch_request {
 
 int kpatch_patch_add(struct kpatch_module *kpmod);
 void kpatch_patch_del(struct kpatch_patch *patch);
-int kpatch_patch_finish_add(struct kpatch_patch *patch, bool enable);
+int kpatch_patch_finish_add(struct kpatch_patch *patch, enum kpatch_state to);
 void kpatch_patch_free(struct kpatch_patch *patch);
 struct kpatch_patch *kpatch_patch_of(const struct module *mod);
 bool kpatch_patch_known(const struct kpatch_module *kpmod);

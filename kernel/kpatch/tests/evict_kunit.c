@@ -221,7 +221,7 @@ static void a_dry_run_succeeds_if_all_blockers_can_be_parked(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, kpatch_evict_parking_suffices(&f->tasks, 2));
 }
 
-/* From each state an event leads to a state, and nothing but RUN ends being stuck. */
+/* From each state an event leads to a state; no event ends being stuck. */
 static void each_state_takes_each_event(struct kunit *test)
 {
 	struct kpatch_task t = {};
@@ -262,6 +262,7 @@ static struct kunit_suite evict_suite = {
 	.init = evict_test_init,
 	.test_cases = evict_cases,
 };
+
 kunit_test_suite(evict_suite);
 
 MODULE_DESCRIPTION("KUnit tests of kpatch: which tasks are parked");
