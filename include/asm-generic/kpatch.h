@@ -22,8 +22,8 @@ static inline unsigned long arch_kpatch_stack_top(struct task_struct *task)
 #endif
 
 /*
- * The text address that a word on a stack stands for, without bits that the
- * architecture adds to sign it; 0 if the word cannot be one.
+ * The text address that a word on a stack stands for, without the bits that the
+ * architecture adds to sign a pointer; 0 if the word cannot be a text address.
  */
 #ifndef arch_kpatch_text_addr
 static inline unsigned long arch_kpatch_text_addr(unsigned long word)

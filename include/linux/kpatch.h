@@ -135,7 +135,7 @@ struct kpatch_module {
 	struct kpatch_patch *patch;
 };
 
-/* Evaluates to the address of _new; a mismatch of types fails to compile, in words. */
+/* Evaluates to the address of _new. If the types differ, a compile error says so. */
 #define KPATCH_CHECKED(_old, _new)					\
 	((void *)(_new) + 0 * sizeof(struct {				\
 		static_assert(__builtin_types_compatible_p(		\
@@ -149,8 +149,8 @@ struct kpatch_module {
  * @_old: the function to replace, as its header declares it
  * @_new: the replacement
  *
- * Fails to compile, and says why, where the two types differ. For a function that no
- * header declares use KPATCH_FUNC_NAMED().
+ * If the two types differ, a compile error says so. For a function that no header
+ * declares use KPATCH_FUNC_NAMED().
  */
 #define KPATCH_FUNC(_old, _new) {					\
 	.old_name = __stringify(_old),					\

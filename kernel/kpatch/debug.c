@@ -2,7 +2,7 @@
 /*
  * Debugging knobs for the tests, in /sys/kernel/debug/kpatch:
  *
- *   prescan		N: do not prescan tasks before the machine is stopped
+ *   prescan		with N, tasks are not prescanned before the machine is stopped
  *   commit_delay_us	delay before the commit, in microseconds
  *   handler_delay_us	delay in the handler after it has set the new address
  */

@@ -16,7 +16,7 @@ extern u32 kpatch_debug_handler_delay_us;
 
 void kpatch_debug_spin(u32 us);
 
-/* Prescan tasks before the machine is stopped? */
+/* Test whether tasks are to be prescanned before the machine is stopped. */
 static inline bool kpatch_debug_prescan(void)
 {
 	return READ_ONCE(kpatch_debug_prescan_on);

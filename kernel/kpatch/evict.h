@@ -10,9 +10,9 @@
 /**
  * enum kpatch_task_facts - what the policy needs to know of a task
  * @KPATCH_FACT_PARKABLE: it returns to user space, where it can be parked
- * @KPATCH_FACT_WAKES: and it will do so soon if it is told to: it runs, or a signal
- *	would wake it
- * @KPATCH_FACT_RUNS: it is runnable, and not on a CPU that was set apart for it
+ * @KPATCH_FACT_WAKES: it would also do so soon: it is runnable, or a signal would
+ *	wake it
+ * @KPATCH_FACT_RUNS: it is runnable, and not on a CPU that is reserved for it
  * @KPATCH_FACT_SELF: it is the current task
  */
 enum kpatch_task_facts {
@@ -50,7 +50,7 @@ enum kpatch_task_event {
 /**
  * struct kpatch_evict - the policy of one operation
  * @patience: how long parked tasks wait for one that does not arrive, in jiffies
- * @last_resort: when to park running tasks as well, in jiffies
+ * @last_resort: when to park runnable tasks as well, in jiffies
  * @occupied: some task was sent to the park since it was opened
  * @since: when the first one was, in jiffies
  */

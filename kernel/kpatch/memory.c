@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Is memory fit to hold a structure of a patch? The core writes to it, and the ftrace
- * handler reads it on each call of a patched function: so it must be writable, and
- * stay.
+ * Check that memory is fit to hold a structure of a patch. The core writes to such a
+ * structure, and the ftrace handler reads it on each call of a patched function. So
+ * the memory must be writable, and must not be freed before the patch is
+ * unregistered.
  */
 #include "common.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Is memory fit to hold a structure of a patch?
+ * Check that memory is fit to hold a structure of a patch.
  */
 #ifndef _KPATCH_MEMORY_H
 #define _KPATCH_MEMORY_H

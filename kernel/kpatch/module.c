@@ -16,7 +16,7 @@
 
 #define RETRY_MS	1000
 
-/* Withdraw the patch of @mod, if it can be disabled now. */
+/* Disable and unregister the patch of @mod, if any. Fails if that is not possible. */
 static int withdraw(struct module *mod, struct kpatch_patch **patch)
 {
 	int ret;
@@ -60,7 +60,7 @@ static int kpatch_module_notify(struct notifier_block *nb,
 
 static struct notifier_block kpatch_module_nb = {
 	.notifier_call = kpatch_module_notify,
-	/* First: other notifiers free what text that is still in use needs. */
+	/* Runs first: others free what text that is still in use may need. */
 	.priority = INT_MAX,
 };
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Blockers, causes of failure, and every sentence that kpatch writes to the log.
+ * Blockers, causes of failure, and all messages that kpatch writes to the log.
  *
- * A line in the log names the patch, the function and the remedy, and ends with the
- * errno. kpatch_log_cause() is the only place that maps a cause to both.
+ * The message of a failure names the patch, the function and the remedy, and ends
+ * with the errno. Only kpatch_log_cause() maps a cause to a message and an errno.
  *
  * kpatch_report_add() is called with the machine stopped: it takes no lock, and the
  * Makefile keeps tracing out of this file. All else is for process context.
@@ -38,7 +38,7 @@ static const char * const reason_text[] = {
 
 static_assert(ARRAY_SIZE(reason_text) == KPATCH_NR_REASONS);
 
-/* Such tasks are in the function at each switch. */
+/* Test for a task that is in the function at each switch. */
 static bool is_hopeless(enum kpatch_reason reason)
 {
 	return reason == KPATCH_REQUESTER || reason == KPATCH_STOPPER ||
@@ -92,9 +92,9 @@ struct kpatch_blocker *kpatch_report_add(struct kpatch_report *report,
 }
 
 /*
- * The thread id of the blocker in @ns, 0 if it has none there. All tasks have an id
- * in the initial namespace. For another namespace the task is looked up; it must be
- * the same one, since its id may have been reused.
+ * Return the thread id of the blocker in @ns, 0 if it has none there. All tasks have
+ * one in the initial namespace. For another namespace the task is looked up; it
+ * must be the same one, since its id may have been reused.
  */
 static pid_t tid_in(const struct kpatch_blocker *blocker,
 		    struct pid_namespace *ns)
@@ -111,7 +111,7 @@ static pid_t tid_in(const struct kpatch_blocker *blocker,
 }
 
 /*
- * A task chooses its name. Visible ASCII is shown as it is, all else and the
+ * A task can choose its name. Visible ASCII is shown as it is, all else and the
  * backslash as octal escapes, so the result is one word that cannot be mistaken for
  * several columns or lines. An empty name is shown as an escaped NUL.
  */
@@ -170,7 +170,7 @@ static const char *patch_name(const struct kpatch_module *kpmod)
 	return kpmod->mod->name;
 }
 
-/* A line about kpatch itself, a patch, or a function of a patch. */
+/* Log a line about kpatch itself, a patch, or a function of a patch. */
 static __printf(3, 4)
 int log_line(const struct kpatch_subject *s, int err, const char *fmt, ...)
 {
@@ -191,7 +191,7 @@ int log_line(const struct kpatch_subject *s, int err, const char *fmt, ...)
 	return err;
 }
 
-/* What an administrator can do about the first blocker. */
+/* Return what an administrator can do about the first blocker. */
 static const char *remedy(const struct kpatch_blocker *first,
 			  enum kpatch_cause cause)
 {
@@ -487,7 +487,7 @@ void kpatch_log_aliases(const struct kpatch_func *func, const char *name,
 }
 
 /**
- * kpatch_log_taken_down() - log that a patch was withdrawn with its module
+ * kpatch_log_taken_down() - log that a patch was unregistered as its module goes
  * @module: name of the module
  */
 void kpatch_log_taken_down(const char *module)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Blockers, causes of failure, and every sentence that kpatch writes to the log.
+ * Blockers, causes of failure, and all messages that kpatch writes to the log.
  */
 #ifndef _KPATCH_REPORT_H
 #define _KPATCH_REPORT_H
@@ -17,7 +17,7 @@ struct pid_namespace;
 
 #define KPATCH_MAX_BLOCKERS	32
 
-/* A line about a blocker: name of a function, name of a task, and some words. */
+/* Room for a line about a blocker: names of a function and a task, and some words. */
 #define KPATCH_BLOCKER_LEN	(KSYM_NAME_LEN + 128)
 
 /**
@@ -70,7 +70,8 @@ enum kpatch_reason {
  * @addr: the address that the scan found, 0 if there is none
  * @reason: why it is a blocker
  * @cpu: the CPU that it ran on last
- * @kthread: it is a kernel thread or a worker of user space, which cannot be parked
+ * @kthread: it is a kernel thread or a user worker of io_uring or vhost, and cannot
+ *	be parked
  */
 struct kpatch_blocker {
 	pid_t pid;
@@ -95,8 +96,8 @@ struct kpatch_report {
 };
 
 /*
- * Why a request is refused, or an operation fails: one errno and one line in the log
- * for each, see kpatch_log_cause().
+ * Why a request is refused, or an operation fails. Each cause has one errno and one
+ * line in the log, see kpatch_log_cause().
  */
 enum kpatch_cause {
 	KPATCH_CAUSE_NONE,
@@ -166,7 +167,7 @@ enum kpatch_cause {
  * struct kpatch_subject - what a line in the log is about
  * @kpmod: the patch, unless @func is set
  * @func: the function
- * @action: what is not done, in the infinitive; or the name of a file
+ * @action: what is not done, in the infinitive; or the name of a file or a structure
  * @names: names of clones, of another patch or of a thread
  * @addr: an address in a function
  * @number: index of a function, flags, or a thread id
@@ -188,8 +189,8 @@ int kpatch_log_cause(enum kpatch_cause cause,
 		     const struct kpatch_subject *subject);
 
 /*
- * Log why something is refused, and evaluate to the errno. Use as in
- * kpatch_refuse(KPATCH_CAUSE_NO_SYMPOS, .func = func).
+ * Log why something is refused. Evaluates to the errno, as kpatch_log_cause() returns
+ * it. Used as in kpatch_refuse(KPATCH_CAUSE_NO_SYMPOS, .func = func).
  */
 #define kpatch_refuse(_cause, ...)					\
 	kpatch_log_cause(_cause, &(const struct kpatch_subject) { __VA_ARGS__ })
@@ -211,12 +212,13 @@ struct kpatch_blocker *kpatch_report_add(struct kpatch_report *report,
 int kpatch_format_blocker(const struct kpatch_blocker *blocker,
 			  struct pid_namespace *ns, char *buf, size_t size);
 
-/* The number of blockers, and how many of them are known by name. */
+/* The number of blockers. */
 static inline unsigned int kpatch_report_total(const struct kpatch_report *report)
 {
 	return atomic_read(&report->total);
 }
 
+/* The number of blockers that have an entry. */
 static inline unsigned int kpatch_report_nr(const struct kpatch_report *report)
 {
 	return min_t(unsigned int, kpatch_report_total(report),

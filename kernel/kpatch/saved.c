@@ -4,7 +4,7 @@
  * tracer and rethook (kretprobes, fprobe) replace a return address on the stack by
  * that of a trampoline, and keep the real one here.
  *
- * This file only hands the addresses out. What they mean is for scan.c to say.
+ * This file only finds the addresses. scan.c decides what they mean.
  *
  * Context of all functions: the task is off its CPU and stays off, see scan.c.
  */
@@ -18,7 +18,7 @@
 #include "saved.h"
 
 /**
- * kpatch_saved_graph() - the return stack of the function graph tracer
+ * kpatch_saved_graph() - get the return stack of the function graph tracer
  * @task: the task
  * @words: set to the first word; some words are data of tracers
  *
@@ -36,9 +36,9 @@ unsigned int kpatch_saved_graph(const struct task_struct *task,
 }
 
 /**
- * kpatch_saved_rethook() - the next return address that rethook keeps
+ * kpatch_saved_rethook() - get the next return address that rethook keeps
  * @task: the task
- * @pos: where to go on; %NULL for the first one
+ * @pos: the position in the list; %NULL for the first address
  * @addr: set to the address
  *
  * Return: false if there are no more.
@@ -56,7 +56,7 @@ bool kpatch_saved_rethook(const struct task_struct *task,
 	return false;
 }
 
-/* More than the code of one. To find a task behind it only delays a switch. */
+/* More than the code of one. A match in the code behind it only delays a switch. */
 #define TRAMPOLINE_SIZE		256
 
 static bool is_in(void (*trampoline)(void), unsigned long pc)
@@ -65,7 +65,7 @@ static bool is_in(void (*trampoline)(void), unsigned long pc)
 }
 
 /**
- * kpatch_saved_is_trampoline() - is this in a trampoline that returns elsewhere?
+ * kpatch_saved_is_trampoline() - test for a trampoline that returns elsewhere
  * @pc: an address
  *
  * Return: true if @pc is in the code that runs when a traced function returns.

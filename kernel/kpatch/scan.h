@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Is a task inside the text that a transaction changes?
+ * Find out whether a task is inside the text that a transaction changes.
  */
 #ifndef _KPATCH_SCAN_H
 #define _KPATCH_SCAN_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Attempts to switch a set of patches, until one succeeds or the deadline passes.
+ * Make attempts to switch a set of patches until one succeeds or the deadline passes.
  */
 #ifndef _KPATCH_SWITCH_H
 #define _KPATCH_SWITCH_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * /sys/kernel/kpatch
+ * The files in /sys/kernel/kpatch.
  */
 #ifndef _KPATCH_SYSFS_H
 #define _KPATCH_SYSFS_H
