@@ -28,8 +28,8 @@
  * the core owns in them, the ftrace hooks, the writers of the handler's table and
  * the transaction. Readers without it are the ftrace handler, which reads the
  * table, the state of a patch and the transaction word (see handler.c); the stopped
- * CPUs, which work for the task that holds the mutex; and sysfs files that show a
- * state or a number.
+ * CPUs, which work on behalf of the task that holds the mutex; and sysfs files that
+ * show a state or a number.
  *
  * Lock order::
  *
@@ -38,11 +38,12 @@
  *
  *   kpatch_mutex -> module_mutex            (kallsyms walks)
  *                -> patches_lock            (spinlock, leaf)
- *                -> dirs_lock -> kernfs     (creating and notifying files)
+ *                -> kernfs                  (creating files, notifying poll())
+ *                -> dirs_lock -> kernfs     (notifying poll())
  *                -> tracepoints_mutex -> cpu_hotplug_lock -> jump_label_mutex
  *                   -> text_mutex           (tracking)
  *                -> direct_mutex -> ftrace_lock -> text_mutex
- *                -> cpu_hotplug_lock -> pi_lock, rq lock   (second look)
+ *                -> cpu_hotplug_lock -> pi_lock, rq lock   (second prescan)
  *                -> cpu_hotplug_lock -> stop_cpus_mutex -> stopped, no lock
  *
  * Sysfs files are removed without the mutex: the removal waits for readers and
@@ -52,7 +53,7 @@ extern struct mutex kpatch_mutex;
 
 /**
  * struct kpatch_stats - how operations on a patch went
- * @attempts: attempts to switch it, since it was registered
+ * @attempts: number of attempts to switch it since it was registered
  * @stops: how often the machine was stopped for that
  * @stop_ns: length of the last stop in nanoseconds, from the first CPU that stood
  *	still to the last one that went on
@@ -80,9 +81,11 @@ struct kpatch_stats {
  * @name: name of the object; only "vmlinux" at present
  * @funcs: the functions
  * @num_funcs: number of elements in @funcs
+ * @has_aliases: some function has several names
  * @bound: the members below and the addresses in @funcs are valid
- * @old_text: text of the functions as the kernel was built: from behind the hook,
- *	parts that the compiler split off, clones. Each range names its function.
+ * @old_text: text of the functions as the kernel was built: each from behind its
+ *	hook, the parts that the compiler split off, and the clones. Each range
+ *	names its function.
  * @new_text: text of the replacements. A range without a function may belong to any
  *	replacement of the module.
  */
@@ -92,6 +95,7 @@ struct kpatch_object {
 	struct kpatch_func *funcs;
 	unsigned int num_funcs;
 	bool bound;
+	bool has_aliases;
 	struct kpatch_ranges old_text;
 	struct kpatch_ranges new_text;
 };
@@ -100,18 +104,16 @@ struct kpatch_object {
  * struct kpatch_patch - what the core keeps for a registered patch
  * @kpmod: the patch as its module defined it; holds the state
  * @object: its functions, all in vmlinux
- * @ready: registration is complete, others may switch the patch
  * @list: link in the list of registered patches
  * @enabled: link in the list of enabled patches, in the order of enabling; empty
  *	while the patch is disabled
- * @report: blockers of the last operation
+ * @report: blockers of the last attempt, empty if the last operation made none
  * @stats: how operations on this patch went
  * @dir: its directory in sysfs
  */
 struct kpatch_patch {
 	struct kpatch_module *kpmod;
 	struct kpatch_object object;
-	bool ready;
 	struct list_head list;
 	struct list_head enabled;
 	struct kpatch_report report;
@@ -144,8 +146,8 @@ kpatch_funcs_end(const struct kpatch_object *object)
 }
 
 /*
- * The function behind @func that is hooked and redirected, or the first one for
- * %NULL; %NULL if there is none. All are, but kept clones.
+ * Return the function after @func that is hooked and redirected, the first one if
+ * @func is %NULL; %NULL if there is none. Only kept clones are not hooked.
  */
 static inline struct kpatch_func *
 kpatch_next_hooked(const struct kpatch_object *object,

@@ -1,20 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The exported calls, and the initialisation.
+ * Calls that are exported to patch modules, and initialisation.
  *
- * The files of this directory form four groups. A file calls only files below it.
+ * The files of this directory form four groups. A file calls only files that are
+ * listed after it.
  *
- *   Who asks            core.c sysfs.c module.c
- *   What is switched    patch.c object.c func.c memory.c
- *   How                 switch.c evict.c txn.c tasks.c track.c cpus.c park.c scan.c
- *                       saved.c exiting.c hook.c handler.c
- *   Leaves              report.c symbol.c ranges.c debug.c
+ *   Requests     core.c module.c sysfs.c
+ *   Patches      patch.c object.c func.c memory.c
+ *   Switching    switch.c evict.c txn.c tasks.c track.c cpus.c park.c scan.c saved.c
+ *                exiting.c hook.c handler.c
+ *   Leaves       report.c symbol.c ranges.c debug.c
  *
  * When 1 is written to the file "enabled" of a patch, sysfs.c passes the request to
  * patch.c, which pins the module, finds its functions (object.c, func.c), hooks them
  * (hook.c), and has the set switched (switch.c). Each attempt scans all tasks
- * (tasks.c, scan.c); blockers are parked (evict.c, park.c); if there are none, the
- * machine is stopped and the transaction commits (txn.c, handler.c).
+ * (tasks.c, scan.c). User tasks that are blockers are parked (evict.c, park.c). If
+ * there is no blocker, the machine is stopped and the transaction commits (txn.c,
+ * handler.c).
  */
 #include "common.h"
 
@@ -32,7 +34,7 @@ MODULE_PARM_DESC(enable, "enable patches when they are loaded");
 
 static bool kpatch_ready __ro_after_init;
 
-/* The patch is off the list, so only its files in sysfs still refer to it. */
+/* Free a patch that is off the list: only its files in sysfs still refer to it. */
 static void forget(struct kpatch_patch *patch)
 {
 	kpatch_sysfs_del(patch->dir);
@@ -40,8 +42,8 @@ static void forget(struct kpatch_patch *patch)
 }
 
 /*
- * All in one critical section, so the addresses that the functions were checked with
- * are those that are hooked.
+ * Publish and enable a patch in the critical section in which its functions were
+ * checked, so that the addresses that were checked are those that are hooked.
  */
 static int add_patch(struct kpatch_module *kpmod)
 {
@@ -58,25 +60,26 @@ static int add_patch(struct kpatch_module *kpmod)
 
 /**
  * kpatch_register() - register a patch and enable it
- * @kpmod: the patch; @mod, @funcs, @num_funcs and @flags are filled in, and so is the
- *	caller's part of each function. What the core owns may hold anything.
+ * @kpmod: the patch. The caller has filled in @mod, @funcs, @num_funcs and @flags,
+ *	and its part of each function. Members that the core owns may hold anything.
  *
  * Finds and checks all functions, creates the patch's directory in
  * /sys/kernel/kpatch, and enables the patch as kpatch_enable() does, unless
- * %KPATCH_LOAD_DISABLED is set or the kernel parameter kpatch.enable=0 is. Either all
- * of it is done or nothing.
+ * %KPATCH_LOAD_DISABLED or the kernel parameter kpatch.enable=0 is set. Does either
+ * all of this or nothing.
  *
  * On success @kpmod and its functions belong to the core until kpatch_unregister()
  * has succeeded, and the module is pinned while the patch is enabled.
  *
  * Context: process context, sleeps; usually the init of the patch module. There it
- * must be the last step that can fail: text of a module whose init fails is freed.
+ * must be the last step that can fail: if the init of a module fails, its text is
+ * freed.
  *
  * Return: 0, or an errno, with a line in the log that names function and remedy:
  *
- * * -EINVAL - no module, no functions, unknown @flags; neither or both of name and
- *   address; not the start of a function, init code, data; @sympos out of range; the
- *   same function twice; a new function that is not in the text of the module; a
+ * * -EINVAL - no patch, no module, no functions, unknown @flags; neither or both of
+ *   name and address; not the start of a function, init code, data; @sympos out of
+ *   range; the same function twice; a new function outside the module's text; a
  *   function with clones that the patch does not list, or wrong flags for a clone,
  *   see &enum kpatch_func_flags; @kpmod or its functions in memory that cannot be
  *   written or does not stay: init, read-only or constant data, the stack
@@ -108,8 +111,8 @@ int kpatch_register(struct kpatch_module *kpmod)
 	ret = add_patch(kpmod);
 	if (ret)
 		goto del_patch;
-	mutex_unlock(&kpatch_mutex);
 	kpatch_log_loaded(kpmod);
+	mutex_unlock(&kpatch_mutex);
 	return 0;
 
 del_patch:
@@ -125,15 +128,16 @@ unlock:
 EXPORT_SYMBOL_GPL(kpatch_register);
 
 /**
- * kpatch_unregister() - withdraw a disabled patch
+ * kpatch_unregister() - unregister a disabled patch
  * @kpmod: the patch
  *
  * On success @kpmod and its functions are the caller's again.
  *
  * Context: process context, sleeps; usually the exit of the patch module.
  *
- * Return: 0; -EBUSY if the patch is enabled, which rmmod prevents; -ENOENT if it is
- * not registered.
+ * Return: 0; -EBUSY if the patch is enabled, which does not happen in the exit of its
+ * module, as an enabled patch pins the module; -ENOENT if the patch is not
+ * registered.
  */
 int kpatch_unregister(struct kpatch_module *kpmod)
 {
@@ -160,8 +164,8 @@ EXPORT_SYMBOL_GPL(kpatch_unregister);
  * kpatch_enable() - enable a patch
  * @kpmod: the patch, registered
  *
- * Same as writing 1 to the file "enabled" of the patch. When this returns 0 each call
- * of its functions runs the new code, on all CPUs, and no old code is running.
+ * The same as writing 1 to the file "enabled" of the patch. When this returns 0, each
+ * call of its functions runs the new code, on all CPUs, and no old code is running.
  *
  * Context: process context, sleeps, up to some seconds. Stops the machine for a
  * moment. Not from CPU hotplug callbacks.
@@ -171,13 +175,14 @@ EXPORT_SYMBOL_GPL(kpatch_unregister);
  * * -EBUSY - a task stayed inside a function that is to be replaced, or a CPU did not
  *   run its stopper, see "blockers"; or livepatch or a probe owns the function; or
  *   NMIs kept running it; or a BPF trampoline was being changed
- * * -EDEADLK - the caller itself is inside, or the idle task of a CPU
+ * * -EDEADLK - the caller itself is inside, or the idle or stopper task of a CPU;
+ *   or a kernel thread has been started with one of the functions
  * * -ETIME - the machine would have had to be stopped for longer than
  *   kpatch.stop_budget_us allows
  * * -EINTR - the caller received a fatal signal
  * * -EOPNOTSUPP - the tracing site of a function is disabled
  * * -ENODEV - the patch is not registered, its module is being unloaded, or
- *   ftrace is out of order
+ *   ftrace has been disabled by an internal error
  * * -ENOMEM
  */
 int kpatch_enable(struct kpatch_module *kpmod)
@@ -190,8 +195,9 @@ EXPORT_SYMBOL_GPL(kpatch_enable);
  * kpatch_disable() - disable a patch
  * @kpmod: the patch, registered
  *
- * Same as writing 0 to the file "enabled" of the patch. When this returns 0 the text
- * of the patch module cannot be reached any more, and the module may be unloaded.
+ * The same as writing 0 to the file "enabled" of the patch. When this returns 0, the
+ * text of the patch module cannot be reached any more, and the module may be
+ * unloaded.
  *
  * Context: process context, sleeps, up to some seconds. Stops the machine for a
  * moment. Not from CPU hotplug callbacks, and not from the text of the patch module:

@@ -2,14 +2,14 @@
 /*
  * Policy: which tasks must leave, and how long parked tasks wait for others.
  *
- * This file decides only. It parks no task, reads no clock and looks at no
- * task_struct: the caller passes the time, and says what it knows of a task in its
- * facts and events.
+ * This file only decides. It parks no task, reads no clock and looks at no
+ * task_struct: the caller passes the time, and the facts and events of each task.
  *
- * Tasks that are inside are sent to the park. Near the deadline running tasks are
- * sent as well, if others still enter as fast as these leave. A parked task may be
- * what a blocker waits for. So after some time all tasks are unparked, no task is
- * parked again before the blockers have run, and the next time they get longer.
+ * Tasks that are inside are sent to the park. If there still are such tasks near the
+ * deadline, others may be entering as fast as these leave, so all runnable tasks are
+ * sent there as well. A parked task may be what a blocker waits for. So after some
+ * time all tasks are unparked, no task is parked again before the blockers have run,
+ * and the next time parked tasks wait twice as long.
  */
 #include "common.h"
 
@@ -19,80 +19,48 @@
 #include "evict.h"
 
 /*
- * The state of a task after an event. A pair that is not listed cannot happen, or
- * changes nothing.
+ * The state of a task after an event, plus 1. A pair that is not listed is 0: it
+ * changes nothing, or cannot happen.
  *
  *  - A task that is inside while it is parked will be inside whenever it is parked.
  *  - A task is slow until it has run, or is not inside any more.
- *  - Events of the park do not concern a task that was given up.
+ *  - A task that is stuck or slow ignores the events of the park.
  */
-#define STAY	KPATCH_TASK_NR_STATES
+#define GO(state)	((state) + 1)
 
 static const u8 next_state[KPATCH_TASK_NR_STATES][KPATCH_NR_EVENTS] = {
 	[KPATCH_TASK_FREE] = {
-		[KPATCH_EVENT_SEND]		= KPATCH_TASK_SENT,
-		[KPATCH_EVENT_ARRIVE]		= STAY,
-		[KPATCH_EVENT_DEPART]		= STAY,
-		[KPATCH_EVENT_UNPARK]		= STAY,
-		[KPATCH_EVENT_INSIDE]		= STAY,
-		[KPATCH_EVENT_INSIDE_AGAIN]	= STAY,
-		[KPATCH_EVENT_OUTSIDE]		= STAY,
-		[KPATCH_EVENT_DELAY]		= KPATCH_TASK_SLOW,
+		[KPATCH_EVENT_SEND]		= GO(KPATCH_TASK_SENT),
+		[KPATCH_EVENT_DELAY]		= GO(KPATCH_TASK_SLOW),
 	},
 	[KPATCH_TASK_SENT] = {
-		[KPATCH_EVENT_SEND]		= STAY,
-		[KPATCH_EVENT_ARRIVE]		= KPATCH_TASK_HELD,
-		[KPATCH_EVENT_DEPART]		= KPATCH_TASK_FREE,
-		[KPATCH_EVENT_UNPARK]		= KPATCH_TASK_FREE,
-		[KPATCH_EVENT_INSIDE]		= STAY,
-		[KPATCH_EVENT_INSIDE_AGAIN]	= STAY,
-		[KPATCH_EVENT_OUTSIDE]		= STAY,
-		[KPATCH_EVENT_DELAY]		= KPATCH_TASK_SLOW,
+		[KPATCH_EVENT_ARRIVE]		= GO(KPATCH_TASK_HELD),
+		[KPATCH_EVENT_DEPART]		= GO(KPATCH_TASK_FREE),
+		[KPATCH_EVENT_UNPARK]		= GO(KPATCH_TASK_FREE),
+		[KPATCH_EVENT_DELAY]		= GO(KPATCH_TASK_SLOW),
 	},
 	[KPATCH_TASK_HELD] = {
-		[KPATCH_EVENT_SEND]		= STAY,
-		[KPATCH_EVENT_ARRIVE]		= STAY,
-		[KPATCH_EVENT_DEPART]		= KPATCH_TASK_FREE,
-		[KPATCH_EVENT_UNPARK]		= KPATCH_TASK_FREE,
-		[KPATCH_EVENT_INSIDE]		= KPATCH_TASK_STUCK,
-		[KPATCH_EVENT_INSIDE_AGAIN]	= KPATCH_TASK_STUCK,
-		[KPATCH_EVENT_OUTSIDE]		= STAY,
-		[KPATCH_EVENT_DELAY]		= KPATCH_TASK_SLOW,
+		[KPATCH_EVENT_DEPART]		= GO(KPATCH_TASK_FREE),
+		[KPATCH_EVENT_UNPARK]		= GO(KPATCH_TASK_FREE),
+		[KPATCH_EVENT_INSIDE]		= GO(KPATCH_TASK_STUCK),
+		[KPATCH_EVENT_INSIDE_AGAIN]	= GO(KPATCH_TASK_STUCK),
+		[KPATCH_EVENT_DELAY]		= GO(KPATCH_TASK_SLOW),
 	},
 	[KPATCH_TASK_STUCK] = {
-		[KPATCH_EVENT_SEND]		= STAY,
-		[KPATCH_EVENT_ARRIVE]		= STAY,
-		[KPATCH_EVENT_DEPART]		= STAY,
-		[KPATCH_EVENT_UNPARK]		= STAY,
-		[KPATCH_EVENT_INSIDE]		= STAY,
-		[KPATCH_EVENT_INSIDE_AGAIN]	= STAY,
-		[KPATCH_EVENT_OUTSIDE]		= STAY,
-		[KPATCH_EVENT_DELAY]		= KPATCH_TASK_STUCK_SLOW,
+		[KPATCH_EVENT_DELAY]		= GO(KPATCH_TASK_STUCK_SLOW),
 	},
 	[KPATCH_TASK_SLOW] = {
-		[KPATCH_EVENT_SEND]		= STAY,
-		[KPATCH_EVENT_ARRIVE]		= STAY,
-		[KPATCH_EVENT_DEPART]		= STAY,
-		[KPATCH_EVENT_UNPARK]		= STAY,
-		[KPATCH_EVENT_INSIDE]		= STAY,
-		[KPATCH_EVENT_INSIDE_AGAIN]	= KPATCH_TASK_FREE,
-		[KPATCH_EVENT_OUTSIDE]		= KPATCH_TASK_FREE,
-		[KPATCH_EVENT_DELAY]		= STAY,
+		[KPATCH_EVENT_INSIDE_AGAIN]	= GO(KPATCH_TASK_FREE),
+		[KPATCH_EVENT_OUTSIDE]		= GO(KPATCH_TASK_FREE),
 	},
 	[KPATCH_TASK_STUCK_SLOW] = {
-		[KPATCH_EVENT_SEND]		= STAY,
-		[KPATCH_EVENT_ARRIVE]		= STAY,
-		[KPATCH_EVENT_DEPART]		= STAY,
-		[KPATCH_EVENT_UNPARK]		= STAY,
-		[KPATCH_EVENT_INSIDE]		= STAY,
-		[KPATCH_EVENT_INSIDE_AGAIN]	= KPATCH_TASK_STUCK,
-		[KPATCH_EVENT_OUTSIDE]		= KPATCH_TASK_STUCK,
-		[KPATCH_EVENT_DELAY]		= STAY,
+		[KPATCH_EVENT_INSIDE_AGAIN]	= GO(KPATCH_TASK_STUCK),
+		[KPATCH_EVENT_OUTSIDE]		= GO(KPATCH_TASK_STUCK),
 	},
 };
 
 /**
- * kpatch_evict_step() - change the state of a task for an event
+ * kpatch_evict_step() - apply an event to the state of a task
  * @t: the task
  * @event: the event
  */
@@ -100,12 +68,12 @@ void kpatch_evict_step(struct kpatch_task *t, enum kpatch_task_event event)
 {
 	u8 next = next_state[t->state][event];
 
-	if (next != STAY)
-		t->state = next;
+	if (next)
+		t->state = next - 1;
 }
 
 /**
- * kpatch_evict_scanned() - change the state of a task for the result of its scans
+ * kpatch_evict_scanned() - apply the result of its scans to the state of a task
  * @t: the task; @inside is the result, @ran and @scanned are reset
  */
 void kpatch_evict_scanned(struct kpatch_task *t)
@@ -126,9 +94,9 @@ void kpatch_evict_scanned(struct kpatch_task *t)
 /**
  * kpatch_evict_init() - begin an operation
  * @evict: the policy
- * @patience: how long parked tasks wait for one that does not arrive at first, in
+ * @patience: how long parked tasks wait at first for one that does not arrive, in
  *	jiffies
- * @last_resort: when to park running tasks as well, in jiffies
+ * @last_resort: when to park runnable tasks as well, in jiffies
  */
 void kpatch_evict_init(struct kpatch_evict *evict, unsigned long patience,
 		       unsigned long last_resort)
@@ -189,14 +157,14 @@ static bool is_slow(const struct kpatch_task *t)
 	       t->state == KPATCH_TASK_STUCK_SLOW;
 }
 
-/* Is it inside, and nothing more can be done about that? */
+/* Test whether a task is inside, and nothing more can be done to make it leave. */
 static bool stays(const struct kpatch_task *t)
 {
 	return t->inside && (is_on_its_way(t) || is_stuck(t) ||
 			     !(t->facts & KPATCH_FACT_PARKABLE));
 }
 
-/* Have parked tasks waited too long for it? */
+/* Test whether parked tasks have waited too long for a task. */
 static bool takes_too_long(const struct kpatch_evict *evict,
 			   const struct kpatch_task *t, unsigned long now)
 {
@@ -247,17 +215,17 @@ enum kpatch_evict_action kpatch_evict_decide(struct kpatch_evict *evict,
 		delay_all(evict, tasks);
 		return KPATCH_EVICT_UNPARK;
 	}
-	/* To park tasks is of no use while a blocker does not move. */
+	/* Parking tasks is of no use while a blocker does not run. */
 	return inside && !slow ? KPATCH_EVICT_PARK : KPATCH_EVICT_WAIT;
 }
 
 /**
- * kpatch_evict_must_go() - is this task to be sent to the park?
+ * kpatch_evict_must_go() - test whether a task is to be sent to the park
  * @evict: the policy, which has decided %KPATCH_EVICT_PARK
  * @t: the task
  * @now: the time, in jiffies
  *
- * Return: true if so.
+ * Return: true if it is.
  */
 bool kpatch_evict_must_go(const struct kpatch_evict *evict,
 			  const struct kpatch_task *t, unsigned long now)
@@ -269,7 +237,7 @@ bool kpatch_evict_must_go(const struct kpatch_evict *evict,
 }
 
 /**
- * kpatch_evict_parking_suffices() - would the switch succeed if tasks were parked?
+ * kpatch_evict_parking_suffices() - test whether parking would remove all blockers
  * @tasks: all tasks, scanned, their facts up to date
  * @blockers: number of blockers in the report
  *

@@ -19,7 +19,7 @@
 #include "hook.h"
 #include "symbol.h"
 
-/* How many bytes of a line in the log may be names. */
+/* How many bytes of a line in the log a list of names may take. */
 #define MAX_NAMES	256
 
 /**
@@ -29,6 +29,7 @@
  * @funcs: the old functions, each from its first address
  * @clones: their clones, whether the patch lists them or not
  * @func: the function that is being looked up
+ * @names: the number of its names so far
  * @is_clone: one of its names is that of a clone
  */
 struct resolver {
@@ -37,10 +38,11 @@ struct resolver {
 	struct kpatch_ranges funcs;
 	struct kpatch_ranges clones;
 	struct kpatch_func *func;
+	unsigned int names;
 	bool is_clone;
 };
 
-/* Text of the old function under another name. */
+/* Add text of the old function that has a name of its own. */
 static int add_variant(void *data, const struct kpatch_variant *variant)
 {
 	struct resolver *res = data;
@@ -68,7 +70,7 @@ static int list_variant(void *data, const struct kpatch_variant *variant)
 	return 0;
 }
 
-/* As many of the names as fit. */
+/* Return as many of the names as fit. */
 static const char *list_str(struct seq_buf *names)
 {
 	if (seq_buf_has_overflowed(names))
@@ -143,7 +145,7 @@ static const char * const always_live[] = {
 	"cpu_stopper_thread", "multi_cpu_stop",
 };
 
-/* The same holds for clones of these functions. */
+/* Clones of these functions count, too. */
 static bool is_always_live(const char *name)
 {
 	size_t len = kpatch_base_len(name);
@@ -163,6 +165,8 @@ static int check_name(void *data, const char *name)
 
 	if (is_always_live(name))
 		return kpatch_refuse(KPATCH_CAUSE_ALWAYS_LIVE, .func = func);
+	if (res->names++)
+		res->object->has_aliases = true;
 	if (kpatch_name_kind(name) == KPATCH_KIND_CLONE)
 		res->is_clone = true;
 	/* find_by_name() has visited the variants of this name. */
@@ -176,6 +180,7 @@ static int check_names(struct resolver *res)
 	struct kpatch_func *func = res->func;
 	int ret;
 
+	res->names = 0;
 	res->is_clone = false;
 	ret = kpatch_on_each_name(func->addr, check_name, res);
 	if (ret)
@@ -201,17 +206,15 @@ static int check_old(struct resolver *res)
 	if (!func->old_size)
 		return kpatch_refuse(KPATCH_CAUSE_NOT_START, .func = func,
 				     .addr = addr);
-	if (!kpatch_is_kept(func)) {
-		WRITE_ONCE(func->ip, kpatch_hook_ip(addr));
-		if (!func->ip)
-			return kpatch_refuse(KPATCH_CAUSE_NOT_TRACEABLE,
-					     .func = func);
-	}
+	/* Also of a kept clone: another patch may have replaced it. */
+	WRITE_ONCE(func->ip, kpatch_hook_ip(addr));
+	if (!func->ip && !kpatch_is_kept(func))
+		return kpatch_refuse(KPATCH_CAUSE_NOT_TRACEABLE, .func = func);
 	return check_names(res);
 }
 
 /**
- * kpatch_func_new_size() - size of a function of the patch module
+ * kpatch_func_new_size() - get the size of a function of the patch module
  * @mod: the module
  * @symbols: all its symbols
  * @addr: start of the function
@@ -261,7 +264,7 @@ static int check_flags(const struct kpatch_func *func)
 	}
 }
 
-/* What the core owns, whatever it held before. Keeps no address. */
+/* Reset what the core owns, whatever it held before. No address is kept. */
 static void reset_func(struct kpatch_func *func, struct kpatch_module *kpmod)
 {
 	/* kpatch_patch_live() may be reading this. */
@@ -327,7 +330,7 @@ static int check_twice(const struct resolver *res)
 	return 0;
 }
 
-/* The function of a sorted @set that starts at @addr. */
+/* Return the function of a sorted @set that starts at @addr. */
 static struct kpatch_func *func_at(const struct kpatch_ranges *set,
 				   unsigned long addr)
 {
@@ -450,7 +453,7 @@ static int check_threads(const struct resolver *res)
 			     .names = found.comm, .number = found.pid);
 }
 
-/* Checks that need all functions. */
+/* Make the checks that need all functions. */
 static int check_set(const struct resolver *res)
 {
 	int ret;
@@ -469,11 +472,11 @@ static int check_set(const struct resolver *res)
 
 /**
  * kpatch_func_resolve() - find and check all functions of an object
- * @object: the object. Sets all that the core owns in its functions, but @site, and
- *	adds parts that the compiler split off to @old_text.
+ * @object: the object. In its functions this sets all that the core owns except
+ *	@site; parts that the compiler split off are added to @old_text.
  * @symbols: all symbols of the patch module, joined
  *
- * Logs one line that names function and remedy if it fails.
+ * If it fails, it logs one line that names function and remedy.
  *
  * Context: process context, may sleep.
  *
@@ -570,6 +573,8 @@ void kpatch_func_log_aliases(const struct kpatch_object *object)
 {
 	struct kpatch_func *func;
 
+	if (!object->has_aliases)
+		return;
 	for (func = kpatch_next_hooked(object, NULL); func;
 	     func = kpatch_next_hooked(object, func))
 		log_aliases(func);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Ftrace sites of patched functions, hooked in batches. The only file that calls
- * ftrace.
+ * Ftrace sites of patched functions, hooked in batches. This is the only file that
+ * registers anything with ftrace.
  */
 #include "common.h"
 
@@ -18,7 +18,7 @@
 #define HOOK_TRIES		10
 #define HOOK_RETRY_MS		10
 
-/* How far behind its start a function may call ftrace. */
+/* How many bytes behind the start of a function its ftrace site may be. */
 #ifdef FTRACE_MCOUNT_MAX_OFFSET
 #define HOOK_MAX_OFFSET		FTRACE_MCOUNT_MAX_OFFSET
 #else
@@ -60,7 +60,7 @@ struct batch {
 	struct kpatch_site sites[] __counted_by(num);
 };
 
-/* All batches. A site belongs to no patch. Under kpatch_mutex. */
+/* All batches. Under kpatch_mutex. A site belongs to its batch, not to a patch. */
 static LIST_HEAD(batches);
 
 static int cmp_sites(const void *a, const void *b)
@@ -96,9 +96,9 @@ static struct kpatch_site *find_site(unsigned long ip)
  * kpatch_hook_ip() - find the ftrace site of a function
  * @addr: start of the function
  *
- * ftrace_location() answers for anything up to the next symbol. That may be a weak
- * function that was overridden, whose name is gone, behind a function without a
- * site. Only a site at the very start belongs to the function at @addr.
+ * ftrace_location() finds any site up to the next symbol. Behind a function without a
+ * site, that may be the site of a weak function that was overridden and has lost its
+ * name. Only a site at the very start belongs to the function at @addr.
  *
  * Return: address of the site, or 0 if the function has none.
  */
@@ -145,7 +145,7 @@ static struct batch *alloc_batch(unsigned int num)
 
 /*
  * The ops lies in kvzalloc()ed memory, so ftrace treats it as dynamic and waits for
- * every task that may be in its trampoline. Returns false if ftrace did not.
+ * every task that may be in its trampoline. Return false if ftrace did not wait.
  */
 static bool release_batch(struct batch *batch)
 {
@@ -177,8 +177,8 @@ static void free_refused(struct batch *batch, int err)
 }
 
 /*
- * On -EBUSY ftrace does not say which function is taken. Halve the batch until one
- * function is left that is refused on its own. Returns 0 if that fails.
+ * On -EBUSY ftrace does not tell which function is taken. Halve the batch until one
+ * function is left that is refused on its own. Return 0 if that fails.
  */
 static unsigned long find_taken(unsigned long *ips, unsigned int num)
 {
@@ -207,7 +207,10 @@ static unsigned long find_taken(unsigned long *ips, unsigned int num)
 	return *ips;
 }
 
-/* A registered ops is not called where the record of ftrace is disabled. */
+/*
+ * Return the first site at which ftrace does not call the registered ops because its
+ * record is disabled, 0 if there is none.
+ */
 static unsigned long find_skipped(const unsigned long *ips, unsigned int num)
 {
 	unsigned int i;
@@ -346,7 +349,21 @@ enum kpatch_cause kpatch_hook(struct kpatch_object *object,
 	return KPATCH_CAUSE_NONE;
 }
 
-/* Unregister the batches without users; false if ftrace has not waited for any. */
+/**
+ * kpatch_hook_is_shared() - test whether another enabled patch replaces a function
+ * @func: a function of an enabled patch
+ *
+ * Context: process context, under kpatch_mutex.
+ *
+ * Return: true if there is such a patch.
+ */
+bool kpatch_hook_is_shared(const struct kpatch_func *func)
+{
+	lockdep_assert_held(&kpatch_mutex);
+	return func->site->users > 1;
+}
+
+/* Unregister batches without users. Return true if ftrace has waited for one. */
 static bool release_unused(void)
 {
 	struct batch *batch, *next;

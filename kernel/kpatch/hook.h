@@ -7,6 +7,7 @@
 
 #include "report.h"
 
+struct kpatch_func;
 struct kpatch_object;
 
 /**
@@ -23,5 +24,6 @@ unsigned long kpatch_hook_ip(unsigned long addr);
 enum kpatch_cause kpatch_hook(struct kpatch_object *object,
 			      struct kpatch_refused *refused);
 void kpatch_unhook(struct kpatch_object *object);
+bool kpatch_hook_is_shared(const struct kpatch_func *func);
 
 #endif /* _KPATCH_HOOK_H */

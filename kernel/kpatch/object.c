@@ -37,7 +37,7 @@ static int add_symbol(void *data, const char *name, unsigned long addr)
 	return kpatch_ranges_add(data, addr, addr, 0, NULL);
 }
 
-/* All symbols of @mod, data included, each up to the next one. */
+/* List all symbols of @mod, data included, each up to the next one. */
 static int list_symbols(struct module *mod, struct kpatch_ranges *symbols)
 {
 	int ret;
@@ -86,8 +86,8 @@ struct part_search {
 };
 
 /*
- * A part or a clone may belong to any function of the module. Helpers of the patch
- * have some, too: to count these only delays a switch.
+ * Add a part or a clone, which may belong to any function of the module. Helpers of
+ * the patch have some, too; counting these only delays a switch.
  */
 static int add_new_part(void *data, const char *name, unsigned long addr)
 {
@@ -129,6 +129,13 @@ static int build_new_text(struct kpatch_object *object,
 					    add_new_part, &search);
 }
 
+static void forget(struct kpatch_object *object)
+{
+	kpatch_func_forget(object);
+	kpatch_ranges_clear(&object->old_text);
+	kpatch_ranges_clear(&object->new_text);
+}
+
 static int bind(struct kpatch_object *object, struct kpatch_ranges *symbols)
 {
 	int ret;
@@ -162,15 +169,16 @@ int kpatch_object_bind(struct kpatch_object *object)
 	lockdep_assert_held(&kpatch_mutex);
 	if (object->bound)
 		return 0;
+	object->has_aliases = false;
 	ret = bind(object, &symbols);
 	kpatch_ranges_clear(&symbols);
 	if (ret == -ENOMEM)
 		kpatch_refuse(KPATCH_CAUSE_NO_MEMORY,
 			      .kpmod = object->patch->kpmod,
 			      .action = "find its functions");
-	object->bound = true;
 	if (ret)
-		kpatch_object_unbind(object);
+		forget(object);
+	object->bound = !ret;
 	return ret;
 }
 
@@ -186,8 +194,6 @@ void kpatch_object_unbind(struct kpatch_object *object)
 	lockdep_assert_held(&kpatch_mutex);
 	if (!object->bound)
 		return;
-	kpatch_func_forget(object);
-	kpatch_ranges_clear(&object->old_text);
-	kpatch_ranges_clear(&object->new_text);
+	forget(object);
 	object->bound = false;
 }

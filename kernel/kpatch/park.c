@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Park user tasks at the return to user space until a switch is decided.
+ * Park user tasks at the return to user space until the verdict on a switch.
  *
  * A task may sleep in a function for ever, and one that calls it all the time
  * is nearly always inside. Such a task is given task work, with TWA_SIGNAL as
  * io_uring does: if it sleeps in a system call where a signal would wake it,
  * the call ends as if for a signal. On its way to user space the task runs
- * wait_in_park() and waits there until the park is closed, in no functions but
- * those of every return to user space. Then it finds that there is no signal,
+ * wait_in_park() and waits there until the park is closed, inside no functions
+ * but those of every return to user space. Then it finds that there is no signal,
  * and restarts the system call, perhaps through the new function.
  *
  * Task work runs in a few other places, too: in exec and io_uring while they
@@ -127,15 +127,16 @@ static void wait_in_park(struct callback_head *work)
 	struct kpatch_parked *parked =
 		container_of(work, struct kpatch_parked, work);
 	struct kpatch_park *park = parked->park;
+	bool wait = !is_dying(current);
 
-	WRITE_ONCE(parked->come, true);
+	WRITE_ONCE(parked->waiting, wait);
+	/* Pairs with kpatch_park_has_come(): @waiting is valid then. */
+	smp_store_release(&parked->come, true);
 	if (atomic_dec_and_test(&park->missing))
 		wake_up(&park->coming);
-	if (!is_dying(current)) {
-		WRITE_ONCE(parked->waiting, true);
+	if (wait)
 		wait_until_closed(parked);
-		WRITE_ONCE(parked->waiting, false);
-	}
+	WRITE_ONCE(parked->waiting, false);
 	put_work(parked);
 }
 
@@ -368,7 +369,8 @@ bool kpatch_park_holds(const struct kpatch_parked *parked)
  */
 bool kpatch_park_has_come(const struct kpatch_parked *parked)
 {
-	return READ_ONCE(parked->come);
+	/* Pairs with wait_in_park(). */
+	return smp_load_acquire(&parked->come);
 }
 
 /**

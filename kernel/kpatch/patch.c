@@ -3,7 +3,7 @@
  * Registered patches, and operations that switch them.
  *
  * An operation prepares each patch of a set (pin, bind, hook), switches all of them
- * at one instant, and then releases what the patches that are OFF do not need.
+ * at one instant, and then undoes the preparation of those that are OFF.
  */
 #include "common.h"
 
@@ -43,7 +43,7 @@
  * the state is not OFF, so rmmod of an enabled patch fails.
  */
 
-/* Registered patches. To change the list takes patches_lock, too; to read either. */
+/* Registered patches. Writers hold kpatch_mutex and patches_lock, readers either. */
 static LIST_HEAD(patches);
 static DEFINE_SPINLOCK(patches_lock);
 
@@ -57,8 +57,8 @@ static LIST_HEAD(enabled_patches);
 static void (*on_change)(struct kpatch_patch *patch) __ro_after_init;
 
 /**
- * kpatch_patch_known() - is this patch registered, completely?
- * @kpmod: the patch; it is only compared and may be anything
+ * kpatch_patch_known() - test whether a patch is registered
+ * @kpmod: the patch; only its address is compared, so it may be anything
  *
  * Return: true if it is.
  */
@@ -69,7 +69,7 @@ bool kpatch_patch_known(const struct kpatch_module *kpmod)
 	lockdep_assert_held(&kpatch_mutex);
 	list_for_each_entry(patch, &patches, list) {
 		if (patch->kpmod == kpmod)
-			return patch->ready;
+			return true;
 	}
 	return false;
 }
@@ -111,7 +111,7 @@ static int check_memory(const struct kpatch_module *kpmod)
 			     .action = "its array of functions");
 }
 
-/* What can be said of a patch without looking at its functions. */
+/* Check all of a patch except its functions. */
 static int check_patch(const struct kpatch_module *kpmod)
 {
 	if (!kpmod->mod)
@@ -128,7 +128,7 @@ static int check_patch(const struct kpatch_module *kpmod)
 
 /**
  * kpatch_patch_free() - free what the core keeps for a patch
- * @patch: the patch, withdrawn; %NULL is allowed
+ * @patch: the patch, off the list; %NULL is allowed
  */
 void kpatch_patch_free(struct kpatch_patch *patch)
 {
@@ -139,8 +139,8 @@ void kpatch_patch_free(struct kpatch_patch *patch)
  * kpatch_patch_add() - check a patch and add it to the list, disabled
  * @kpmod: the patch as its module defined it; sets @patch
  *
- * The patch is bound, to check its functions; it is not ready. To be followed by
- * kpatch_patch_finish_add() without releasing kpatch_mutex, or by kpatch_patch_del().
+ * Binds the patch, to check its functions, and leaves it bound. Must be followed by
+ * kpatch_patch_finish_add() or kpatch_patch_del(), with kpatch_mutex held in between.
  *
  * Return: 0, or an errno as kpatch_register() lists them, with a line logged.
  */
@@ -198,7 +198,7 @@ static int refuse_hook(const struct kpatch_patch *patch,
 			     .addr = refused->addr, .err = refused->err);
 }
 
-/* A patch that is enabled must have its module, its addresses and its hooks. */
+/* Pin the module of @patch, find its addresses and hook its functions. */
 static int prepare_enable(struct kpatch_patch *patch)
 {
 	struct kpatch_refused refused = {};
@@ -225,12 +225,14 @@ put_module:
 	return ret;
 }
 
-/* Does @patch replace a function that has the site of @func? */
+/* Test whether @patch replaces a function with the same site as @func. */
 static bool has_site(const struct kpatch_patch *patch,
 		     const struct kpatch_func *func)
 {
 	const struct kpatch_func *own;
 
+	if (!kpatch_hook_is_shared(func))
+		return false;
 	for (own = kpatch_next_hooked(&patch->object, NULL); own;
 	     own = kpatch_next_hooked(&patch->object, own)) {
 		if (own->site == func->site)
@@ -252,17 +254,19 @@ static bool goes_off(const struct kpatch_patch *patch,
 }
 
 /*
- * A function of a patch that is newer than @patch, stays enabled, and has replaced a
- * function of @patch again; %NULL if there is none.
+ * Find a function by which a newer patch has replaced a function of @patch again.
+ * Only patches that stay enabled count. Return %NULL if there is none.
  */
 static const struct kpatch_func *
 find_newer(const struct kpatch_patch *patch,
 	   const struct kpatch_change *changes, unsigned int nr)
 {
-	const struct kpatch_patch *newer = patch;
+	const struct kpatch_patch *newer;
 	const struct kpatch_func *func;
 
-	list_for_each_entry_continue(newer, &enabled_patches, enabled) {
+	list_for_each_entry_reverse(newer, &enabled_patches, enabled) {
+		if (newer == patch)
+			break;
 		if (goes_off(newer, changes, nr))
 			continue;
 		for (func = kpatch_next_hooked(&newer->object, NULL); func;
@@ -290,7 +294,7 @@ static int prepare_disable(const struct kpatch_patch *patch,
  * disabled by this operation, no task, interrupt, NMI, trampoline or saved address
  * can reach the text of its module any more: the scan found no such task, and
  * kpatch_unhook() waits for handlers and for tasks in trampolines. So the module may
- * go from here on.
+ * be unloaded from here on.
  */
 static void finish_change(struct kpatch_change *change)
 {
@@ -309,13 +313,6 @@ static void finish_change(struct kpatch_change *change)
 	module_put(patch->kpmod->mod);
 }
 
-/* Undo prepare() for the first @nr patches; those are in the state of before. */
-static void finish(struct kpatch_change *changes, unsigned int nr)
-{
-	while (nr--)
-		finish_change(&changes[nr]);
-}
-
 static int prepare(struct kpatch_change *changes, unsigned int nr)
 {
 	unsigned int i;
@@ -326,12 +323,15 @@ static int prepare(struct kpatch_change *changes, unsigned int nr)
 			ret = prepare_enable(changes[i].patch);
 		else
 			ret = prepare_disable(changes[i].patch, changes, nr);
-		if (ret) {
-			finish(changes, i);
-			return ret;
-		}
+		if (ret)
+			goto undo;
 	}
 	return 0;
+
+undo:
+	while (i--)
+		finish_change(&changes[i]);
+	return ret;
 }
 
 /* Switch a set of patches at one instant, or log why that is not possible. */
@@ -355,11 +355,13 @@ static int operate(struct kpatch_change *changes, unsigned int nr,
 			    .report = &patch->report);
 	if (!ret && flags & KPATCH_TXN_DRY_RUN)
 		kpatch_log_dry_run(patch->kpmod, action, &patch->report);
-	finish(changes, nr);
+	/* In this order: later changes are newer. */
+	for (i = 0; i < nr; i++)
+		finish_change(&changes[i]);
 	return ret;
 }
 
-/* Switch one patch: a set of one. */
+/* Switch a set of one patch. */
 static int switch_patch(struct kpatch_patch *patch, enum kpatch_state to,
 			unsigned int flags)
 {
@@ -379,11 +381,11 @@ static int switch_patch(struct kpatch_patch *patch, enum kpatch_state to,
 
 /**
  * kpatch_patch_on_change() - set the function to call after each operation
- * @changed: called under kpatch_mutex after each attempt to switch a patch, whatever
- *	the result. The state of the patch, its blockers, and which functions are live,
- *	also of other patches, may have changed.
+ * @changed: called under kpatch_mutex after each operation on a patch, whatever the
+ *	result. The state of the patch and its blockers may have changed, and so may
+ *	which functions are live, those of other patches included.
  *
- * To be called once, before the first patch is registered.
+ * Must be called once, before the first patch is registered.
  */
 void __init kpatch_patch_on_change(void (*changed)(struct kpatch_patch *patch))
 {
@@ -393,7 +395,7 @@ void __init kpatch_patch_on_change(void (*changed)(struct kpatch_patch *patch))
 /**
  * kpatch_patch_finish_add() - enable a patch that is being registered, if wanted
  * @patch: the patch, as kpatch_patch_add() left it
- * @to: %KPATCH_ON to enable it; with %KPATCH_OFF it only becomes ready
+ * @to: %KPATCH_ON to enable it, %KPATCH_OFF to leave it disabled
  *
  * Return: 0, or an errno as kpatch_enable() lists them, with a line logged and the
  * patch disabled.
@@ -407,7 +409,6 @@ int kpatch_patch_finish_add(struct kpatch_patch *patch, enum kpatch_state to)
 		ret = switch_patch(patch, KPATCH_ON, 0);
 	else
 		kpatch_object_unbind(&patch->object);
-	patch->ready = !ret;
 	return ret;
 }
 
@@ -425,7 +426,7 @@ int kpatch_patch_disable(struct kpatch_patch *patch)
 }
 
 /**
- * kpatch_patch_live() - do calls of a function run this version of it?
+ * kpatch_patch_live() - test whether calls of a function run this version of it
  * @func: a function of a registered patch
  *
  * Context: any.
@@ -436,21 +437,21 @@ bool kpatch_patch_live(const struct kpatch_func *func)
 {
 	unsigned long ip = READ_ONCE(func->ip);
 
-	/* As in the handler: no section with preemption off lives through a stop. */
+	/* As in the handler: a stop waits until preemption is on again. */
 	guard(preempt)();
 	return ip && kpatch_table_live(ip) == func;
 }
 
 /**
- * kpatch_patch_request() - enable or disable a patch, or find out whether one could
- * @kpmod: the patch; need not be registered any more
+ * kpatch_patch_request() - enable or disable a patch, or check whether one could
+ * @kpmod: the patch; may have been unregistered meanwhile
  * @request: what is requested
  *
  * Context: process context, sleeps, takes kpatch_mutex.
  *
- * Return: 0 if the patch is as requested, now or before, or could be; an errno as
- * kpatch_enable() and kpatch_disable() list them, with nothing changed and a line
- * logged.
+ * Return: 0 if the patch is as requested, now or before, or could be made so; else an
+ * errno as kpatch_enable() and kpatch_disable() list them, with nothing changed and a
+ * line logged.
  */
 int kpatch_patch_request(struct kpatch_module *kpmod,
 			 enum kpatch_request request)

@@ -121,15 +121,20 @@ static int append(struct kpatch_ranges *flat, unsigned long start,
 }
 
 /* Sort all edges; @edges has room for two per range. */
-static void list_edges(struct edge *edges, const struct kpatch_ranges *set)
+static unsigned int list_edges(struct edge *edges,
+			       const struct kpatch_ranges *set)
 {
 	const struct kpatch_range *range;
+	unsigned int nr = 0;
 
 	for (range = set->r; range < set->r + set->nr; range++) {
-		*edges++ = (struct edge) { range->start, range->flags, 1 };
-		*edges++ = (struct edge) { range->end, range->flags, -1 };
+		if (range->start >= range->end)
+			continue;
+		edges[nr++] = (struct edge) { range->start, range->flags, 1 };
+		edges[nr++] = (struct edge) { range->end, range->flags, -1 };
 	}
-	sort(edges - 2 * set->nr, 2 * set->nr, sizeof(*edges), cmp_edge, NULL);
+	sort(edges, nr, sizeof(*edges), cmp_edge, NULL);
+	return nr;
 }
 
 /* Go from edge to edge, and count the open ranges that have each flag. */
@@ -178,8 +183,7 @@ int kpatch_ranges_flatten(struct kpatch_ranges *set)
 	edges = kvmalloc_array(set->nr, 2 * sizeof(*edges), GFP_KERNEL);
 	if (!edges)
 		return -ENOMEM;
-	list_edges(edges, set);
-	ret = flatten_into(&flat, edges, 2 * set->nr);
+	ret = flatten_into(&flat, edges, list_edges(edges, set));
 	kvfree(edges);
 	if (ret) {
 		kpatch_ranges_clear(&flat);
@@ -213,10 +217,11 @@ void kpatch_ranges_join(struct kpatch_ranges *set, unsigned long end)
  * @set: a flattened set; or a sorted one, if @addr is the start of a range
  * @addr: the address
  *
- * Looks at the last range that starts at or before @addr: in a set that is sorted
- * only, a range that others are nested in is not found behind these.
+ * Looks only at the last range that starts at or before @addr. In a set that is
+ * sorted but not flattened, an address in an outer range, behind a nested one, is
+ * not found.
  *
- * Context: any, takes no lock. Most words of a stack are no text addresses, so the
+ * Context: any, takes no lock. Most words of a stack are not text addresses, so the
  * bounds of the whole set are compared first.
  *
  * Return: the range, or %NULL if there is none.

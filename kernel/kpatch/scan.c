@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Is a task inside the text that a transaction changes?
+ * Find out whether a task is inside the text that a transaction changes.
  *
  * The task is off its CPU, so all its return addresses are in memory, and it stays
  * off: its scheduler locks are held, or the machine is stopped. A look at every word
@@ -70,15 +70,14 @@ void kpatch_scan_cpu(const struct kpatch_scan *scan, unsigned int cpu)
 }
 
 /*
- * Generated code that continues in a function without leaving a trace of that on the
- * stack:
+ * Test for generated code that continues in a function without leaving a trace of
+ * that on the stack:
  *
  *  - the slot of an optimised kprobe, which runs a copy of instructions of the
  *    function and then jumps back into it;
  *  - where ftrace can jump, and not only call, a BPF trampoline that calls the body
- *    of the function. An image that was replaced may still hold sleeping tasks. This
- *    matters for text that stays in memory only: an image on a function of a patch
- *    module holds a reference to the module.
+ *    of the function. An image that was replaced may still hold sleeping tasks, and
+ *    one on a function of a patch module does not pin the module.
  */
 static bool continues_elsewhere(const struct kpatch_scan *scan,
 				unsigned long addr)
@@ -88,7 +87,7 @@ static bool continues_elsewhere(const struct kpatch_scan *scan,
 	if (is_kprobe_optinsn_slot(addr))
 		return true;
 	return IS_ENABLED(CONFIG_DYNAMIC_FTRACE_WITH_JMP) &&
-	       scan->text.flags & KPATCH_RANGE_OLD && is_bpf_text_address(addr);
+	       is_bpf_text_address(addr);
 }
 
 static bool is_in_text(const struct kpatch_scan *scan, unsigned long addr)
@@ -104,9 +103,9 @@ static bool is_in_freed_text(const struct kpatch_scan *scan, unsigned long addr)
 }
 
 /*
- * The first word in [@sp, @top) that makes its task a blocker, 0 if there is none.
- * Most words are no text addresses. Stacks are read without synchronisation with
- * their owners, so no sanitizer may check this.
+ * Return the first word in [@sp, @top) that makes its task a blocker, 0 if there is
+ * none. Most words are not text addresses. Stacks are read without synchronisation
+ * with their owners, so no sanitizer may check this.
  */
 static unsigned long find_word(const struct kpatch_scan *scan,
 			       unsigned long sp, unsigned long top)
@@ -146,7 +145,7 @@ static unsigned long find_rethook_return(const struct kpatch_scan *scan,
 	return 0;
 }
 
-/* Where the task continues if it restarts a system call. */
+/* Return where the task restarts a system call, 0 if that is not in the text. */
 static unsigned long find_restart(const struct kpatch_scan *scan,
 				  struct task_struct *task)
 {
@@ -156,9 +155,10 @@ static unsigned long find_restart(const struct kpatch_scan *scan,
 }
 
 /*
- * The function that a kernel thread was created for. Until the thread is woken for
- * the first time only a saved register holds that address. The thread will enter the
- * function through the hook, so this matters only for text that may be freed.
+ * Return the function that a kernel thread was created for, if it may be freed,
+ * else 0. Until the thread is woken for the first time only a saved register holds
+ * that address. The thread will enter the function through the hook, so this
+ * matters only for text that may be freed.
  */
 static unsigned long find_thread_function(const struct kpatch_scan *scan,
 					  struct task_struct *task)
@@ -173,8 +173,9 @@ static unsigned long find_thread_function(const struct kpatch_scan *scan,
 }
 
 /*
- * The second opinion: is a word on the stack of @task that lies in the text stale?
- * Only if the unwinder vouches for its trace, and the trace
+ * The second opinion: test whether the words on the stack of @task that lie in the
+ * text are stale. They are only if the unwinder considers its trace reliable, and the
+ * trace
  *
  *  - contains no address in the text;
  *  - stays in text of the kernel and of modules: code in trampolines, probe slots
@@ -188,7 +189,7 @@ static unsigned long find_thread_function(const struct kpatch_scan *scan,
 static bool is_stale(const struct kpatch_scan *scan, struct task_struct *task,
 		     enum kpatch_reason *reason)
 {
-	/* One per CPU suffices: preemption is off, and interrupts do not scan. */
+	/* One trace per CPU is enough: preemption is off, interrupts do not scan. */
 	unsigned long *trace = scan->traces +
 			       smp_processor_id() * KPATCH_MAX_FRAMES;
 	int i, nr;
@@ -219,24 +220,24 @@ static bool stack_bounds_ok(struct task_struct *task, unsigned long sp,
 	return IS_ALIGNED(sp, sizeof(long)) && sp >= low && sp <= top;
 }
 
-/* Places beside the stack. Their addresses are certain to be used. */
+/* Check the places beside the stack. An address found there is certain to be used. */
 static bool check_saved(const struct kpatch_scan *scan,
 			struct task_struct *task, unsigned long *addr)
 {
-	enum kpatch_reason reason = KPATCH_GRAPH;
+	enum kpatch_reason reason = KPATCH_RESTART;
 
-	*addr = find_graph_return(scan, task);
-	if (!*addr) {
-		reason = KPATCH_KRETPROBE;
-		*addr = find_rethook_return(scan, task);
-	}
-	if (!*addr) {
-		reason = KPATCH_RESTART;
-		*addr = find_restart(scan, task);
-	}
+	*addr = find_restart(scan, task);
 	if (!*addr) {
 		reason = KPATCH_THREAD;
 		*addr = find_thread_function(scan, task);
+	}
+	if (!*addr && kpatch_saved_any(task)) {
+		reason = KPATCH_GRAPH;
+		*addr = find_graph_return(scan, task);
+	}
+	if (!*addr && kpatch_saved_any(task)) {
+		reason = KPATCH_KRETPROBE;
+		*addr = find_rethook_return(scan, task);
 	}
 	if (!*addr)
 		return false;
@@ -245,8 +246,8 @@ static bool check_saved(const struct kpatch_scan *scan,
 }
 
 /*
- * Check all return addresses of @task, its stack from @sp up. Returns true if the
- * task is a blocker; then it was reported, for @addr if that is not 0.
+ * Check all return addresses of @task, those on its stack from @sp up. Return true if
+ * the task is a blocker; then it was reported, for @addr if that is not 0.
  */
 static bool check_task(const struct kpatch_scan *scan, struct task_struct *task,
 		       unsigned long sp, enum kpatch_reason reason,
@@ -269,7 +270,7 @@ static bool check_task(const struct kpatch_scan *scan, struct task_struct *task,
 }
 
 /**
- * kpatch_scan_reason() - why a task is a blocker, unless the scan finds more
+ * kpatch_scan_reason() - get the reason to report unless the scan finds a better one
  * @task: the task, off its CPU
  *
  * Return: %KPATCH_PREEMPTED or %KPATCH_ASLEEP.
@@ -280,7 +281,7 @@ enum kpatch_reason kpatch_scan_reason(const struct task_struct *task)
 }
 
 /**
- * kpatch_scan_task() - is this task a blocker?
+ * kpatch_scan_task() - scan a task, and report it if it is a blocker
  * @scan: the scan
  * @task: a task that is off its CPU and stays off: its scheduler locks are held, see
  *	task_call_func(), or the machine is stopped
@@ -289,7 +290,7 @@ enum kpatch_reason kpatch_scan_reason(const struct task_struct *task)
  *
  * Context: interrupts off.
  *
- * Return: true if it is, or may be; then it was reported.
+ * Return: true if it is a blocker, or may be one.
  */
 bool kpatch_scan_task(const struct kpatch_scan *scan, struct task_struct *task,
 		      enum kpatch_reason reason, unsigned long *addr)
@@ -307,11 +308,11 @@ bool kpatch_scan_task(const struct kpatch_scan *scan, struct task_struct *task,
 }
 
 /**
- * kpatch_scan_requester() - is the requester a blocker?
+ * kpatch_scan_requester() - scan the requester, and report it if it is a blocker
  * @scan: the scan; the requester is the current task
  *
- * The requester calls into the stop from here, so what is below this frame will be
- * on its stack then. Thus this can be found out without a stop.
+ * The callers of this function will still be on the stack of the requester when it
+ * stops the machine. So no stop is needed to find out whether it is inside.
  *
  * Context: process context.
  */

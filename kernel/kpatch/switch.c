@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Attempts to switch a set of patches, until one succeeds or the deadline passes.
+ * Make attempts to switch a set of patches until one succeeds or the deadline passes.
  *
  * The machine is stopped only if a scan of all tasks while it runs has found no
- * blocker. User tasks that are blockers are parked, as evict.c decides; for others
- * the next attempts wait.
+ * blocker. User tasks that are blockers are parked, as evict.c decides. Other
+ * blockers are waited for.
  */
 #include "common.h"
 
@@ -28,16 +28,16 @@
 #define MAX_DEADLINE_MS		15000U
 #define MAX_STOP_BUDGET_US	10000000U
 
-/* The wait between two attempts, first and last. */
+/* The first and the longest wait between two attempts. It is doubled each time. */
 #define RETRY_MS		5U
 #define RETRY_MAX_MS		100U
 
-/* How long parked tasks wait for one that does not arrive, the first time. */
+/* How long parked tasks wait for one that does not arrive. Doubled each time. */
 #define PATIENCE_MS		500U
 
 /*
- * Running tasks are parked as well when this time is left, or in the second half of
- * the deadline if that is shorter.
+ * Runnable tasks are parked as well once only this much time is left, or half of the
+ * time until the deadline if that is less.
  */
 #define LAST_RESORT_MS		1000U
 
@@ -75,10 +75,10 @@ module_param(park, bool, 0644);
 MODULE_PARM_DESC(park, "park user tasks that are inside functions that are switched");
 
 /**
- * struct operation - a switch that is being attempted
+ * struct operation - a request to switch a set of patches
  * @txn: the transaction
  * @evict: decides which tasks are parked
- * @park: where, %NULL if no task is to be parked
+ * @park: where tasks are parked, %NULL if no task is to be
  * @may_park: the administrator has not switched off parking
  * @prescan: scan tasks before the stop; always, except in tests
  * @deadline: when to give up, in jiffies
@@ -95,8 +95,8 @@ struct operation {
 };
 
 /*
- * Scan all tasks while the machine runs. If this finds a blocker, or is interrupted,
- * the machine is not stopped.
+ * Scan all tasks while the machine runs. If this finds a blocker, or the requester is
+ * killed, the machine is not stopped.
  */
 static enum kpatch_cause prescan(struct operation *op)
 {
@@ -116,9 +116,9 @@ static enum kpatch_cause prescan(struct operation *op)
 
 /*
  * The second prescan covers only tasks that were created or have run since the first
- * one, and the stop only tasks that run from then on. The tracking begins before the
- * second prescan, because the stop relies on it: it records the tasks that run, and
- * the prescan records those that it cannot find clean.
+ * one, and the stop only tasks that run from then on. The stop relies on the
+ * tracking, which therefore begins before the second prescan: it notes the tasks
+ * that run, and the prescan notes those that it does not find clean.
  */
 static enum kpatch_cause prescan_again_and_stop(struct operation *op)
 {
@@ -162,17 +162,20 @@ static enum kpatch_cause attempt(struct operation *op)
 /* Record what the park knows of a task that was sent there. */
 static void update_parked(struct kpatch_task *t)
 {
+	if (!kpatch_park_has_come(t->parked))
+		return;
 	if (kpatch_park_holds(t->parked)) {
 		kpatch_evict_step(t, KPATCH_EVENT_ARRIVE);
-	} else if (kpatch_park_has_come(t->parked)) {
+	} else {
 		kpatch_evict_step(t, KPATCH_EVENT_DEPART);
 		t->parked = NULL;
 	}
 }
 
 /*
- * To be called before the scan: a task may be scanned inside first and arrive at the
- * park then, and must not be taken for one that is inside while it is parked.
+ * Must be called before the scan. A task may be found inside by the scan and arrive
+ * in the park only then; it must not be taken for one that is inside while it is
+ * parked.
  */
 static void before_attempt(struct operation *op)
 {
@@ -195,7 +198,7 @@ static u8 facts_of(const struct task_struct *task)
 		facts |= KPATCH_FACT_PARKABLE;
 	if (kpatch_park_wakes(task))
 		facts |= KPATCH_FACT_WAKES;
-	/* A nohz_full CPU is set apart for its task. */
+	/* A nohz_full CPU is reserved for its task. */
 	if (task_is_running(task) && !tick_nohz_full_cpu(task_cpu(task)))
 		facts |= KPATCH_FACT_RUNS;
 	if (task == current)
@@ -204,17 +207,22 @@ static u8 facts_of(const struct task_struct *task)
 }
 
 /*
- * A task that was parked and is inside all the same runs its park work elsewhere than
- * at the return to user space, as io_uring does while it waits; or that return is
- * what is being switched. Release it.
+ * Release tasks that are parked and inside all the same. Such a task ran its park
+ * work elsewhere than at the return to user space, as io_uring does while it waits;
+ * or functions of that return are being switched.
  */
 static void after_attempt(struct operation *op)
 {
+	bool last_resort = time_after(jiffies, op->evict.last_resort);
 	struct kpatch_task *t;
 	bool released = false;
 
+	if (!op->park && !(op->txn.flags & KPATCH_TXN_DRY_RUN))
+		return;
+
 	for (t = op->txn.tasks.t; t < op->txn.tasks.t + op->txn.tasks.nr; t++) {
-		t->facts = facts_of(t->task);
+		if (t->inside || last_resort)
+			t->facts = facts_of(t->task);
 		kpatch_evict_scanned(t);
 		if (t->parked && t->state == KPATCH_TASK_STUCK) {
 			kpatch_park_release(t->parked);
@@ -227,7 +235,10 @@ static void after_attempt(struct operation *op)
 		kpatch_park_wake(op->park);
 }
 
-/* The park gives up waiting tasks by itself some time after the deadline. */
+/*
+ * The park holds no task for longer than a second after the deadline, even if the
+ * requester is delayed and does not close it in time.
+ */
 static void open_park(struct operation *op)
 {
 	op->park = kpatch_park_open(op->deadline + HZ);
@@ -246,21 +257,25 @@ static void close_park(struct operation *op)
 	kpatch_evict_unparked(&op->evict, &op->txn.tasks);
 }
 
-static void park_tasks(struct operation *op)
+static bool park_tasks(struct operation *op)
 {
-	struct kpatch_task *t;
+	struct kpatch_task *t, *end = op->txn.tasks.t + op->txn.tasks.nr;
+	bool sent = false;
 
-	for (t = op->txn.tasks.t; t < op->txn.tasks.t + op->txn.tasks.nr; t++) {
+	for (t = op->txn.tasks.t; t < end; t++) {
 		cond_resched();
 		if (!kpatch_evict_must_go(&op->evict, t, jiffies))
 			continue;
 		t->parked = kpatch_park_task(op->park, t->task);
-		if (t->parked)
-			kpatch_evict_sent(&op->evict, t, jiffies);
+		if (!t->parked)
+			continue;
+		kpatch_evict_sent(&op->evict, t, jiffies);
+		sent = true;
 	}
+	return sent;
 }
 
-/* Make blockers leave, as far as possible. True if parked tasks are on their way. */
+/* Try to make blockers leave. Return true if tasks are on their way to the park. */
 static bool evict(struct operation *op)
 {
 	if (!op->park)
@@ -271,17 +286,18 @@ static bool evict(struct operation *op)
 		open_park(op);
 		return false;
 	case KPATCH_EVICT_PARK:
-		park_tasks(op);
+		if (park_tasks(op))
+			return true;
 		break;
 	case KPATCH_EVICT_WAIT:
 		break;
 	}
-	return op->park && !kpatch_park_complete(op->park);
+	return !kpatch_park_complete(op->park);
 }
 
 /*
  * Wait until all tasks that were sent to the park have arrived, or until the next
- * attempt is due. After a stop let the machine run for some time in any case.
+ * attempt is due. After a stop, always let the machine run until then.
  */
 static void wait_before_retry(struct operation *op, bool coming, bool stopped)
 {
@@ -368,6 +384,8 @@ static void publish(const struct kpatch_txn *txn)
 {
 	struct kpatch_change *change;
 
+	if (!txn->stats.attempts)
+		return;
 	for (change = txn->changes; change < txn->changes + txn->nr; change++) {
 		change->patch->report = txn->report;
 		add_stats(&change->patch->stats, &txn->stats);
@@ -392,7 +410,7 @@ static void init_operation(struct operation *op, struct kpatch_change *changes,
 			  op->deadline - last);
 }
 
-/* Switch, with all that the transaction consists of in memory. */
+/* Run an operation whose transaction is prepared. */
 static enum kpatch_cause run_operation(struct operation *op)
 {
 	enum kpatch_cause cause;
@@ -402,7 +420,7 @@ static enum kpatch_cause run_operation(struct operation *op)
 	kpatch_txn_begin(&op->txn);
 	cause = attempt_until_deadline(op);
 	kpatch_txn_end(&op->txn);
-	close_park(op);
+	kpatch_park_close(op->park);
 	kpatch_track_detach();
 	return cause;
 }
@@ -418,8 +436,8 @@ static enum kpatch_cause run_operation(struct operation *op)
  * Context: process context, under kpatch_mutex. Sleeps until the deadline at most,
  * or until the current task is killed. Stops the machine.
  *
- * Return: %KPATCH_CAUSE_NONE if all patches are in state @to, everywhere; or could be
- * if this is a dry run, and then the report lists the tasks that would have to be
+ * Return: %KPATCH_CAUSE_NONE if all patches are in state @to, on all CPUs; in a dry
+ * run, if they could be, with a report that lists the tasks that would have to be
  * parked. Else, with all patches in state @from: %KPATCH_CAUSE_BLOCKED or
  * %KPATCH_CAUSE_HOPELESS with blockers in the report; %KPATCH_CAUSE_NMI;
  * %KPATCH_CAUSE_BUDGET; %KPATCH_CAUSE_KILLED; %KPATCH_CAUSE_NO_MEMORY.

@@ -51,8 +51,8 @@
  * @object: the directory of its functions in vmlinux
  * @funcs: the directories of its functions, struct func_dir
  * @list: link in the list of all directories
- * @enabled: the file
- * @blockers: the file
+ * @enabled: the file "enabled"
+ * @blockers: the file "blockers"
  * @was_enabled: content of @enabled at the last notification
  * @had_blockers: @blockers was not empty then
  */
@@ -73,7 +73,7 @@ struct kpatch_dir {
  * @kobj: the directory
  * @func: the function, valid until kpatch_sysfs_del()
  * @list: link in the funcs of struct kpatch_dir
- * @live: the file
+ * @live: the file "live"
  * @was_live: content of @live at the last notification
  */
 struct func_dir {
@@ -119,8 +119,8 @@ static ssize_t enabled_show(struct kobject *kobj, struct kobj_attribute *attr,
 }
 
 /*
- * One digit, and the newline that echo writes. A parser of numbers would accept a
- * sign, leading zeros, and anything behind a NUL.
+ * Accept one digit, and the newline that echo writes. A parser of numbers would also
+ * accept a sign, leading zeros, and anything behind a NUL.
  */
 static int parse_switch(const char *buf, size_t count, bool *on)
 {
@@ -171,8 +171,8 @@ static ssize_t check_store(struct kobject *kobj, struct kobj_attribute *attr,
 }
 
 /*
- * Shows where tasks sleep, so the opener needs the capability that /proc/PID/stack
- * requires: root in a container does not have it.
+ * The file shows where tasks sleep, so the opener needs the capability that
+ * /proc/PID/stack requires. Root in a container does not have it.
  */
 static int blockers_show(struct seq_file *seq, void *unused)
 {
@@ -185,7 +185,7 @@ static int blockers_show(struct seq_file *seq, void *unused)
 
 	if (!file_ns_capable(of->file, &init_user_ns, CAP_SYS_ADMIN))
 		return -EACCES;
-	/* An operation may hold it for seconds, and park readers meanwhile. */
+	/* An operation may hold this for seconds, and park readers meanwhile. */
 	if (mutex_lock_interruptible(&kpatch_mutex))
 		return restart_syscall();
 	for (i = 0; i < kpatch_report_nr(report); i++) {
@@ -249,7 +249,6 @@ static struct attribute *patch_attrs[] = {
 	&scanned_stopped_attr.attr,
 	NULL
 };
-ATTRIBUTE_GROUPS(patch);
 
 static ssize_t live_show(struct kobject *kobj, struct kobj_attribute *attr,
 			 char *buf)
@@ -278,7 +277,6 @@ static void release_func(struct kobject *kobj)
 static const struct kobj_type patch_ktype = {
 	.release = release_patch,
 	.sysfs_ops = &kobj_sysfs_ops,
-	.default_groups = patch_groups,
 };
 
 static const struct kobj_type func_ktype = {
@@ -348,7 +346,7 @@ static int add_blockers(struct kpatch_dir *dir)
 	return 0;
 }
 
-/* For each patch: switching one may cover or uncover functions of others. */
+/* Called for each patch: switching one may cover or uncover functions of others. */
 static void notify_switched(struct kpatch_dir *dir)
 {
 	bool enabled = is_enabled(dir->patch), live;
@@ -365,7 +363,7 @@ static void notify_switched(struct kpatch_dir *dir)
 	}
 }
 
-/* Each operation that finds blockers writes the file anew. */
+/* Each operation that ends with blockers has new ones, so notify of that, too. */
 static void notify_blockers(struct kpatch_dir *dir)
 {
 	bool blockers = kpatch_report_total(&dir->patch->report);
@@ -432,10 +430,20 @@ void kpatch_sysfs_del(struct kpatch_dir *dir)
 	kobject_put(&dir->kobj);
 }
 
+/*
+ * One file at a time. To create them as a group would remove them again on a failure,
+ * and wait for tasks that have entered them and wait for kpatch_mutex.
+ */
 static int fill_dir(struct kpatch_dir *dir)
 {
+	struct attribute **attr;
 	int ret;
 
+	for (attr = patch_attrs; *attr; attr++) {
+		ret = sysfs_create_file(&dir->kobj, *attr);
+		if (ret)
+			return ret;
+	}
 	dir->enabled = kernfs_find_and_get(dir->kobj.sd, "enabled");
 	ret = add_blockers(dir);
 	if (ret)
@@ -447,7 +455,8 @@ static int fill_dir(struct kpatch_dir *dir)
  * kpatch_sysfs_add() - create the directory of a patch
  * @patch: the patch, bound; sets @dir
  *
- * Its files can be used from here on; writers find that the patch is not ready.
+ * Its files can be used from here on; writers wait for kpatch_mutex, which the caller
+ * holds until the patch is registered or its registration has failed.
  *
  * Context: process context, sleeps, under kpatch_mutex.
  *

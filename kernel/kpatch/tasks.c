@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * All tasks, and which of them are clean.
+ * List all tasks, and remember which of them are clean, that is, were found off their
+ * CPU and not inside.
  *
- * A task that a prescan found clean need not be scanned in the stop, if it has not
- * run since. That is so if
+ * A task that a prescan found clean need not be scanned in the stop if it has not run
+ * since. That is certain if
  *
  *  - it is the same task: we hold a reference, so its memory is not reused;
  *  - it was off its CPU when it was scanned: its scheduler locks were held;
@@ -15,12 +16,12 @@
  * there. The text that the scan looks for does not change either, while kpatch_mutex
  * is held.
  *
- * From before the last prescan, tasks that leave a CPU are recorded, see track.c. So
+ * From before the last prescan on, tasks that leave a CPU are noted, see track.c. So
  * the stop does not even compare the counts of the others. A task that was created
- * since is recorded as well, once it has run. Before that its stack has only the
- * frame that it was created with, which leads into a function only through its
- * entry. Only the core of the kernel creates tasks that start elsewhere than in
- * kthread(), and for those in kthread() the scan asks which function they will call.
+ * since is noted as well, once it has run. Before that its stack has only the frame
+ * that it was created with, which leads into a function only through its entry. Only
+ * the core of the kernel creates tasks that start elsewhere than in kthread(), and
+ * for those in kthread() the scan asks which function they will call.
  */
 #include "common.h"
 
@@ -60,7 +61,7 @@ static unsigned long count_switches(const struct task_struct *task)
 	return READ_ONCE(task->nvcsw) + READ_ONCE(task->nivcsw);
 }
 
-/* Has it not run since it was found clean? Unless it is on a CPU now. */
+/* Test whether a task that is off its CPU has not run since it was found clean. */
 static bool is_settled(const struct kpatch_task *t)
 {
 	return count_switches(t->task) == t->clean;
@@ -80,8 +81,8 @@ struct cursor {
  * Find @task, the next one in a walk of the task list, in the array. The array has
  * the order of the list, where threads and processes are only added behind existing
  * ones. So if an element of the array is not met, either it has exited, or @task is
- * new and was added before it. A known task that is not found is scanned once more,
- * and maybe parked twice; no task is taken for another.
+ * new and was added before it. At worst a known task is not found: then it is scanned
+ * once more, and maybe parked twice. No task is taken for another.
  */
 static struct kpatch_task *find_known(struct cursor *cursor,
 				      const struct task_struct *task)
@@ -101,9 +102,10 @@ static struct kpatch_task *find_known(struct cursor *cursor,
 }
 
 /*
- * Leave the RCU section to reschedule. If both tasks are in the list after that, and
- * @group is still a leader, their links are as good as if this RCU section had met
- * them. A former leader whose process has called exec has links that are not updated.
+ * Leave the RCU section to reschedule. Return true if the walk cannot continue after
+ * that. If both tasks are still in the list, and @group is still a leader, their links
+ * are as good as if they had been met in the new RCU section. The links of a former
+ * leader, whose process has called exec, are not updated.
  */
 static bool lost_place(struct task_struct *group, struct task_struct *task)
 {
@@ -123,7 +125,8 @@ static bool lost_place(struct task_struct *group, struct task_struct *task)
 
 /*
  * Call @fn for each task in the list until it does not return 0. Reschedule after
- * each @batch tasks, if that is not 0; -EAGAIN if the walk has lost its place then.
+ * each @batch tasks, if that is not 0. Return -EAGAIN if the walk has then lost its
+ * place.
  */
 static __always_inline int walk(int (*fn)(struct task_struct *task, void *data),
 				void *data, unsigned int batch)
@@ -185,7 +188,7 @@ static int list_exiting(struct task_struct *task, void *data)
 	return pid_alive(task) ? 0 : list_one(listing->new, task, NULL);
 }
 
-/* Fill @new; -EAGAIN if it is too small, or if the walk has lost its place. */
+/* Fill @new. Return -EAGAIN if it is too small, or if the walk has lost its place. */
 static int list_tasks(struct kpatch_tasks *new, struct kpatch_tasks *old,
 		      unsigned int batch)
 {
@@ -291,10 +294,11 @@ static void scan_known(struct kpatch_task *t, const struct kpatch_scan *scan)
 }
 
 /*
- * It was inside, was given park work and has not run that: it has not been in user
- * space since, and is probably still inside. A task in a fault that user space has to
- * resolve keeps running there while a signal is pending. To stop the machine for it
- * would be in vain. Once it is parked it is off its CPU.
+ * Test whether a running task is probably still inside: it was inside, was given park
+ * work and has not run that, so it has not been in user space since. For example, a
+ * task in a fault that user space has to resolve spins in that fault while a signal
+ * is pending. Stopping the machine for it would be in vain. Once it is parked, it
+ * is off its CPU.
  */
 static bool has_stayed(const struct kpatch_task *t)
 {
@@ -350,7 +354,7 @@ struct rest {
 	unsigned int nr;
 };
 
-/* A task that is not in the array. If it is off its CPU, it stays off. */
+/* Scan a task that is not in the array. If it is off its CPU, it stays off. */
 static int scan_unknown(struct task_struct *task, void *data)
 {
 	struct rest *rest = data;
@@ -364,8 +368,9 @@ static int scan_unknown(struct task_struct *task, void *data)
 }
 
 /*
- * Tasks that were created after the list was made, and have run. They are scanned
- * again in the stop, but a blocker that is found here avoids a stop in vain.
+ * Scan tasks that were created after the list was made, and have run. They are
+ * scanned again in the stop, but if a blocker is found here, there is no stop in
+ * vain.
  */
 static void prescan_strangers(struct kpatch_tasks *tasks,
 			      const struct kpatch_scan *scan)
@@ -389,8 +394,8 @@ static void prescan_strangers(struct kpatch_tasks *tasks,
  *
  * Finds the tasks that need not be scanned in the stop, and blockers, for which a
  * stop would be in vain. If tasks are tracked, the stop scans only those that are
- * recorded here or run later, so the prescan must have come to its end. A fatal
- * signal ends it early.
+ * noted here or run later, so there must be no stop unless the prescan was complete.
+ * A fatal signal ends it early.
  *
  * Context: process context, may sleep.
  */
@@ -432,7 +437,7 @@ static struct kpatch_track *start_track(const struct kpatch_tasks *tasks)
 	return w;
 }
 
-/* Whether it has run or not: it may have run before the tracking began. */
+/* Note a task whether it has run or not: it may have, before the tracking began. */
 static int note_stranger(struct task_struct *task, void *data)
 {
 	struct kpatch_track *w = data;
@@ -443,8 +448,8 @@ static int note_stranger(struct task_struct *task, void *data)
 }
 
 /*
- * Record the tasks that were created between the list of all tasks and the tracking.
- * Tasks that are created later are recorded once they have run.
+ * Note the tasks that were created after the list was made and before the tracking
+ * began. Tasks that are created later are noted once they have run.
  */
 static void note_strangers(struct kpatch_tasks *tasks)
 {
@@ -461,13 +466,13 @@ static void note_strangers(struct kpatch_tasks *tasks)
 }
 
 /**
- * kpatch_tasks_track() - record the tasks that run from here on
- * @tasks: the tasks, all there are; the caller prescans them next, with CPUs neither
- *	coming nor going from then on
+ * kpatch_tasks_track() - track the tasks that run from here on
+ * @tasks: all tasks; the caller prescans them next, with CPU hotplug held off from
+ *	then on
  * @scan: takes the report
  *
- * Then only these tasks need to be scanned in the stop. Without memory for that the
- * stop compares the context switches of all tasks, which takes longer.
+ * Then only these tasks need to be scanned in the stop. If there is no memory for the
+ * tracking, the stop compares the context switches of all tasks, which takes longer.
  *
  * Waits until each CPU has run its stopper. Tracking requires that, and a CPU that
  * does not run its stopper soon would keep all others waiting in the stop.
@@ -498,7 +503,7 @@ enum kpatch_cause kpatch_tasks_track(struct kpatch_tasks *tasks,
 }
 
 /**
- * kpatch_tasks_untrack() - stop recording
+ * kpatch_tasks_untrack() - stop tracking
  * @tasks: the tasks, tracked or not
  *
  * Context: process context, under kpatch_mutex.
@@ -527,14 +532,15 @@ static void scan_stopped(struct kpatch_tasks *tasks, struct kpatch_task *t,
 	if (is_settled(t) || task_curr(t->task))
 		return;
 	scan_known(t, scan);
-	/* Only a prescan saves work in a later stop. */
+	/* Only a prescan makes a task clean, and so saves work in a later stop. */
 	t->clean = KPATCH_NOT_CLEAN;
 	atomic_inc(&tasks->scanned);
 }
 
 /*
- * The number of tasks to scan. If tasks are tracked, those that were recorded: tasks
- * that have run since they were found clean, and tasks that were not clean.
+ * The number of tasks to scan. If tasks are tracked, these are the tasks that were
+ * noted: those that have run since they were found clean, and those that were not
+ * clean.
  */
 static unsigned int nr_left(const struct kpatch_tasks *tasks)
 {
@@ -581,7 +587,7 @@ bool kpatch_tasks_scan_some(struct kpatch_tasks *tasks,
 	return true;
 }
 
-/* -ETIME if there is no time left. */
+/* Scan @task if it is not known. Return -ETIME if there is no time left. */
 static int scan_rest(struct rest *rest, struct task_struct *task, bool known)
 {
 	struct kpatch_track *w = rest->tasks->track;
@@ -668,15 +674,15 @@ static bool missed_unknown(const struct kpatch_tasks *tasks)
 }
 
 /**
- * kpatch_tasks_missed() - has a task run without being recorded?
+ * kpatch_tasks_missed() - test whether a task has run without being noted
  * @tasks: the tasks
  *
- * That would be a bug, here or in the scheduler. Only debug kernels spend the time to
- * check it.
+ * That would be a bug, here or in the scheduler. Only kernels with
+ * CONFIG_KPATCH_DEBUG spend the time to check for it.
  *
  * Context: machine stopped, one CPU.
  *
- * Return: true if so.
+ * Return: true if there is such a task.
  */
 bool kpatch_tasks_missed(const struct kpatch_tasks *tasks)
 {
@@ -687,12 +693,12 @@ bool kpatch_tasks_missed(const struct kpatch_tasks *tasks)
 }
 
 /**
- * kpatch_tasks_all_scanned() - has each task been taken by some CPU?
+ * kpatch_tasks_all_scanned() - test whether each task was taken by some CPU
  * @tasks: the tasks
  *
  * Context: machine stopped, after all CPUs have returned from their scans.
  *
- * Return: false if the CPUs stopped taking tasks before there were none left.
+ * Return: false if all CPUs ran out of time before they had taken all tasks.
  */
 bool kpatch_tasks_all_scanned(const struct kpatch_tasks *tasks)
 {

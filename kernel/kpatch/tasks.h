@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * All tasks, and which of them are clean.
+ * List all tasks, and remember which of them are clean.
  */
 #ifndef _KPATCH_TASKS_H
 #define _KPATCH_TASKS_H
@@ -44,9 +44,9 @@ enum kpatch_task_state {
 /**
  * struct kpatch_task - a task, and what is known of it
  * @task: the task, with a reference, so its memory is not reused
- * @clean: its context switches when a scan found it off its CPU and not inside;
- *	%KPATCH_NOT_CLEAN if the last scan did not
- * @switches: its context switches at the last scan
+ * @clean: number of its context switches when a scan found it off its CPU and not
+ *	inside; %KPATCH_NOT_CLEAN if the last scan did not
+ * @switches: number of its context switches at the last scan
  * @addr: the address that the last scan found, 0 if there is none
  * @inside: the last scan found it inside
  * @ran: a scan found that it had run since the scan before; reset by evict.c
@@ -62,9 +62,9 @@ struct kpatch_task {
 	unsigned long clean;
 	unsigned long switches;
 	unsigned long addr;
-	u8 inside : 1;
-	u8 ran : 1;
-	u8 scanned : 1;
+	bool inside;
+	bool ran;
+	bool scanned;
 	u8 facts;
 	u8 state;
 	unsigned long since;

@@ -34,25 +34,26 @@
  *     a. Each CPU checks the stack of its own stopper and its idle task, and takes
  *        its share of the tasks that may have run since the prescan. One CPU, the
  *        leader, also checks tasks that could not be tracked. If there is a blocker,
- *        or the time runs out, all leave.
+ *        or the time runs out, the attempt has failed, and all CPUs leave.
  *     b. The leader sets the word to OPEN. From here on an NMI that meets a function
  *        of the transaction aborts it.
  *     c. Each other CPU acknowledges, at task level, that it has seen OPEN. An NMI
  *        that began before, and is about to run old code, has returned by then. An
  *        NMI that begins later sees the word.
  *     d. The leader changes the word from OPEN to COMMITTED by one cmpxchg. This is
- *        the instant. If an NMI has aborted the transaction, all leave. To retry
+ *        the instant. If an NMI has aborted the transaction, all CPUs leave. Retrying
  *        within the stop would be wrong: that NMI may be about to run more old code.
  *     e. The leader folds the verdict into the states: each patch becomes ON or OFF,
  *        which means the same as its state before together with the word.
  *     f. All CPUs go on, each having seen the states.
  *
  *     Then the word is set to IDLE. No handler needs it any more. A handler outside
- *     of NMIs has preemption off, so none lives through a stop, and an NMI returns
- *     before its CPU goes on. A handler that starts later reads the new states; or,
- *     after a failed attempt, the states before together with a word that means "not
- *     committed", as it did before. (A CPU that goes offline executes its last steps
- *     outside of RCU and of the stop. What it calls there may be old once more.)
+ *     of NMIs has preemption off, so it has returned before a stop, and an NMI
+ *     returns before its CPU goes on. A handler that starts later reads the new
+ *     states; or, after a failed attempt, the states before together with a word
+ *     that means "not committed", as it did before. (A CPU that goes offline
+ *     executes its last steps outside of RCU and of the stop. There it may call an
+ *     old function once more.)
  *
  *  4. kpatch_txn_end(): if nothing was committed, restore the states. Functions of
  *     patches that are OFF leave the table.
@@ -72,7 +73,7 @@ enum phase {
 };
 
 /**
- * struct attempt - one stop
+ * struct attempt - the stop of one attempt
  * @txn: the transaction
  * @asked: when stop_machine() was called, by ktime_get_mono_fast_ns()
  * @since: when the first CPU stood still
@@ -98,7 +99,7 @@ struct attempt {
 /* When each CPU left the last stop. */
 static DEFINE_PER_CPU(u64, left_at);
 
-/* Text of the newest replacement of a function, and what may be part of it. */
+/* Add the text of the newest replacement of a function and of its possible parts. */
 static int add_replacement(struct kpatch_ranges *text,
 			   const struct kpatch_func *top)
 {
@@ -110,7 +111,7 @@ static int add_replacement(struct kpatch_ranges *text,
 		if (range->func && range->func != top)
 			continue;
 		ret = kpatch_ranges_add(text, range->start, range->end,
-					KPATCH_RANGE_OLD, NULL);
+					range->flags, NULL);
 		if (ret)
 			return ret;
 	}
@@ -118,8 +119,9 @@ static int add_replacement(struct kpatch_ranges *text,
 }
 
 /*
- * The text that is live now in the place of the functions of @object. Versions that
- * a newer patch covers are empty: they were scanned when it was enabled.
+ * Add the text that is live now in the place of the functions of @object. No task can
+ * be inside a version that a newer patch covers: that was verified when the newer one
+ * was enabled.
  */
 static int add_live_text(struct kpatch_ranges *text,
 			 const struct kpatch_object *object)
@@ -133,12 +135,12 @@ static int add_live_text(struct kpatch_ranges *text,
 		if (kpatch_table_top(range->func->ip))
 			continue;
 		ret = kpatch_ranges_add(text, range->start, range->end,
-					KPATCH_RANGE_OLD, NULL);
+					range->flags, NULL);
 		if (ret)
 			return ret;
 	}
-	for (func = kpatch_next_hooked(object, NULL); func;
-	     func = kpatch_next_hooked(object, func)) {
+	/* Kept clones, too: an older patch may have replaced one. */
+	for (func = object->funcs; func < kpatch_funcs_end(object); func++) {
 		top = kpatch_table_top(func->ip);
 		ret = top ? add_replacement(text, top) : 0;
 		if (ret)
@@ -148,8 +150,8 @@ static int add_live_text(struct kpatch_ranges *text,
 }
 
 /*
- * All text of a patch module, not only the replacements: once the patch is disabled
- * the module may be unloaded, with all that its functions call.
+ * Add all text of a patch module, not only the replacements: once the patch is
+ * disabled the module may be unloaded, with all that its functions call.
  */
 static int add_module_text(struct kpatch_ranges *text, const struct module *mod)
 {
@@ -160,7 +162,7 @@ static int add_module_text(struct kpatch_ranges *text, const struct module *mod)
 				 KPATCH_RANGE_FREED, NULL);
 }
 
-/* The return addresses of the hooks. */
+/* Add the addresses that the hooks return to. */
 static int add_slots(struct kpatch_ranges *slots,
 		     const struct kpatch_object *object)
 {
@@ -236,7 +238,7 @@ enum kpatch_cause kpatch_txn_prepare(struct kpatch_txn *txn)
 }
 
 /**
- * kpatch_txn_release() - free what a transaction consists of
+ * kpatch_txn_release() - free what a transaction holds
  * @txn: the transaction
  *
  * Context: process context, may sleep.
@@ -249,7 +251,7 @@ void kpatch_txn_release(struct kpatch_txn *txn)
 	kvfree(txn->scan.traces);
 }
 
-/* The other CPUs spin with interrupts off: keep the lockup detector quiet. */
+/* Interrupts are off: keep the lockup detector quiet. */
 static void wait_for_others(atomic_t *count)
 {
 	while (atomic_read_acquire(count) != num_online_cpus() - 1) {
@@ -258,7 +260,7 @@ static void wait_for_others(atomic_t *count)
 	}
 }
 
-/* Take tasks until there are none left, or no time. */
+/* Take tasks and scan them until no task or no time is left. */
 static void scan_share(struct kpatch_txn *txn, u64 end)
 {
 	kpatch_scan_stopper(&txn->scan);
@@ -268,7 +270,7 @@ static void scan_share(struct kpatch_txn *txn, u64 end)
 		cpu_relax();
 }
 
-/* What one CPU does alone, and the verdict of the scan. */
+/* Scan what one CPU scans alone, and return the verdict of the whole scan. */
 static enum kpatch_cause finish_scan(struct attempt *attempt, u64 end)
 {
 	struct kpatch_txn *txn = attempt->txn;
@@ -279,11 +281,11 @@ static enum kpatch_cause finish_scan(struct attempt *attempt, u64 end)
 	wait_for_others(&attempt->scanned);
 	if (kpatch_report_total(&txn->report))
 		return KPATCH_CAUSE_BLOCKED;
-	/* A CPU that has run out of time has left tasks to no CPU. */
+	/* A CPU that has run out of time may have left tasks that no CPU took. */
 	if (!all || !kpatch_tasks_all_scanned(&txn->tasks) ||
 	    ktime_get_mono_fast_ns() > end)
 		return KPATCH_CAUSE_BUDGET;
-	/* A bug, see kpatch_txn_try(). Do not switch; an NMI is a cause to retry. */
+	/* A bug, see kpatch_txn_try(). Do not switch, but retry as after an NMI. */
 	attempt->missed = kpatch_tasks_missed(&txn->tasks);
 	return attempt->missed ? KPATCH_CAUSE_NMI : KPATCH_CAUSE_NONE;
 }
@@ -297,7 +299,7 @@ static void set_state(struct kpatch_module *kpmod, enum kpatch_state state)
 	smp_store_release(&kpmod->state, state);
 }
 
-/* There is no blocker: switch, unless an NMI aborts that. */
+/* There is no blocker: switch, unless an NMI aborts the transaction. */
 static enum kpatch_cause commit(struct attempt *attempt)
 {
 	struct kpatch_txn *txn = attempt->txn;
@@ -328,7 +330,7 @@ static enum kpatch_cause lead(struct attempt *attempt, u64 end)
 	return cause;
 }
 
-/* Keep the lockup detector quiet here, too. */
+/* Wait for the end of @phase, and keep the lockup detector quiet here, too. */
 static enum phase wait_while(const struct attempt *attempt, enum phase phase)
 {
 	enum phase now;
@@ -382,8 +384,8 @@ static int txn_stopped(void *data)
 }
 
 /*
- * The machine stands still from when the first CPU has switched to its stopper until
- * the last one leaves.
+ * Update the statistics. The machine stands still from when the first CPU has
+ * switched to its stopper until the last one leaves.
  */
 static void account(const struct attempt *attempt)
 {
@@ -455,7 +457,7 @@ enum kpatch_cause kpatch_txn_try(struct kpatch_txn *txn)
 }
 
 /**
- * kpatch_txn_end() - make no more attempts
+ * kpatch_txn_end() - end a transaction, committed or not
  * @txn: the transaction
  *
  * All its patches are ON or OFF when this returns. Handlers may still look at

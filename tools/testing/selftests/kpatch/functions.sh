@@ -367,9 +367,10 @@ cleanup()
 		wait "$pid" 2>/dev/null
 	done
 	children=()
-	# Tasks stay in test_kpatch_exit until sleep_ms is 0. Stop the NMIs before
-	# reset_knobs restores the limit for long handlers.
+	# Tasks stay in these modules until they are told to leave. Stop the NMIs
+	# before reset_knobs restores the limit for long handlers.
 	{ echo 0 > /sys/module/test_kpatch_exit/parameters/sleep_ms; } 2>/dev/null
+	{ echo N > /sys/module/test_kpatch_clone/parameters/sleep; } 2>/dev/null
 	rmmod test_kpatch_nmi test_kpatch_caller 2>/dev/null
 	reset_knobs
 	remove_probes

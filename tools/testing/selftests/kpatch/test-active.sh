@@ -223,6 +223,30 @@ test_a_task_in_a_clone_of_a_function_is_found()
 	check "rmmod" unload test_kpatch_clone
 }
 
+in_new_clone() { grep -qs "^\[.*\] sleep_in_clone+" "/proc/$(pgrep -x kpatch_mount)/stack"; }
+
+# The clone is replaced by an older patch, and kept by the newer one.
+test_a_task_in_an_older_replacement_of_a_clone_is_found()
+{
+	local keep
+
+	keep=$(clones_of vfs_kern_mount)
+	[ -n "$keep" ] || { skip "the compiler made no clone of vfs_kern_mount()"; return; }
+	check "insmod" load test_kpatch_clone name=vfs_kern_mount clone="$keep" sleep=1
+	check "insmod" load test_kpatch_mount
+	check "a thread sleeps in the new clone" wait_for 10 in_new_clone
+	check_refused "resource busy" \
+		"$(pgrep -x kpatch_mount) kpatch_mount sleep_in_clone asleep" \
+		test_kpatch_clone2 name=vfs_kern_mount keep="$keep"
+	echo N > /sys/module/test_kpatch_clone/parameters/sleep
+	check "the thread has left" wait_for 10 eval '! in_new_clone'
+	check "insmod" load test_kpatch_clone2 name=vfs_kern_mount keep="$keep"
+	check "disable the newer" enabled test_kpatch_clone2 0
+	check "rmmod" unload test_kpatch_clone2
+	check_switch test_kpatch_clone 0
+	check "rmmod" unload test_kpatch_clone
+}
+
 test_a_task_preempted_in_a_function_is_found()
 {
 	need_preemption || return

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * A patch of functions and of their compiler-made clones, all by name. The
- * replacement only returns an error.
+ * replacements only return an error; that of clones can sleep before.
  */
+#include <linux/jiffies.h>
 #include <linux/kpatch.h>
+#include <linux/sched.h>
 
 #define MAX_FUNCS 8
 
@@ -26,9 +28,21 @@ static unsigned int flags;
 module_param(flags, uint, 0444);
 MODULE_PARM_DESC(flags, "additional flags of the last function");
 
+static bool sleep;
+module_param(sleep, bool, 0644);
+MODULE_PARM_DESC(sleep, "replacements of clones sleep until this is N");
+
+static noinline long sleep_in_clone(void)
+{
+	while (READ_ONCE(sleep))
+		schedule_timeout_uninterruptible(HZ / 10);
+	return -EPERM;
+}
+
+/* Leaves no frame of its own behind, as it ends with a jump. */
 static long replacement(void)
 {
-	return -EPERM;
+	return sleep_in_clone();
 }
 
 static struct kpatch_func funcs[3 * MAX_FUNCS];
@@ -54,7 +68,7 @@ static void add(char **names, int num, void *new_addr, unsigned int func_flags)
 static int __init clone_init(void)
 {
 	add(name, num_names, replacement, 0);
-	add(clone, num_clones, replacement, KPATCH_CLONE);
+	add(clone, num_clones, sleep_in_clone, KPATCH_CLONE);
 	add(keep, num_kept, NULL, KPATCH_CLONE_KEEP);
 	if (patch.num_funcs)
 		funcs[patch.num_funcs - 1].flags |= flags;
