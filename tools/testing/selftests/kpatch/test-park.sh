@@ -309,11 +309,16 @@ test_a_parked_task_can_be_killed()
 # The requester of a switch may be killed, too.
 test_all_tasks_are_unparked_when_the_requester_is_killed()
 {
+	local killed
+
 	knob deadline_ms 15000
 	start_attempt enabled 1
+	killed=$SECONDS
 	kill -KILL "$attempt"
 	check "the requester dies" wait_for 10 is_gone "$attempt"
 	check "all sleep again" wait_for 10 all_in "$sleeper" 20 eventfd_read
+	# Each parked task leaves on its own, but only after the deadline.
+	[ $((SECONDS - killed)) -lt 10 ] || fail "it took $((SECONDS - killed)) s"
 	check_is "enabled" 0 "$(is_enabled $patch)"
 	wake_sleepers
 	check_answers "20 8"
