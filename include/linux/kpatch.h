@@ -76,7 +76,8 @@ enum kpatch_module_flags {
  * the patch module to fill in, like @flags, are therefore at the end.
  *
  * @ip: the address in the old function that ftrace calls from, the key of the
- *	handler's table; 0 while the patch is disabled
+ *	handler's table; 0 while the patch is disabled, and for a clone that is kept
+ *	and cannot be traced
  * @kpmod: the patch that this function belongs to
  * @node: link in the handler's table, while the patch is enabled
  * @addr: start of the old function

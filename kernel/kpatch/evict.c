@@ -191,7 +191,7 @@ static void delay_all(struct kpatch_evict *evict, struct kpatch_tasks *tasks)
 /**
  * kpatch_evict_decide() - decide what to do before the next attempt
  * @evict: the policy
- * @tasks: all tasks, scanned, their facts up to date
+ * @tasks: all tasks, scanned, with the facts of those that are inside up to date
  * @now: the time, in jiffies
  *
  * Context: process context, may sleep.
@@ -222,7 +222,8 @@ enum kpatch_evict_action kpatch_evict_decide(struct kpatch_evict *evict,
 /**
  * kpatch_evict_must_go() - test whether a task is to be sent to the park
  * @evict: the policy, which has decided %KPATCH_EVICT_PARK
- * @t: the task
+ * @t: the task, with its facts up to date if it is inside, or if it is past the time
+ *	@last_resort
  * @now: the time, in jiffies
  *
  * Return: true if it is.
@@ -238,7 +239,7 @@ bool kpatch_evict_must_go(const struct kpatch_evict *evict,
 
 /**
  * kpatch_evict_parking_suffices() - test whether parking would remove all blockers
- * @tasks: all tasks, scanned, their facts up to date
+ * @tasks: all tasks, scanned, with the facts of those that are inside up to date
  * @blockers: number of blockers in the report
  *
  * For a dry run, which parks no task.
