@@ -201,13 +201,29 @@ static const char *remedy(const struct kpatch_blocker *first,
 		return "bring that CPU online, then try again";
 	if (first->reason == KPATCH_EXITING)
 		return "there was no memory to keep track of them; try again";
+	if (first->reason == KPATCH_CPU)
+		return "that CPU does not respond; try again when it does";
 	return "try again when they have left";
+}
+
+/* The blocker to log: the first one that explains the cause. */
+static const struct kpatch_blocker *
+first_blocker(const struct kpatch_report *report, enum kpatch_cause cause)
+{
+	unsigned int i;
+
+	for (i = 0; i < kpatch_report_nr(report); i++) {
+		if (cause != KPATCH_CAUSE_HOPELESS ||
+		    is_hopeless(report->blocker[i].reason))
+			return &report->blocker[i];
+	}
+	return &report->blocker[0];
 }
 
 static int log_blocked(const struct kpatch_subject *s, int err,
 		       enum kpatch_cause cause)
 {
-	const struct kpatch_blocker *first = &s->report->blocker[0];
+	const struct kpatch_blocker *first = first_blocker(s->report, cause);
 	char line[KPATCH_BLOCKER_LEN];
 
 	kpatch_format_blocker(first, &init_pid_ns, line, sizeof(line));

@@ -79,8 +79,7 @@ void kpatch_scan_cpu(const struct kpatch_scan *scan, unsigned int cpu)
  *    of the function. An image that was replaced may still hold sleeping tasks, and
  *    one on a function of a patch module does not pin the module.
  */
-static bool continues_elsewhere(const struct kpatch_scan *scan,
-				unsigned long addr)
+static bool continues_elsewhere(unsigned long addr)
 {
 	if (!arch_kpatch_generated(addr))
 		return false;
@@ -116,7 +115,7 @@ static unsigned long find_word(const struct kpatch_scan *scan,
 		addr = arch_kpatch_text_addr(READ_ONCE_NOCHECK(*(unsigned long *)sp));
 		if (likely(!addr))
 			continue;
-		if (is_in_text(scan, addr) || continues_elsewhere(scan, addr))
+		if (is_in_text(scan, addr) || continues_elsewhere(addr))
 			return addr;
 	}
 	return 0;
@@ -234,10 +233,10 @@ static bool check_saved(const struct kpatch_scan *scan,
 	if (!*addr && kpatch_saved_any(task)) {
 		reason = KPATCH_GRAPH;
 		*addr = find_graph_return(scan, task);
-	}
-	if (!*addr && kpatch_saved_any(task)) {
-		reason = KPATCH_KRETPROBE;
-		*addr = find_rethook_return(scan, task);
+		if (!*addr) {
+			reason = KPATCH_KRETPROBE;
+			*addr = find_rethook_return(scan, task);
+		}
 	}
 	if (!*addr)
 		return false;
