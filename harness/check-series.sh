@@ -62,7 +62,7 @@ check() {
 patches() { find "$series" -name '[0-9]*.patch' ! -name '0000-*' | LC_ALL=C sort; }
 touched() { hooks | sed -n 's|^+++ b/||p' | LC_ALL=C sort -u; }
 
-# Signed by whoever signed the series: here there may be no identity at all.
+# With the identity that signed the series: this machine may have none.
 regenerate() {
 	local from
 

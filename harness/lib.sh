@@ -103,8 +103,8 @@ export KBUILD_BUILD_TIMESTAMP='1970-01-01' KBUILD_BUILD_USER=kpatch KBUILD_BUILD
 say() { printf '== %s\n' "$*"; }
 die() { printf 'FAIL: %s\n' "$*" >&2; exit 1; }
 
-# Results are TAP: a line for each as it comes, and behind them the plan, so that who
-# does not get there is found out.
+# Results are TAP: a line for each as it comes, then the plan, so that a script that
+# dies before it prints the plan is noticed.
 tap_count=${tap_count:-0}
 tap_failures=${tap_failures:-0}
 

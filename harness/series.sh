@@ -47,7 +47,7 @@ in_tree() { git -C "$tree" -c core.abbrev=12 "$@"; }
 
 list_steps() { (cd "$steps" && printf '%s\n' [0-9]*/) | tr -d /; }
 
-# Who adds which file: each one exactly one patch, each pattern at least one.
+# Assign files to patches: each file to exactly one, and each pattern matches a file.
 make_plan() {
 	local step pattern file
 

@@ -110,7 +110,7 @@ no_bug() {
 	! grep -nE '\bBUG(_ON)?\(' -r "$top/kernel/kpatch" "$top/include/linux/kpatch.h"
 }
 
-# A mutant that does not apply breaks nothing, and nobody would notice.
+# A mutant that does not apply breaks nothing, and would go unnoticed.
 mutants_apply() (
 	scratch=$(mktemp -d)
 	trap 'rm -rf "$scratch"' EXIT

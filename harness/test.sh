@@ -68,8 +68,8 @@ build() {
 	return "$ret"
 }
 
-# Where it matters how tasks are preempted, and who is looked at when. One kernel has
-# hostile programs there, for want of time.
+# Tests whose result may depend on how tasks are preempted, and on the prescan. Hostile
+# programs run on one kernel only in this mode, to save time.
 full_mode() {
 	local scripts=(test-busy.sh test-active.sh test-nmi.sh test-park.sh test-settle.sh
 		test-load.sh)

@@ -265,7 +265,7 @@ static int tasks(char **argv)
 		printf("%d\n", pid);
 		return 0;
 	}
-	/* Who reads what is printed here is not to wait for the end of this. */
+	/* A reader of this output must not have to wait for the end of the program. */
 	close(STDOUT_FILENO);
 	if (!strcmp(work, "fork")) {
 		write(ready[1], "", 1);

@@ -3,8 +3,8 @@
 #
 # guest.sh DIR SCENARIO...: measure in the guest. DIR has the program "bench" and
 # the modules. Each result becomes a line of /run/out/results: scenario, case,
-# quantity and number. Nobody else uses the machine, and what is timed reads no
-# file that is not in memory.
+# quantity and number. The machine runs nothing else, and all files that are read
+# while time is measured are in memory.
 
 set -euo pipefail
 trap 'dmesg | tail -n 5' ERR
@@ -293,7 +293,7 @@ scenario_busy() {
 	done
 }
 
-# Who has run since needs to be looked at once more.
+# Tasks that have run since the prescan are scanned again.
 scenario_ran() {
 	local k
 

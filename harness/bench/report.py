@@ -19,8 +19,8 @@ import sys
 COUNTED = {"instructions", "resolve", "hook", "list", "look", "watch", "stop"}
 TOLERANCE = 1.05
 
-# Who happens to run right before a stop is looked at in there: it is a task or two
-# more or less from run to run, each some 700 instructions.
+# Tasks that happen to run right before a stop are scanned in it: one or two more or
+# less from run to run, each some 700 instructions.
 TWO_TASKS = 1500
 
 BEGIN = "<!-- bench: make bench-record writes this -->"

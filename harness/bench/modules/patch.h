@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A patch module, for kpatch or, with BENCH_LIVEPATCH, for livepatch. Whoever
- * includes this defines FUNCS: F(name, replacement), once for each function.
+ * A patch module, for kpatch or, with BENCH_LIVEPATCH, for livepatch. The
+ * including file defines FUNCS: F(name, replacement), once for each function.
  *
  * The two parameters tell when the module asked for its patch, and when it was
  * given the answer, as CLOCK_MONOTONIC.
