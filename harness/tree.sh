@@ -52,7 +52,8 @@ start_apt() {
 	local own=$cache/apt/kernel/etc/apt part
 
 	rm -rf "$cache/apt"
-	chdist -d "$cache/apt" create kernel > /dev/null 2>&1 || return 1
+	mkdir -p "$cache/apt"	# chdist creates only what is in there
+	chdist -d "$cache/apt" create kernel > /dev/null || return 1
 	rm "$own/sources.list"
 	for part in apt.conf.d auth.conf auth.conf.d trusted.gpg trusted.gpg.d \
 		sources.list sources.list.d; do
