@@ -36,7 +36,7 @@ has_test() {
 try_suite() {
 	"$top/harness/kunit.sh" "$1" > "$log" 2>&1 || :
 	# One that gives no results at all may not have been built.
-	how=$(grep -m 1 -oE "^not ok .* kunit $1 [a-z0-9_]+$" "$log") || :
+	how=$(sed -nE "/^not ok .* kunit $1 [a-z0-9_]+$/ { s/.* kunit (.*)/'\\1' fails/p; q }" "$log")
 }
 
 # try_test SCRIPT TEST: a mutant that kills the guest counts as detected, too
