@@ -306,6 +306,29 @@ test_a_parked_task_can_be_killed()
 	check_is "enabled" 1 "$(is_enabled $patch)"
 }
 
+# No stop is short enough, so they stay parked until the deadline.
+test_a_task_that_stays_parked_can_be_killed()
+{
+	local naps killed
+
+	knob deadline_ms 15000
+	load_disabled eventfd_read
+	knob stop_budget_us 1
+	start_sleepers eventfd 20
+	naps=$(naps_of "$sleeper")
+	background bash -c "echo 1 2>/dev/null > $files/enabled"
+	attempt=$child
+	check "they are parked" wait_for 20 have_napped "$sleeper" "$naps"
+	killed=$SECONDS
+	kill -KILL "$sleeper"
+	wait "$sleeper" 2>/dev/null
+	check_is "exit status" 137 $?
+	[ $((SECONDS - killed)) -lt 10 ] || fail "it took $((SECONDS - killed)) s"
+	kill -KILL "$attempt"
+	check "the requester dies" wait_for 10 is_gone "$attempt"
+	check_is "enabled" 0 "$(is_enabled $patch)"
+}
+
 # The requester of a switch may be killed, too.
 test_all_tasks_are_unparked_when_the_requester_is_killed()
 {
