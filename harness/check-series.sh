@@ -14,9 +14,9 @@
 #    warning, W=1 for our own files.
 #
 # All prefixes are some hundred builds, so ci leaves most of them out, and says which:
-# it builds the first and the last one with =n; and with =y the last one, the one that
-# has all of kernel/, and those that end with a patch that changes what is built and
-# was not in the series before, see landed().
+# it builds the last one with =n, on 6.12; and with =y the last one, the one that has
+# all of kernel/, and some of those that end with a patch that changes what is built
+# and was not in the series before, see landed().
 #
 # A base that cannot be had is skipped, 6.12 excepted. The trees that are built
 # are kept in build/<base>/check. Prints TAP, fails if a check fails.
@@ -25,7 +25,7 @@
 
 mode=${1:-full}
 case $mode in quick | ci | full) ;; *) die "usage: check-series.sh [quick|ci|full]" ;; esac
-at_most=6	# prefixes of each base, for ci
+at_most=5	# prefixes of each base, for ci
 
 series=$top/series
 scratch=$(mktemp -d)
@@ -332,7 +332,9 @@ choose_prefixes() {
 		! in_check diff --name-only "${commits[core]}~" "${commits[core]}" |
 			grep -q '^kernel/' || break
 	done
-	build_n=(1 "$last")
+	# A kernel without kpatch is a build of its own: one of them, on one base.
+	build_n=()
+	[ "$BASE" = 7.3 ] || build_n=("$last")
 	readarray -t build_y < <({ choose_new; echo "$core"; echo "$last"; } | sort -nu)
 	echo "# $BASE: left out, for make check-series to build: patches 1-N, N =" \
 		"$(left_out "${all_y[*]}" "${build_y[*]}") with CONFIG_KPATCH=y," \
