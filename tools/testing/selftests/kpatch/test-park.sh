@@ -311,6 +311,7 @@ test_a_task_that_stays_parked_can_be_killed()
 {
 	local naps killed
 
+	knob prescan Y
 	knob deadline_ms 15000
 	load_disabled eventfd_read
 	knob stop_budget_us 1
