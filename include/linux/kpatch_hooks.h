@@ -6,7 +6,10 @@
 #ifndef _LINUX_KPATCH_HOOKS_H
 #define _LINUX_KPATCH_HOOKS_H
 
+#include <linux/types.h>
+
 struct ftrace_regs;
+struct module;
 struct task_struct;
 
 #ifdef CONFIG_KPATCH
@@ -19,6 +22,10 @@ void kpatch_exit_start(struct task_struct *task);
 void kpatch_exit_finish(struct task_struct *task);
 void kpatch_exit_abort(struct task_struct *task);
 
+/* kernel/module/main.c */
+bool kpatch_module_is_patch(const struct module *mod);
+void kpatch_module_going(struct module *mod);
+
 #else /* CONFIG_KPATCH */
 
 static inline void kpatch_redirect(unsigned long ip, struct ftrace_regs *fregs)
@@ -28,6 +35,13 @@ static inline void kpatch_redirect(unsigned long ip, struct ftrace_regs *fregs)
 static inline void kpatch_exit_start(struct task_struct *task) { }
 static inline void kpatch_exit_finish(struct task_struct *task) { }
 static inline void kpatch_exit_abort(struct task_struct *task) { }
+
+static inline bool kpatch_module_is_patch(const struct module *mod)
+{
+	return false;
+}
+
+static inline void kpatch_module_going(struct module *mod) { }
 
 #endif /* CONFIG_KPATCH */
 

@@ -12,6 +12,7 @@
 #include <linux/list.h>
 #include <linux/mutex.h>
 #include <linux/slab.h>
+#include <linux/wait.h>
 
 #include "ranges.h"
 #include "report.h"
@@ -63,6 +64,12 @@ extern struct mutex kpatch_mutex;
  * @max_work_ns: the longest such time
  * @scanned: tasks scanned in the last attempt while the machine ran
  * @scanned_stopped: tasks scanned in the last stop
+ * @parked: tasks that the last operation has parked
+ * @hold_ns: how long it has held one of them at most, all holds of that task
+ *	together, in nanoseconds
+ * @max_hold_ns: the longest such time
+ * @unhook_ns: how long the last removal of hooks took after a patch was disabled, in
+ *	nanoseconds
  */
 struct kpatch_stats {
 	unsigned long attempts;
@@ -73,6 +80,35 @@ struct kpatch_stats {
 	u64 max_work_ns;
 	unsigned int scanned;
 	unsigned int scanned_stopped;
+	unsigned int parked;
+	u64 hold_ns;
+	u64 max_hold_ns;
+	u64 unhook_ns;
+};
+
+/**
+ * struct kpatch_requester - who has requested an operation
+ * @task: the task, with a reference; %NULL if the operation is for no task
+ * @restarts: the task can leave the kernel and restart its system call, so it can be
+ *	parked like others
+ * @number: number of the operation
+ * @deadline: when to give up, in jiffies
+ * @cancel: set by request.c: make no further attempt
+ * @leave: set by switch.c: the task has been given park work and must leave
+ * @decided: set by switch.c: there will be no further attempt
+ * @wait: the task waits here for the verdict, and for @leave and @decided
+ *
+ * Owned by request.c, and valid as long as the operation runs.
+ */
+struct kpatch_requester {
+	struct task_struct *task;
+	bool restarts;
+	unsigned long number;
+	unsigned long deadline;
+	bool cancel;
+	bool leave;
+	bool decided;
+	wait_queue_head_t wait;
 };
 
 /**
@@ -107,6 +143,7 @@ struct kpatch_object {
  * @list: link in the list of registered patches
  * @enabled: link in the list of enabled patches, in the order of enabling; empty
  *	while the patch is disabled
+ * @operation: number of the last operation on it
  * @report: blockers of the last attempt, empty if the last operation made none
  * @stats: how operations on this patch went
  * @dir: its directory in sysfs
@@ -116,6 +153,7 @@ struct kpatch_patch {
 	struct kpatch_object object;
 	struct list_head list;
 	struct list_head enabled;
+	unsigned long operation;
 	struct kpatch_report report;
 	struct kpatch_stats stats;
 	struct kpatch_dir *dir;

@@ -5,15 +5,16 @@
  * The files of this directory form four groups. A file calls only files that are
  * listed after it.
  *
- *   Requests     core.c module.c sysfs.c
+ *   Requests     core.c module.c sysfs.c request.c
  *   Patches      patch.c object.c func.c memory.c
  *   Switching    switch.c evict.c txn.c tasks.c track.c cpus.c park.c scan.c saved.c
  *                exiting.c hook.c handler.c
  *   Leaves       report.c symbol.c ranges.c debug.c
  *
  * When 1 is written to the file "enabled" of a patch, sysfs.c passes the request to
- * patch.c, which pins the module, finds its functions (object.c, func.c), hooks them
- * (hook.c), and has the set switched (switch.c). Each attempt scans all tasks
+ * request.c, whose kernel thread carries it out while the requester waits: patch.c pins
+ * the module, finds its functions (object.c, func.c), hooks them (hook.c), and has the
+ * set switched (switch.c). Each attempt scans all tasks
  * (tasks.c, scan.c). User tasks that are blockers are parked (evict.c, park.c). If
  * there is no blocker, the machine is stopped and the transaction commits (txn.c,
  * handler.c).
@@ -24,8 +25,8 @@
 #include <linux/init.h>
 #include <linux/moduleparam.h>
 
-#include "module.h"
 #include "patch.h"
+#include "request.h"
 #include "sysfs.h"
 
 static bool enable = true;
@@ -34,18 +35,8 @@ MODULE_PARM_DESC(enable, "enable patches when they are loaded");
 
 static bool kpatch_ready __ro_after_init;
 
-/* Free a patch that is off the list: only its files in sysfs still refer to it. */
-static void forget(struct kpatch_patch *patch)
-{
-	kpatch_sysfs_del(patch->dir);
-	kpatch_patch_free(patch);
-}
-
-/*
- * Publish and enable a patch in the critical section in which its functions were
- * checked, so that the addresses that were checked are those that are hooked.
- */
-static int add_patch(struct kpatch_module *kpmod)
+/* Publish and enable a patch. */
+static int publish(struct kpatch_module *kpmod, struct kpatch_requester *by)
 {
 	bool off = kpmod->flags & KPATCH_LOAD_DISABLED || !READ_ONCE(enable);
 	struct kpatch_patch *patch = kpmod->patch;
@@ -55,7 +46,32 @@ static int add_patch(struct kpatch_module *kpmod)
 	if (ret)
 		return kpatch_refuse(KPATCH_CAUSE_SYSFS, .kpmod = kpmod,
 				     .err = ret);
-	return kpatch_patch_finish_add(patch, off ? KPATCH_OFF : KPATCH_ON);
+	return kpatch_patch_finish_add(patch, off ? KPATCH_OFF : KPATCH_ON, by);
+}
+
+/*
+ * One operation: so the addresses of the functions that are checked are those that are
+ * hooked. If it fails after the patch was published, @data becomes the patch, which is
+ * off the list; the requester removes its files.
+ */
+static int run_load(const struct kpatch_request *request,
+		    struct kpatch_requester *by)
+{
+	struct kpatch_module *kpmod = request->kpmod;
+	struct kpatch_patch **failed = request->data;
+	int ret;
+
+	ret = kpatch_patch_add(kpmod);
+	if (ret)
+		return ret;
+	ret = publish(kpmod, by);
+	if (ret) {
+		*failed = kpmod->patch;
+		kpatch_patch_del(*failed);
+		return ret;
+	}
+	kpatch_log_loaded(kpmod);
+	return 0;
 }
 
 /**
@@ -95,34 +111,26 @@ static int add_patch(struct kpatch_module *kpmod)
  */
 int kpatch_register(struct kpatch_module *kpmod)
 {
-	struct kpatch_patch *patch;
+	struct kpatch_patch *failed = NULL;
+	struct kpatch_request request = {
+		.run = run_load,
+		.data = &failed,
+		.kpmod = kpmod,
+		.action = KPATCH_LOAD,
+	};
 	int ret;
 
 	if (!kpmod)
 		return kpatch_refuse(KPATCH_CAUSE_NO_PATCH);
 	if (!kpatch_ready)
 		return kpatch_refuse(KPATCH_CAUSE_NOT_STARTED);
-
-	mutex_lock(&kpatch_mutex);
-	ret = kpatch_patch_add(kpmod);
+	ret = kpatch_patch_check(kpmod);
 	if (ret)
-		goto unlock;
-	patch = kpmod->patch;
-	ret = add_patch(kpmod);
-	if (ret)
-		goto del_patch;
-	kpatch_log_loaded(kpmod);
-	mutex_unlock(&kpatch_mutex);
-	return 0;
-
-del_patch:
-	kpatch_patch_del(patch);
-	mutex_unlock(&kpatch_mutex);
-	/* Waits for readers of its files, which may be waiting for the mutex. */
-	forget(patch);
-	return ret;
-unlock:
-	mutex_unlock(&kpatch_mutex);
+		return ret;
+	request.name = kpmod->mod->name;
+	ret = kpatch_request(&request);
+	if (failed)
+		kpatch_sysfs_forget(failed);
 	return ret;
 }
 EXPORT_SYMBOL_GPL(kpatch_register);
@@ -154,11 +162,17 @@ int kpatch_unregister(struct kpatch_module *kpmod)
 		patch = kpmod->patch;
 		kpatch_patch_del(patch);
 	}
-	forget(patch);
+	kpatch_sysfs_forget(patch);
 	kpatch_log_unloaded(kpmod);
 	return 0;
 }
 EXPORT_SYMBOL_GPL(kpatch_unregister);
+
+/* The name is for messages: only the operation finds out whether the patch exists. */
+static int request_switch(struct kpatch_module *kpmod, enum kpatch_action action)
+{
+	return kpatch_request_switch(kpmod, "(by a call)", action, 0, 0);
+}
 
 /**
  * kpatch_enable() - enable a patch
@@ -187,7 +201,7 @@ EXPORT_SYMBOL_GPL(kpatch_unregister);
  */
 int kpatch_enable(struct kpatch_module *kpmod)
 {
-	return kpatch_patch_request(kpmod, KPATCH_ENABLE);
+	return request_switch(kpmod, KPATCH_ENABLE);
 }
 EXPORT_SYMBOL_GPL(kpatch_enable);
 
@@ -215,7 +229,7 @@ EXPORT_SYMBOL_GPL(kpatch_enable);
  */
 int kpatch_disable(struct kpatch_module *kpmod)
 {
-	return kpatch_patch_request(kpmod, KPATCH_DISABLE);
+	return request_switch(kpmod, KPATCH_DISABLE);
 }
 EXPORT_SYMBOL_GPL(kpatch_disable);
 
@@ -226,7 +240,7 @@ static int __init kpatch_init(void)
 	ret = kpatch_sysfs_init();
 	if (ret)
 		return ret;
-	ret = kpatch_module_init();
+	ret = kpatch_request_init();
 	if (ret)
 		return ret;
 	kpatch_ready = true;

@@ -5,11 +5,15 @@
  * This file only decides. It parks no task, reads no clock and looks at no
  * task_struct: the caller passes the time, and the facts and events of each task.
  *
- * Tasks that are inside are sent to the park. If there still are such tasks near the
- * deadline, others may be entering as fast as these leave, so all runnable tasks are
- * sent there as well. A parked task may be what a blocker waits for. So after some
- * time all tasks are unparked, no task is parked again before the blockers have run,
- * and the next time parked tasks wait twice as long.
+ * Tasks that are inside are sent to the park. If attempt after attempt finds other
+ * tasks preempted inside, they enter as fast as others leave, so all runnable tasks
+ * are sent there as well. This would be of no use against a blocker that cannot be
+ * parked.
+ *
+ * A parked task may be what a blocker waits for. So after some time all tasks are
+ * unparked, and no task is parked again before the blockers have run. No task is held
+ * for longer than @hold_ns in one operation: a task that has been held so long is not
+ * parked again. The requester waits for the operation anyway, in the park or elsewhere.
  */
 #include "common.h"
 
@@ -27,6 +31,9 @@
  *  - A task that is stuck or slow ignores the events of the park.
  */
 #define GO(state)	((state) + 1)
+
+/* After so many attempts tasks enter as fast as others leave. */
+#define CROWD_ENTRIES	3
 
 static const u8 next_state[KPATCH_TASK_NR_STATES][KPATCH_NR_EVENTS] = {
 	[KPATCH_TASK_FREE] = {
@@ -94,16 +101,15 @@ void kpatch_evict_scanned(struct kpatch_task *t)
 /**
  * kpatch_evict_init() - begin an operation
  * @evict: the policy
- * @patience: how long parked tasks wait at first for one that does not arrive, in
- *	jiffies
- * @last_resort: when to park runnable tasks as well, in jiffies
+ * @patience: how long parked tasks wait for one that does not arrive, in jiffies
+ * @hold_ns: how long a task may be held, all its holds together, in nanoseconds
  */
 void kpatch_evict_init(struct kpatch_evict *evict, unsigned long patience,
-		       unsigned long last_resort)
+		       u64 hold_ns)
 {
 	*evict = (struct kpatch_evict) {
 		.patience = patience,
-		.last_resort = last_resort,
+		.hold_ns = hold_ns,
 	};
 }
 
@@ -138,6 +144,22 @@ void kpatch_evict_unparked(struct kpatch_evict *evict,
 		cond_resched();
 	}
 	evict->occupied = false;
+	evict->entries = 0;
+}
+
+/**
+ * kpatch_evict_left() - how long a task may still be held
+ * @evict: the policy
+ * @t: the task
+ *
+ * Return: the time in nanoseconds, 0 if it has been held for long enough.
+ */
+u64 kpatch_evict_left(const struct kpatch_evict *evict,
+		      const struct kpatch_task *t)
+{
+	if (t->facts & KPATCH_FACT_REQUESTER)
+		return U64_MAX;
+	return t->held_ns < evict->hold_ns ? evict->hold_ns - t->held_ns : 0;
 }
 
 static bool is_on_its_way(const struct kpatch_task *t)
@@ -176,6 +198,13 @@ static bool takes_too_long(const struct kpatch_evict *evict,
 	       time_after(now, evict->since + evict->patience);
 }
 
+/* Test whether a task was preempted inside, and has not been sent to the park. */
+static bool has_entered(const struct kpatch_task *t)
+{
+	return t->inside && t->state == KPATCH_TASK_FREE &&
+	       t->facts & KPATCH_FACT_RUNS;
+}
+
 static void delay_all(struct kpatch_evict *evict, struct kpatch_tasks *tasks)
 {
 	struct kpatch_task *t;
@@ -185,7 +214,6 @@ static void delay_all(struct kpatch_evict *evict, struct kpatch_tasks *tasks)
 			kpatch_evict_step(t, KPATCH_EVENT_DELAY);
 		cond_resched();
 	}
-	evict->patience *= 2;
 }
 
 /**
@@ -203,14 +231,18 @@ enum kpatch_evict_action kpatch_evict_decide(struct kpatch_evict *evict,
 					     unsigned long now)
 {
 	bool slow = false, inside = false, too_long = false;
+	bool entered = false, unparkable = false;
 	struct kpatch_task *t;
 
 	for (t = tasks->t; t < tasks->t + tasks->nr; t++) {
 		slow |= is_slow(t);
 		inside |= t->inside;
+		entered |= has_entered(t);
+		unparkable |= t->inside && !(t->facts & KPATCH_FACT_PARKABLE);
 		too_long |= takes_too_long(evict, t, now);
 		cond_resched();
 	}
+	evict->entries += entered && !unparkable;
 	if (too_long) {
 		delay_all(evict, tasks);
 		return KPATCH_EVICT_UNPARK;
@@ -220,21 +252,31 @@ enum kpatch_evict_action kpatch_evict_decide(struct kpatch_evict *evict,
 }
 
 /**
+ * kpatch_evict_crowded() - test whether tasks enter as fast as others leave
+ * @evict: the policy
+ *
+ * Return: true if running tasks are to be parked as well. Then their facts must be up
+ * to date before kpatch_evict_must_go() is called.
+ */
+bool kpatch_evict_crowded(const struct kpatch_evict *evict)
+{
+	return evict->entries >= CROWD_ENTRIES;
+}
+
+/**
  * kpatch_evict_must_go() - test whether a task is to be sent to the park
  * @evict: the policy, which has decided %KPATCH_EVICT_PARK
- * @t: the task, with its facts up to date if it is inside, or if it is past the time
- *	@last_resort
- * @now: the time, in jiffies
+ * @t: the task, with its facts up to date if it is inside
  *
  * Return: true if it is.
  */
 bool kpatch_evict_must_go(const struct kpatch_evict *evict,
-			  const struct kpatch_task *t, unsigned long now)
+			  const struct kpatch_task *t)
 {
-	if (t->state != KPATCH_TASK_FREE || t->facts & KPATCH_FACT_SELF)
+	if (t->state != KPATCH_TASK_FREE || !kpatch_evict_left(evict, t))
 		return false;
 	return t->inside || (t->facts & KPATCH_FACT_RUNS &&
-			     time_after(now, evict->last_resort));
+			     kpatch_evict_crowded(evict));
 }
 
 /**

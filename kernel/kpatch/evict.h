@@ -13,13 +13,13 @@
  * @KPATCH_FACT_WAKES: it would also do so soon: it is runnable, or a signal would
  *	wake it
  * @KPATCH_FACT_RUNS: it is runnable, and not on a CPU that is reserved for it
- * @KPATCH_FACT_SELF: it is the current task
+ * @KPATCH_FACT_REQUESTER: it has requested the operation, and waits for it anyway
  */
 enum kpatch_task_facts {
 	KPATCH_FACT_PARKABLE	= BIT(0),
 	KPATCH_FACT_WAKES	= BIT(1),
 	KPATCH_FACT_RUNS	= BIT(2),
-	KPATCH_FACT_SELF	= BIT(3),
+	KPATCH_FACT_REQUESTER	= BIT(3),
 };
 
 /**
@@ -50,15 +50,18 @@ enum kpatch_task_event {
 /**
  * struct kpatch_evict - the policy of one operation
  * @patience: how long parked tasks wait for one that does not arrive, in jiffies
- * @last_resort: when to park runnable tasks as well, in jiffies
+ * @hold_ns: how long a task may be held, all its holds together, in nanoseconds
  * @occupied: some task was sent to the park since it was opened
  * @since: when the first one was, in jiffies
+ * @entries: how often preempted tasks, and only such, were found inside since the
+ *	park was opened that had not been sent there
  */
 struct kpatch_evict {
 	unsigned long patience;
-	unsigned long last_resort;
+	u64 hold_ns;
 	bool occupied;
 	unsigned long since;
+	unsigned int entries;
 };
 
 /**
@@ -74,7 +77,7 @@ enum kpatch_evict_action {
 };
 
 void kpatch_evict_init(struct kpatch_evict *evict, unsigned long patience,
-		       unsigned long last_resort);
+		       u64 hold_ns);
 void kpatch_evict_step(struct kpatch_task *t, enum kpatch_task_event event);
 void kpatch_evict_scanned(struct kpatch_task *t);
 void kpatch_evict_sent(struct kpatch_evict *evict, struct kpatch_task *t,
@@ -84,8 +87,11 @@ void kpatch_evict_unparked(struct kpatch_evict *evict,
 enum kpatch_evict_action kpatch_evict_decide(struct kpatch_evict *evict,
 					     struct kpatch_tasks *tasks,
 					     unsigned long now);
+bool kpatch_evict_crowded(const struct kpatch_evict *evict);
 bool kpatch_evict_must_go(const struct kpatch_evict *evict,
-			  const struct kpatch_task *t, unsigned long now);
+			  const struct kpatch_task *t);
+u64 kpatch_evict_left(const struct kpatch_evict *evict,
+		      const struct kpatch_task *t);
 bool kpatch_evict_parking_suffices(const struct kpatch_tasks *tasks,
 				   unsigned int blockers);
 

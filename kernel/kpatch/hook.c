@@ -188,13 +188,13 @@ static unsigned long find_taken(unsigned long *ips, unsigned int num)
 
 	while (num > 1) {
 		half = num / 2;
-		/* Only for its ops: no site of it is used. */
+		/* Only for its ops: it has no site, and so never a user. */
 		probe = alloc_batch(0);
 		if (!probe)
 			return 0;
 		ret = register_ips(&probe->ops, ips, half);
 		if (!ret) {
-			release_batch(probe);
+			list_add(&probe->list, &batches);
 			ips += half;
 			num -= half;
 			continue;
@@ -249,12 +249,9 @@ static enum kpatch_cause register_batch(struct batch *batch, unsigned long *ips,
 		free_refused(batch, ret);
 		return cause_of(ret);
 	}
+	list_add(&batch->list, &batches);
 	refused->addr = find_skipped(ips, batch->num);
-	if (refused->addr) {
-		release_batch(batch);
-		return KPATCH_CAUSE_SITE_DISABLED;
-	}
-	return KPATCH_CAUSE_NONE;
+	return refused->addr ? KPATCH_CAUSE_SITE_DISABLED : KPATCH_CAUSE_NONE;
 }
 
 /* Fill @batch with a site for each function that has none. */
@@ -299,7 +296,6 @@ static enum kpatch_cause hook_missing(struct kpatch_object *object,
 	kvfree(ips);
 	if (cause)
 		return cause;
-	list_add(&batch->list, &batches);
 	for (func = kpatch_next_hooked(object, NULL); func;
 	     func = kpatch_next_hooked(object, func)) {
 		if (!func->site)
@@ -363,51 +359,102 @@ bool kpatch_hook_is_shared(const struct kpatch_func *func)
 	return func->site->users > 1;
 }
 
-/* Unregister batches without users. Return true if ftrace has waited for one. */
-static bool release_unused(void)
+/* Return true if ftrace has waited for one of them. */
+static bool release_batches(struct list_head *unused)
 {
 	struct batch *batch, *next;
-	bool released = false;
+	bool waited = false;
 
-	list_for_each_entry_safe(batch, next, &batches, list) {
-		if (batch->users)
-			continue;
-		list_del(&batch->list);
-		released |= release_batch(batch);
-	}
-	return released;
+	list_for_each_entry_safe(batch, next, unused, list)
+		waited |= release_batch(batch);
+	return waited;
 }
 
-/**
- * kpatch_unhook() - undo one kpatch_hook()
- * @object: the object, none of its functions in the handler's table
- *
- * A batch is unregistered, in one pass of ftrace, when none of its sites has a user.
- *
- * Context: process context, sleeps, under kpatch_mutex. Waits until all handlers that
- * were running have returned, and until tasks have left the trampolines of batches
- * that were unregistered.
- */
-void kpatch_unhook(struct kpatch_object *object)
+static void take_unused(struct list_head *unused)
 {
-	unsigned long gp = get_state_synchronize_rcu();
+	struct batch *batch, *next;
+
+	list_for_each_entry_safe(batch, next, &batches, list) {
+		if (!batch->users)
+			list_move(&batch->list, unused);
+	}
+}
+
+static void drop_sites(struct kpatch_object *object)
+{
 	struct kpatch_func *func;
 
-	lockdep_assert_held(&kpatch_mutex);
 	for (func = kpatch_next_hooked(object, NULL); func;
 	     func = kpatch_next_hooked(object, func)) {
 		func->site->users--;
 		func->site->batch->users--;
 		func->site = NULL;
 	}
+}
+
+/**
+ * kpatch_unhook() - undo one kpatch_hook()
+ * @object: the object, none of its functions in the handler's table, and none of them
+ *	ever live
+ *
+ * The hooks of functions that have no other user remain until kpatch_hook_release().
+ *
+ * Context: process context, sleeps, under kpatch_mutex. Waits until all handlers that
+ * were running have returned.
+ */
+void kpatch_unhook(struct kpatch_object *object)
+{
+	lockdep_assert_held(&kpatch_mutex);
+	drop_sites(object);
 	/*
 	 * Handlers run with preemption off, so RCU waits for them wherever it is
-	 * watching. Elsewhere each CPU has to schedule: ftrace waits for that, and
-	 * for tasks in trampolines, when it unregisters an ops.
+	 * watching. Elsewhere each CPU has to schedule.
 	 */
-	if (!release_unused()) {
+	synchronize_rcu_tasks_rude();
+	synchronize_rcu();
+}
+
+/**
+ * kpatch_unhook_and_wait() - undo one kpatch_hook() for functions that were live
+ * @object: the object, none of its functions in the handler's table
+ *
+ * A batch is unregistered, in one pass of ftrace, when none of its sites has a user.
+ *
+ * Context: process context, sleeps, under kpatch_mutex. Waits until all handlers that
+ * were running have returned, and until tasks have left the trampolines, from which
+ * they would call functions of the object. A task that does not get to run may keep
+ * this waiting for long.
+ */
+void kpatch_unhook_and_wait(struct kpatch_object *object)
+{
+	unsigned long gp = get_state_synchronize_rcu();
+	LIST_HEAD(unused);
+
+	lockdep_assert_held(&kpatch_mutex);
+	drop_sites(object);
+	take_unused(&unused);
+	/*
+	 * When ftrace unregisters an ops it waits until each CPU has scheduled and
+	 * all tasks have left the trampoline, see kpatch_unhook().
+	 */
+	if (!release_batches(&unused)) {
 		synchronize_rcu_tasks_rude();
 		synchronize_rcu_tasks();
 	}
 	cond_synchronize_rcu(gp);
+}
+
+/**
+ * kpatch_hook_release() - unregister the batches that have no user
+ *
+ * Context: process context, sleeps, takes kpatch_mutex for a moment; not while another
+ * task hooks functions. Waits as kpatch_unhook_and_wait() does, without the mutex.
+ */
+void kpatch_hook_release(void)
+{
+	LIST_HEAD(unused);
+
+	scoped_guard(mutex, &kpatch_mutex)
+		take_unused(&unused);
+	release_batches(&unused);
 }

@@ -24,6 +24,8 @@ unsigned long kpatch_hook_ip(unsigned long addr);
 enum kpatch_cause kpatch_hook(struct kpatch_object *object,
 			      struct kpatch_refused *refused);
 void kpatch_unhook(struct kpatch_object *object);
+void kpatch_unhook_and_wait(struct kpatch_object *object);
+void kpatch_hook_release(void);
 bool kpatch_hook_is_shared(const struct kpatch_func *func);
 
 #endif /* _KPATCH_HOOK_H */

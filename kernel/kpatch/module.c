@@ -1,75 +1,90 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Patch modules that are removed while their patch is registered. An enabled patch
- * pins its module against rmmod, but neither against rmmod -f nor against an init
- * function that fails after it has registered the patch.
+ * pins its module, and rmmod -f is refused. But the init function of a module may fail
+ * after it has registered a patch, and a module need not have an exit function that
+ * unregisters it.
  */
 #include "common.h"
 
 #include <linux/delay.h>
+#include <linux/kpatch_hooks.h>
 #include <linux/module.h>
-#include <linux/notifier.h>
 
-#include "module.h"
 #include "patch.h"
+#include "request.h"
 #include "sysfs.h"
 
 #define RETRY_MS	1000
 
-/* Disable and unregister the patch of @mod, if any. Fails if that is not possible. */
-static int withdraw(struct module *mod, struct kpatch_patch **patch)
+/*
+ * Disable and unregister the patch of the module that goes. The patch is found here,
+ * since it may have been unregistered before the turn of this operation came.
+ */
+static int run_take_down(const struct kpatch_request *request,
+			 struct kpatch_requester *by)
 {
+	struct kpatch_patch **gone = request->data;
+	struct kpatch_patch *patch = kpatch_patch_of(request->kpmod->mod);
 	int ret;
 
-	guard(mutex)(&kpatch_mutex);
-	*patch = kpatch_patch_of(mod);
-	if (!*patch)
+	if (!patch)
 		return 0;
-	ret = kpatch_patch_disable(*patch);
+	ret = kpatch_patch_disable(patch, by);
 	if (ret)
 		return ret;
-	kpatch_patch_del(*patch);
+	kpatch_patch_del(patch);
+	*gone = patch;
 	return 0;
 }
 
-/*
- * A notifier cannot refuse the removal. Retry until no task is left in the module's
- * text.
+/**
+ * kpatch_module_is_patch() - test whether a module must not be removed by force
+ * @mod: the module
+ *
+ * Calls may be redirected to its text, or tasks may be inside. Removing the module
+ * would require to disable the patch first, which may not be possible.
+ *
+ * Context: any but interrupts; takes a spinlock only, so also under module_mutex.
+ *
+ * Return: true if it has registered a patch.
  */
-static void take_down(struct module *mod)
+bool kpatch_module_is_patch(const struct module *mod)
 {
-	struct kpatch_patch *patch;
-
-	while (withdraw(mod, &patch))
-		msleep(RETRY_MS);
-	if (!patch)
-		return;
-	kpatch_log_taken_down(mod->name);
-	kpatch_sysfs_del(patch->dir);
-	kpatch_patch_free(patch);
+	return kpatch_patch_of(mod);
 }
-
-static int kpatch_module_notify(struct notifier_block *nb,
-				unsigned long action, void *data)
-{
-	/* A module without a patch does not wait for an operation. */
-	if (action == MODULE_STATE_GOING && kpatch_patch_of(data))
-		take_down(data);
-	return NOTIFY_DONE;
-}
-
-static struct notifier_block kpatch_module_nb = {
-	.notifier_call = kpatch_module_notify,
-	/* Runs first: others free what text that is still in use may need. */
-	.priority = INT_MAX,
-};
 
 /**
- * kpatch_module_init() - register the module notifier
+ * kpatch_module_going() - take down the patch of a module that is about to go
+ * @mod: the module; a failed init or a successful exit function has returned
  *
- * Return: 0 or an errno.
+ * The removal cannot be refused. So this retries until no task is left in the text of
+ * the module, and no newer patch replaces its functions again. Other operations come
+ * in between. It is called before the notifiers for modules that go, so these do not
+ * wait, and before they free what text that is still in use may need. A module without
+ * a patch does not wait for an operation.
+ *
+ * Context: process context, sleeps. A fatal signal does not end the wait: the memory of
+ * the module is freed next.
  */
-int __init kpatch_module_init(void)
+void kpatch_module_going(struct module *mod)
 {
-	return register_module_notifier(&kpatch_module_nb);
+	struct kpatch_patch *patch = kpatch_patch_of(mod), *gone = NULL;
+	struct kpatch_request request = {
+		.run = run_take_down,
+		.data = &gone,
+		.name = mod->name,
+		.action = KPATCH_TAKE_DOWN,
+		.flags = KPATCH_REQUEST_NO_OWNER,
+	};
+
+	if (!patch)
+		return;
+	request.kpmod = patch->kpmod;
+	while (kpatch_request(&request))
+		schedule_timeout_idle(msecs_to_jiffies(RETRY_MS));
+	if (!gone)
+		return;
+	kpatch_log_taken_down(mod->name);
+	kpatch_sysfs_forget(gone);
 }

@@ -29,6 +29,7 @@
 #include <linux/sched/task.h>
 #include <linux/slab.h>
 #include <linux/task_work.h>
+#include <linux/timekeeping.h>
 #include <linux/wait.h>
 
 #include "park.h"
@@ -38,20 +39,18 @@
  * @users: references: one of the opener, and one for each task that was sent
  *	here until its wait_in_park() has run or was withdrawn
  * @closing: parked tasks sleep here until they may go
- * @coming: the opener sleeps here until all tasks have arrived
+ * @coming: woken when all tasks have arrived
  * @open: the park has not been closed yet
  * @missing: number of tasks that were sent here and have not arrived
- * @end: no task is held beyond this time, in jiffies
  * @sent: list of struct kpatch_parked, all tasks that were sent here; only for
  *	the opener
  */
 struct kpatch_park {
 	refcount_t users;
 	wait_queue_head_t closing;
-	wait_queue_head_t coming;
+	wait_queue_head_t *coming;
 	bool open;
 	atomic_t missing;
-	unsigned long end;
 	struct list_head sent;
 };
 
@@ -65,6 +64,9 @@ struct kpatch_park {
  * @come: the task has arrived in the park
  * @waiting: the task waits in the park
  * @released: the task may leave although the park is open
+ * @limit: how long the task waits at most, in jiffies
+ * @arrived: when it arrived, by ktime_get_mono_fast_ns()
+ * @left: when it left on its own, 0 if it has not
  * @park: the park
  * @task: the task, with a reference
  * @list: link in the list of the park
@@ -76,6 +78,9 @@ struct kpatch_parked {
 	bool come;
 	bool waiting;
 	bool released;
+	unsigned long limit;
+	u64 arrived;
+	u64 left;
 	struct kpatch_park *park;
 	struct task_struct *task;
 	struct list_head list;
@@ -111,14 +116,20 @@ static bool is_dying(const struct task_struct *task)
 	       READ_ONCE(task->signal->group_exec_task);
 }
 
+/*
+ * Neither a signal nor the load average sees the wait, but SIGKILL ends it. The limit
+ * does not depend on the opener, which may be delayed.
+ */
 static void wait_until_closed(const struct kpatch_parked *parked)
 {
 	struct kpatch_park *park = parked->park;
-	long left = park->end - jiffies;
+	long left = parked->limit;
 
-	wait_event_killable_timeout(park->closing, !READ_ONCE(park->open) ||
-				    READ_ONCE(parked->released),
-				    max(left, 0L));
+	___wait_event(park->closing,
+		      ___wait_cond_timeout(!READ_ONCE(park->open) ||
+					   READ_ONCE(parked->released)),
+		      TASK_IDLE | TASK_WAKEKILL, 0, left,
+		      __ret = schedule_timeout(__ret));
 }
 
 /* Runs in the task that is to be parked. */
@@ -129,14 +140,17 @@ static void wait_in_park(struct callback_head *work)
 	struct kpatch_park *park = parked->park;
 	bool wait = !is_dying(current);
 
+	parked->arrived = ktime_get_mono_fast_ns();
 	WRITE_ONCE(parked->waiting, wait);
-	/* Pairs with kpatch_park_has_come(): @waiting is valid then. */
+	/* Pairs with kpatch_park_has_come(): @waiting and @arrived are valid then. */
 	smp_store_release(&parked->come, true);
 	if (atomic_dec_and_test(&park->missing))
-		wake_up(&park->coming);
+		wake_up(park->coming);
 	if (wait)
 		wait_until_closed(parked);
-	WRITE_ONCE(parked->waiting, false);
+	WRITE_ONCE(parked->left, ktime_get_mono_fast_ns());
+	/* Pairs with kpatch_park_holds(): @left is valid then. */
+	smp_store_release(&parked->waiting, false);
 	put_work(parked);
 }
 
@@ -205,12 +219,13 @@ static bool call_back(struct kpatch_parked *parked)
 
 /**
  * kpatch_park_open() - create a park
- * @end: no task is held beyond this time, in jiffies
+ * @coming: woken when all tasks that were sent to the park have arrived; must not be
+ *	freed before the last of them has
  *
  * Return: the park, to be passed to kpatch_park_close(); %NULL if there is no
  * memory.
  */
-struct kpatch_park *kpatch_park_open(unsigned long end)
+struct kpatch_park *kpatch_park_open(wait_queue_head_t *coming)
 {
 	struct kpatch_park *park;
 
@@ -219,11 +234,24 @@ struct kpatch_park *kpatch_park_open(unsigned long end)
 		return NULL;
 	refcount_set(&park->users, 1);
 	init_waitqueue_head(&park->closing);
-	init_waitqueue_head(&park->coming);
+	park->coming = coming;
 	park->open = true;
-	park->end = end;
 	INIT_LIST_HEAD(&park->sent);
 	return park;
+}
+
+/**
+ * kpatch_park_unpark() - let all parked tasks go
+ * @park: the park; a task that arrives from here on does not wait
+ *
+ * Does not wait for the tasks.
+ *
+ * Context: process context.
+ */
+void kpatch_park_unpark(struct kpatch_park *park)
+{
+	WRITE_ONCE(park->open, false);
+	wake_up_all(&park->closing);
 }
 
 /**
@@ -241,8 +269,7 @@ void kpatch_park_close(struct kpatch_park *park)
 
 	if (!park)
 		return;
-	WRITE_ONCE(park->open, false);
-	wake_up_all(&park->closing);
+	kpatch_park_unpark(park);
 	list_for_each_entry_safe(parked, next, &park->sent, list) {
 		call_back(parked);
 		put_task_struct(parked->task);
@@ -281,7 +308,8 @@ bool kpatch_park_takes(const struct task_struct *task)
 }
 
 static struct kpatch_parked *new_parked(struct kpatch_park *park,
-					struct task_struct *task)
+					struct task_struct *task,
+					unsigned long limit)
 {
 	struct kpatch_parked *parked;
 
@@ -292,6 +320,7 @@ static struct kpatch_parked *new_parked(struct kpatch_park *park,
 	refcount_set(&parked->users, 2);
 	refcount_inc(&park->users);
 	atomic_inc(&park->missing);
+	parked->limit = limit;
 	parked->park = park;
 	parked->task = get_task_struct(task);
 	list_add(&parked->list, &park->sent);
@@ -311,6 +340,7 @@ static void forget_parked(struct kpatch_parked *parked)
  * kpatch_park_task() - send a task to a park
  * @park: the park
  * @task: a user task, not the current one
+ * @limit: how long it waits in the park at most, in jiffies
  *
  * Wakes @task if a signal would. If not, the task arrives when it next returns
  * to user space.
@@ -321,13 +351,14 @@ static void forget_parked(struct kpatch_parked *parked)
  * if @task cannot be parked, or if there is no memory.
  */
 struct kpatch_parked *kpatch_park_task(struct kpatch_park *park,
-				       struct task_struct *task)
+				       struct task_struct *task,
+				       unsigned long limit)
 {
 	struct kpatch_parked *parked;
 
 	if (!kpatch_park_takes(task))
 		return NULL;
-	parked = new_parked(park, task);
+	parked = new_parked(park, task, limit);
 	if (!parked)
 		return NULL;
 	/* Fails if the task has begun to exit. */
@@ -357,7 +388,8 @@ struct kpatch_parked *kpatch_park_task(struct kpatch_park *park,
  */
 bool kpatch_park_holds(const struct kpatch_parked *parked)
 {
-	return READ_ONCE(parked->waiting);
+	/* Pairs with wait_in_park(). */
+	return smp_load_acquire(&parked->waiting);
 }
 
 /**
@@ -405,14 +437,17 @@ bool kpatch_park_complete(const struct kpatch_park *park)
 }
 
 /**
- * kpatch_park_wait() - wait until all tasks have arrived
- * @park: the park
- * @timeout: how long to wait at most, in jiffies
+ * kpatch_park_held() - how long a task has been held
+ * @parked: a task that was sent to a park which is still open
  *
- * Context: process context, sleeps. A fatal signal ends the wait.
+ * Return: the time from its arrival until it left, or until now if it has not left,
+ * in nanoseconds; 0 if it has not arrived.
  */
-void kpatch_park_wait(struct kpatch_park *park, unsigned long timeout)
+u64 kpatch_park_held(const struct kpatch_parked *parked)
 {
-	wait_event_killable_timeout(park->coming, kpatch_park_complete(park),
-				    timeout);
+	if (!kpatch_park_has_come(parked))
+		return 0;
+	if (kpatch_park_holds(parked))
+		return ktime_get_mono_fast_ns() - parked->arrived;
+	return parked->left - parked->arrived;
 }

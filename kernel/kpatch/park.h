@@ -6,15 +6,18 @@
 #define _KPATCH_PARK_H
 
 #include <linux/types.h>
+#include <linux/wait.h>
 
 struct kpatch_park;
 struct kpatch_parked;
 struct task_struct;
 
-struct kpatch_park *kpatch_park_open(unsigned long end);
+struct kpatch_park *kpatch_park_open(wait_queue_head_t *coming);
+void kpatch_park_unpark(struct kpatch_park *park);
 void kpatch_park_close(struct kpatch_park *park);
 struct kpatch_parked *kpatch_park_task(struct kpatch_park *park,
-				       struct task_struct *task);
+				       struct task_struct *task,
+				       unsigned long limit);
 bool kpatch_park_has_come(const struct kpatch_parked *parked);
 void kpatch_park_release(struct kpatch_parked *parked);
 void kpatch_park_wake(struct kpatch_park *park);
@@ -22,6 +25,6 @@ bool kpatch_park_wakes(const struct task_struct *task);
 bool kpatch_park_takes(const struct task_struct *task);
 bool kpatch_park_holds(const struct kpatch_parked *parked);
 bool kpatch_park_complete(const struct kpatch_park *park);
-void kpatch_park_wait(struct kpatch_park *park, unsigned long timeout);
+u64 kpatch_park_held(const struct kpatch_parked *parked);
 
 #endif /* _KPATCH_PARK_H */

@@ -13,6 +13,7 @@
 #include <linux/panic.h>
 #include <linux/preempt.h>
 #include <linux/spinlock.h>
+#include <linux/timekeeping.h>
 
 #include "func.h"
 #include "handler.h"
@@ -111,8 +112,15 @@ static int check_memory(const struct kpatch_module *kpmod)
 			     .action = "its array of functions");
 }
 
-/* Check all of a patch except its functions. */
-static int check_patch(const struct kpatch_module *kpmod)
+/**
+ * kpatch_patch_check() - check all of a patch except its functions
+ * @kpmod: the patch as its module defined it
+ *
+ * Context: process context, the task that registers the patch.
+ *
+ * Return: 0, or an errno as kpatch_register() lists them, with a line logged.
+ */
+int kpatch_patch_check(const struct kpatch_module *kpmod)
 {
 	if (!kpmod->mod)
 		return kpatch_refuse(KPATCH_CAUSE_NO_MODULE);
@@ -121,8 +129,6 @@ static int check_patch(const struct kpatch_module *kpmod)
 	if (kpmod->flags & ~KPATCH_LOAD_DISABLED)
 		return kpatch_refuse(KPATCH_CAUSE_MODULE_FLAGS, .kpmod = kpmod,
 				     .number = kpmod->flags);
-	if (kpatch_patch_of(kpmod->mod))
-		return kpatch_refuse(KPATCH_CAUSE_REGISTERED, .kpmod = kpmod);
 	return check_memory(kpmod);
 }
 
@@ -136,8 +142,8 @@ void kpatch_patch_free(struct kpatch_patch *patch)
 }
 
 /**
- * kpatch_patch_add() - check a patch and add it to the list, disabled
- * @kpmod: the patch as its module defined it; sets @patch
+ * kpatch_patch_add() - check the functions of a patch and add it to the list, disabled
+ * @kpmod: the patch, as kpatch_patch_check() has found it fit; sets @patch
  *
  * Binds the patch, to check its functions, and leaves it bound. Must be followed by
  * kpatch_patch_finish_add() or kpatch_patch_del(), with kpatch_mutex held in between.
@@ -150,9 +156,8 @@ int kpatch_patch_add(struct kpatch_module *kpmod)
 	int ret;
 
 	lockdep_assert_held(&kpatch_mutex);
-	ret = check_patch(kpmod);
-	if (ret)
-		return ret;
+	if (kpatch_patch_of(kpmod->mod))
+		return kpatch_refuse(KPATCH_CAUSE_REGISTERED, .kpmod = kpmod);
 	patch = kzalloc_obj(*patch, GFP_KERNEL);
 	if (!patch)
 		return kpatch_refuse(KPATCH_CAUSE_NO_MEMORY, .kpmod = kpmod,
@@ -289,11 +294,24 @@ static int prepare_disable(const struct kpatch_patch *patch,
 			     .names = newer->mod->name, .addr = newer->addr);
 }
 
+/* This may take long if tasks in trampolines do not get to run: publish the time. */
+static void remove_hooks(struct kpatch_patch *patch)
+{
+	u64 start = ktime_get_mono_fast_ns();
+
+	kpatch_unhook_and_wait(&patch->object);
+	patch->stats.unhook_ns = ktime_get_mono_fast_ns() - start;
+}
+
 /*
- * A patch that is OFF needs neither hooks nor addresses nor its module. If it was
- * disabled by this operation, no task, interrupt, NMI, trampoline or saved address
- * can reach the text of its module any more: the scan found no such task, and
- * kpatch_unhook() waits for handlers and for tasks in trampolines. So the module may
+ * A patch that is OFF needs neither hooks nor addresses nor its module. After
+ * kpatch_unhook() no handler looks at its functions. If it was not enabled by this
+ * operation, none has redirected a call, and that suffices; the hooks that it no
+ * longer needs are removed by kpatch_hook_release(), after the verdict.
+ *
+ * If it was disabled by this operation, no task, interrupt, NMI, trampoline or saved
+ * address can reach the text of its module any more: the scan found no such task, and
+ * kpatch_unhook_and_wait() waits for tasks in trampolines as well. So the module may
  * be unloaded from here on.
  */
 static void finish_change(struct kpatch_change *change)
@@ -308,7 +326,10 @@ static void finish_change(struct kpatch_change *change)
 	if (state != KPATCH_OFF)
 		return;
 	list_del_init(&patch->enabled);
-	kpatch_unhook(&patch->object);
+	if (change->from == KPATCH_OFF)
+		kpatch_unhook(&patch->object);
+	else
+		remove_hooks(patch);
 	kpatch_object_unbind(&patch->object);
 	module_put(patch->kpmod->mod);
 }
@@ -336,7 +357,7 @@ undo:
 
 /* Switch a set of patches at one instant, or log why that is not possible. */
 static int operate(struct kpatch_change *changes, unsigned int nr,
-		   unsigned int flags)
+		   unsigned int flags, struct kpatch_requester *by)
 {
 	struct kpatch_patch *patch = changes[0].patch;
 	const char *action = changes[0].to == KPATCH_ON ? "enable" : "disable";
@@ -344,13 +365,15 @@ static int operate(struct kpatch_change *changes, unsigned int nr,
 	unsigned int i;
 	int ret;
 
-	for (i = 0; i < nr; i++)
+	for (i = 0; i < nr; i++) {
+		WRITE_ONCE(changes[i].patch->operation, by->number);
 		memset(&changes[i].patch->report, 0,
 		       sizeof(changes[i].patch->report));
+	}
 	ret = prepare(changes, nr);
 	if (ret)
 		return ret;
-	cause = kpatch_switch(changes, nr, flags);
+	cause = kpatch_switch(changes, nr, flags, by);
 	ret = kpatch_refuse(cause, .kpmod = patch->kpmod, .action = action,
 			    .report = &patch->report);
 	if (!ret && flags & KPATCH_TXN_DRY_RUN)
@@ -363,7 +386,7 @@ static int operate(struct kpatch_change *changes, unsigned int nr,
 
 /* Switch a set of one patch. */
 static int switch_patch(struct kpatch_patch *patch, enum kpatch_state to,
-			unsigned int flags)
+			unsigned int flags, struct kpatch_requester *by)
 {
 	struct kpatch_change change = {
 		.patch = patch,
@@ -374,7 +397,7 @@ static int switch_patch(struct kpatch_patch *patch, enum kpatch_state to,
 
 	if (change.from == to)
 		return 0;
-	ret = operate(&change, 1, flags);
+	ret = operate(&change, 1, flags, by);
 	on_change(patch);
 	return ret;
 }
@@ -396,17 +419,19 @@ void __init kpatch_patch_on_change(void (*changed)(struct kpatch_patch *patch))
  * kpatch_patch_finish_add() - enable a patch that is being registered, if wanted
  * @patch: the patch, as kpatch_patch_add() left it
  * @to: %KPATCH_ON to enable it, %KPATCH_OFF to leave it disabled
+ * @by: who registers it
  *
  * Return: 0, or an errno as kpatch_enable() lists them, with a line logged and the
  * patch disabled.
  */
-int kpatch_patch_finish_add(struct kpatch_patch *patch, enum kpatch_state to)
+int kpatch_patch_finish_add(struct kpatch_patch *patch, enum kpatch_state to,
+			    struct kpatch_requester *by)
 {
 	int ret = 0;
 
 	lockdep_assert_held(&kpatch_mutex);
 	if (to == KPATCH_ON)
-		ret = switch_patch(patch, KPATCH_ON, 0);
+		ret = switch_patch(patch, KPATCH_ON, 0, by);
 	else
 		kpatch_object_unbind(&patch->object);
 	return ret;
@@ -415,14 +440,16 @@ int kpatch_patch_finish_add(struct kpatch_patch *patch, enum kpatch_state to)
 /**
  * kpatch_patch_disable() - disable a registered patch
  * @patch: the patch
+ * @by: who requests it
  *
  * Return: 0 if it is disabled, now or before; an errno as kpatch_disable() lists
  * them, with nothing changed and a line logged.
  */
-int kpatch_patch_disable(struct kpatch_patch *patch)
+int kpatch_patch_disable(struct kpatch_patch *patch,
+			 struct kpatch_requester *by)
 {
 	lockdep_assert_held(&kpatch_mutex);
-	return switch_patch(patch, KPATCH_OFF, 0);
+	return switch_patch(patch, KPATCH_OFF, 0, by);
 }
 
 /**
@@ -443,32 +470,33 @@ bool kpatch_patch_live(const struct kpatch_func *func)
 }
 
 /**
- * kpatch_patch_request() - enable or disable a patch, or check whether one could
+ * kpatch_patch_switch() - enable or disable a patch, or check whether one could
  * @kpmod: the patch; may have been unregistered meanwhile
- * @request: what is requested
+ * @action: one of the first four of &enum kpatch_action
+ * @by: who requests it
  *
- * Context: process context, sleeps, takes kpatch_mutex.
+ * Context: kernel thread of request.c, sleeps, under kpatch_mutex.
  *
  * Return: 0 if the patch is as requested, now or before, or could be made so; else an
  * errno as kpatch_enable() and kpatch_disable() list them, with nothing changed and a
  * line logged.
  */
-int kpatch_patch_request(struct kpatch_module *kpmod,
-			 enum kpatch_request request)
+int kpatch_patch_switch(struct kpatch_module *kpmod, enum kpatch_action action,
+			struct kpatch_requester *by)
 {
-	bool on = request == KPATCH_ENABLE || request == KPATCH_CHECK_ENABLE;
-	bool dry_run = request == KPATCH_CHECK_ENABLE ||
-		       request == KPATCH_CHECK_DISABLE;
+	bool on = action == KPATCH_ENABLE || action == KPATCH_CHECK_ENABLE;
+	bool dry_run = action == KPATCH_CHECK_ENABLE ||
+		       action == KPATCH_CHECK_DISABLE;
 	enum kpatch_state before;
 	int ret;
 
-	guard(mutex)(&kpatch_mutex);
+	lockdep_assert_held(&kpatch_mutex);
 	if (!kpatch_patch_known(kpmod))
 		return kpatch_refuse(KPATCH_CAUSE_NOT_REGISTERED,
 				     .action = "switch", .err = -ENODEV);
 	before = kpmod->state;
 	ret = switch_patch(kpmod->patch, on ? KPATCH_ON : KPATCH_OFF,
-			   dry_run ? KPATCH_TXN_DRY_RUN : 0);
+			   dry_run ? KPATCH_TXN_DRY_RUN : 0, by);
 	if (kpmod->state != before)
 		kpatch_log_switched(kpmod);
 	return ret;

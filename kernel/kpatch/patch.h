@@ -7,30 +7,39 @@
 
 #include <linux/kpatch.h>
 
+struct kpatch_requester;
+
 /**
- * enum kpatch_request - what is requested of a patch
+ * enum kpatch_action - what is requested of a patch
  * @KPATCH_DISABLE: disable it
  * @KPATCH_ENABLE: enable it
  * @KPATCH_CHECK_DISABLE: find out whether it could be disabled
  * @KPATCH_CHECK_ENABLE: find out whether it could be enabled
+ * @KPATCH_LOAD: register it
+ * @KPATCH_TAKE_DOWN: disable and unregister it, as its module goes
  */
-enum kpatch_request {
+enum kpatch_action {
 	KPATCH_DISABLE,
 	KPATCH_ENABLE,
 	KPATCH_CHECK_DISABLE,
 	KPATCH_CHECK_ENABLE,
+	KPATCH_LOAD,
+	KPATCH_TAKE_DOWN,
 };
 
+int kpatch_patch_check(const struct kpatch_module *kpmod);
 int kpatch_patch_add(struct kpatch_module *kpmod);
 void kpatch_patch_del(struct kpatch_patch *patch);
-int kpatch_patch_finish_add(struct kpatch_patch *patch, enum kpatch_state to);
+int kpatch_patch_finish_add(struct kpatch_patch *patch, enum kpatch_state to,
+			    struct kpatch_requester *by);
 void kpatch_patch_free(struct kpatch_patch *patch);
 struct kpatch_patch *kpatch_patch_of(const struct module *mod);
 bool kpatch_patch_known(const struct kpatch_module *kpmod);
-int kpatch_patch_disable(struct kpatch_patch *patch);
+int kpatch_patch_disable(struct kpatch_patch *patch,
+			 struct kpatch_requester *by);
 bool kpatch_patch_live(const struct kpatch_func *func);
-int kpatch_patch_request(struct kpatch_module *kpmod,
-			 enum kpatch_request request);
+int kpatch_patch_switch(struct kpatch_module *kpmod, enum kpatch_action action,
+			struct kpatch_requester *by);
 void kpatch_patch_on_change(void (*changed)(struct kpatch_patch *patch));
 
 #endif /* _KPATCH_PATCH_H */

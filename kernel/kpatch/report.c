@@ -28,6 +28,7 @@ static const char * const reason_text[] = {
 	[KPATCH_OFFLINE]	= "offline CPU",
 	[KPATCH_STOPPER]	= "stopping the machine",
 	[KPATCH_REQUESTER]	= "requester",
+	[KPATCH_SWITCHER]	= "carries out the switch",
 	[KPATCH_EXITING]	= "exiting",
 	[KPATCH_UNKNOWN]	= "unknown stack",
 	[KPATCH_PARKED_INSIDE]	= "parked inside",
@@ -41,8 +42,8 @@ static_assert(ARRAY_SIZE(reason_text) == KPATCH_NR_REASONS);
 /* Test for a task that is in the function at each switch. */
 static bool is_hopeless(enum kpatch_reason reason)
 {
-	return reason == KPATCH_REQUESTER || reason == KPATCH_STOPPER ||
-	       reason == KPATCH_IDLE;
+	return reason == KPATCH_REQUESTER || reason == KPATCH_SWITCHER ||
+	       reason == KPATCH_STOPPER || reason == KPATCH_IDLE;
 }
 
 static void name_blocker(struct kpatch_blocker *blocker,
@@ -195,6 +196,8 @@ int log_line(const struct kpatch_subject *s, int err, const char *fmt, ...)
 static const char *remedy(const struct kpatch_blocker *first,
 			  enum kpatch_cause cause)
 {
+	if (first->reason == KPATCH_REQUESTER)
+		return "use write(2) on the file in sysfs; a module is loaded with enable=0 first";
 	if (cause == KPATCH_CAUSE_HOPELESS)
 		return "a switch needs this function itself, leave it out";
 	if (first->reason == KPATCH_OFFLINE)
@@ -299,7 +302,13 @@ int kpatch_log_cause(enum kpatch_cause cause, const struct kpatch_subject *s)
 				"cannot create its directory in sysfs; try again with more memory");
 	case KPATCH_CAUSE_SYNTAX:
 		/* Ratelimited by the caller, like all that a user can repeat at will. */
-		return log_line(s, -EINVAL, "%s takes 0 or 1", s->action);
+		return log_line(s, -EINVAL,
+				"%s takes 0 or 1, and after a blank how many milliseconds it may take, %u at most",
+				s->action, KPATCH_MAX_TIMEOUT_MS);
+	case KPATCH_CAUSE_OPERATION:
+		return log_line(s, -EBUSY,
+				"'%s': another operation has not ended in time: %s; try again when it has",
+				s->action, s->names);
 
 	case KPATCH_CAUSE_ON_STACK:
 		return log_line(s, -EINVAL,
@@ -429,7 +438,7 @@ int kpatch_log_cause(enum kpatch_cause cause, const struct kpatch_subject *s)
 				s->action);
 	case KPATCH_CAUSE_KILLED:
 		return log_line(s, -EINTR,
-				"cannot %s: interrupted by a fatal signal; try again",
+				"cannot %s: interrupted by a fatal signal, or as the system is suspended; try again",
 				s->action);
 
 	case KPATCH_CAUSE_NO_MEMORY:

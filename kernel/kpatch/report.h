@@ -17,6 +17,9 @@ struct pid_namespace;
 
 #define KPATCH_MAX_BLOCKERS	32
 
+/* The longest time that a request may be given, in milliseconds. */
+#define KPATCH_MAX_TIMEOUT_MS	3600000U
+
 /* Room for a line about a blocker: names of a function and a task, and some words. */
 #define KPATCH_BLOCKER_LEN	(KSYM_NAME_LEN + 128)
 
@@ -32,7 +35,8 @@ struct pid_namespace;
  * @KPATCH_IDLE: it is the idle task of a CPU
  * @KPATCH_OFFLINE: it is the idle task of an offline CPU
  * @KPATCH_STOPPER: it is the stopper task of a CPU
- * @KPATCH_REQUESTER: it is the task that requested the operation
+ * @KPATCH_REQUESTER: it is the task that requested the operation, and cannot be parked
+ * @KPATCH_SWITCHER: it is the task that carries out the operation
  * @KPATCH_EXITING: it is past exit_notify() and cannot be scanned
  * @KPATCH_UNKNOWN: the bounds of its stack are not plausible
  * @KPATCH_PARKED_INSIDE: it was still inside the function while it was parked
@@ -53,6 +57,7 @@ enum kpatch_reason {
 	KPATCH_OFFLINE,
 	KPATCH_STOPPER,
 	KPATCH_REQUESTER,
+	KPATCH_SWITCHER,
 	KPATCH_EXITING,
 	KPATCH_UNKNOWN,
 	KPATCH_PARKED_INSIDE,
@@ -115,6 +120,7 @@ enum kpatch_cause {
 	KPATCH_CAUSE_COVERED,
 	KPATCH_CAUSE_SYSFS,
 	KPATCH_CAUSE_SYNTAX,
+	KPATCH_CAUSE_OPERATION,
 
 	/* of the memory that a patch is in */
 	KPATCH_CAUSE_ON_STACK,
@@ -168,7 +174,8 @@ enum kpatch_cause {
  * @kpmod: the patch, unless @func is set
  * @func: the function
  * @action: what is not done, in the infinitive; or the name of a file or a structure
- * @names: names of clones, of another patch or of a thread
+ * @names: names of clones, of another patch or of a thread; or what another operation
+ *	does
  * @addr: an address in a function
  * @number: index of a function, flags, or a thread id
  * @err: the errno of another part of the kernel that is passed on

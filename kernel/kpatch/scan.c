@@ -35,8 +35,12 @@ static struct kpatch_blocker *report(const struct kpatch_scan *scan,
 				     unsigned long addr,
 				     enum kpatch_reason reason)
 {
-	if (task == scan->requester && reason != KPATCH_CPU)
-		reason = KPATCH_REQUESTER;
+	if (task && reason != KPATCH_CPU) {
+		if (task == scan->switcher)
+			reason = KPATCH_SWITCHER;
+		else if (task == scan->requester)
+			reason = KPATCH_REQUESTER;
+	}
 	return kpatch_report_add(scan->report, task, addr, reason);
 }
 
@@ -307,21 +311,21 @@ bool kpatch_scan_task(const struct kpatch_scan *scan, struct task_struct *task,
 }
 
 /**
- * kpatch_scan_requester() - scan the requester, and report it if it is a blocker
- * @scan: the scan; the requester is the current task
+ * kpatch_scan_current() - scan the task that carries out the switch
+ * @scan: the scan; that task is the current one
  *
- * The callers of this function will still be on the stack of the requester when it
- * stops the machine. So no stop is needed to find out whether it is inside.
+ * The callers of this function will still be on its stack when it stops the machine.
+ * So no stop is needed to find out whether it is inside.
  *
  * Context: process context.
  */
-noinline void kpatch_scan_requester(const struct kpatch_scan *scan)
+noinline void kpatch_scan_current(const struct kpatch_scan *scan)
 {
 	unsigned long addr;
 
 	preempt_disable();
 	check_task(scan, current, (unsigned long)__builtin_frame_address(0),
-		   KPATCH_REQUESTER, &addr);
+		   KPATCH_SWITCHER, &addr);
 	preempt_enable();
 }
 
@@ -402,7 +406,7 @@ void kpatch_scan_exiting(const struct kpatch_scan *scan)
  * @scan: the scan
  *
  * A stopper has no saved stack pointer while it runs, so each one checks its own
- * stack from here up. On a kernel without SMP this is the requester.
+ * stack from here up. On a kernel without SMP this is the task that switches.
  *
  * Context: machine stopped, each CPU.
  */

@@ -5,15 +5,19 @@
  * The machine is stopped only if a scan of all tasks while it runs has found no
  * blocker. User tasks that are blockers are parked, as evict.c decides. Other
  * blockers are waited for.
+ *
+ * All of this runs in the kernel thread of request.c, on behalf of a requester.
  */
 #include "common.h"
 
 #include <linux/cpu.h>
+#include <linux/freezer.h>
 #include <linux/jiffies.h>
 #include <linux/moduleparam.h>
 #include <linux/sched/signal.h>
 #include <linux/tick.h>
 #include <linux/time64.h>
+#include <linux/wait.h>
 
 #include "debug.h"
 #include "evict.h"
@@ -24,46 +28,30 @@
 #include "track.h"
 #include "txn.h"
 
-/* Below the timeouts of the freezer and of the hung task detector. */
-#define MAX_DEADLINE_MS		15000U
 #define MAX_STOP_BUDGET_US	10000000U
 
 /* The first and the longest wait between two attempts. It is doubled each time. */
 #define RETRY_MS		5U
 #define RETRY_MAX_MS		100U
 
-/* How long parked tasks wait for one that does not arrive. Doubled each time. */
-#define PATIENCE_MS		500U
+/* The longest wait while any task is held. */
+#define RETRY_HELD_MS		10U
 
-/*
- * Runnable tasks are parked as well once only this much time is left, or half of the
- * time until the deadline if that is less.
- */
-#define LAST_RESORT_MS		1000U
+/* How long a task may be held in one operation, all its holds together. */
+#define HOLD_MS			500U
 
-static int set_deadline(const char *val, const struct kernel_param *kp)
-{
-	return param_set_uint_minmax(val, kp, 0, MAX_DEADLINE_MS);
-}
+/* How long parked tasks wait for one that does not arrive. */
+#define PATIENCE_MS		250U
 
 static int set_stop_budget(const char *val, const struct kernel_param *kp)
 {
 	return param_set_uint_minmax(val, kp, 1, MAX_STOP_BUDGET_US);
 }
 
-static const struct kernel_param_ops deadline_ops = {
-	.set = set_deadline,
-	.get = param_get_uint,
-};
-
 static const struct kernel_param_ops stop_budget_ops = {
 	.set = set_stop_budget,
 	.get = param_get_uint,
 };
-
-static unsigned int deadline_ms = 2000;
-module_param_cb(deadline_ms, &deadline_ops, &deadline_ms, 0644);
-MODULE_PARM_DESC(deadline_ms, "time until a switch is given up, in milliseconds");
 
 static unsigned int stop_budget_us = 100000;
 module_param_cb(stop_budget_us, &stop_budget_ops, &stop_budget_us, 0644);
@@ -74,29 +62,47 @@ static bool park = true;
 module_param(park, bool, 0644);
 MODULE_PARM_DESC(park, "park user tasks that are inside functions that are switched");
 
+/* The kernel thread sleeps here between two attempts. */
+static DECLARE_WAIT_QUEUE_HEAD(wakeup);
+
 /**
  * struct operation - a request to switch a set of patches
+ * @by: who has requested it
  * @txn: the transaction
  * @evict: decides which tasks are parked
  * @park: where tasks are parked, %NULL if no task is to be
  * @may_park: the administrator has not switched off parking
  * @prescan: scan tasks before the stop; always, except in tests
- * @deadline: when to give up, in jiffies
  * @wait_ms: the wait before the next attempt
  */
 struct operation {
+	struct kpatch_requester *by;
 	struct kpatch_txn txn;
 	struct kpatch_evict evict;
 	struct kpatch_park *park;
 	bool may_park;
 	bool prescan;
-	unsigned long deadline;
 	unsigned int wait_ms;
 };
 
 /*
- * Scan all tasks while the machine runs. If this finds a blocker, or the requester is
- * killed, the machine is not stopped.
+ * Test whether to give up. A requester that is parked, or has left to restart its
+ * system call, cannot set @cancel when it is killed, or when it exits for another
+ * reason. A task that waits would keep the system from being suspended.
+ */
+static bool is_cancelled(struct operation *op)
+{
+	struct task_struct *task = op->by->task;
+
+	if (task && (fatal_signal_pending(task) || freezing(task) ||
+		     task->flags & PF_EXITING))
+		WRITE_ONCE(op->by->cancel, true);
+	return READ_ONCE(op->by->cancel);
+}
+
+/*
+ * Scan all tasks while the machine runs. If this finds a blocker, or the operation is
+ * cancelled, the machine is not stopped.
  */
 static enum kpatch_cause prescan(struct operation *op)
 {
@@ -107,7 +113,7 @@ static enum kpatch_cause prescan(struct operation *op)
 		kpatch_scan_exiting(&txn->scan);
 	}
 	txn->stats.scanned = atomic_read(&txn->tasks.scanned);
-	if (fatal_signal_pending(current))
+	if (is_cancelled(op))
 		return KPATCH_CAUSE_KILLED;
 	if (kpatch_report_total(&txn->report))
 		return KPATCH_CAUSE_BLOCKED;
@@ -148,7 +154,7 @@ static enum kpatch_cause attempt(struct operation *op)
 
 	txn->stats.attempts++;
 	memset(&txn->report, 0, sizeof(txn->report));
-	kpatch_scan_requester(&txn->scan);
+	kpatch_scan_current(&txn->scan);
 	kpatch_tasks_rewind(&txn->tasks);
 	cause = kpatch_tasks_update(&txn->tasks);
 	if (cause)
@@ -159,8 +165,22 @@ static enum kpatch_cause attempt(struct operation *op)
 	return prescan_again_and_stop(op);
 }
 
+/* A task leaves the park: account for the time that it was held. */
+static void end_hold(struct operation *op, struct kpatch_task *t)
+{
+	struct kpatch_stats *stats = &op->txn.stats;
+	u64 held = kpatch_park_held(t->parked);
+
+	t->parked = NULL;
+	if (!held || t->facts & KPATCH_FACT_REQUESTER)
+		return;
+	stats->parked += !t->held_ns;
+	t->held_ns += held;
+	stats->hold_ns = max(stats->hold_ns, t->held_ns);
+}
+
 /* Record what the park knows of a task that was sent there. */
-static void update_parked(struct kpatch_task *t)
+static void update_parked(struct operation *op, struct kpatch_task *t)
 {
 	if (!kpatch_park_has_come(t->parked))
 		return;
@@ -168,7 +188,7 @@ static void update_parked(struct kpatch_task *t)
 		kpatch_evict_step(t, KPATCH_EVENT_ARRIVE);
 	} else {
 		kpatch_evict_step(t, KPATCH_EVENT_DEPART);
-		t->parked = NULL;
+		end_hold(op, t);
 	}
 }
 
@@ -185,14 +205,19 @@ static void before_attempt(struct operation *op)
 		return;
 	for (t = op->txn.tasks.t; t < op->txn.tasks.t + op->txn.tasks.nr; t++) {
 		if (t->parked)
-			update_parked(t);
+			update_parked(op, t);
 		cond_resched();
 	}
 }
 
-static u8 facts_of(const struct task_struct *task)
+static u8 facts_of(const struct operation *op, const struct task_struct *task)
 {
 	u8 facts = 0;
+
+	/* Else it is hopeless if it is inside. It does not sleep as others do. */
+	if (task == op->by->task)
+		return op->by->restarts ? KPATCH_FACT_REQUESTER |
+		       KPATCH_FACT_PARKABLE | KPATCH_FACT_WAKES : 0;
 
 	if (kpatch_park_takes(task))
 		facts |= KPATCH_FACT_PARKABLE;
@@ -201,8 +226,6 @@ static u8 facts_of(const struct task_struct *task)
 	/* A nohz_full CPU is reserved for its task. */
 	if (task_is_running(task) && !tick_nohz_full_cpu(task_cpu(task)))
 		facts |= KPATCH_FACT_RUNS;
-	if (task == current)
-		facts |= KPATCH_FACT_SELF;
 	return facts;
 }
 
@@ -213,7 +236,6 @@ static u8 facts_of(const struct task_struct *task)
  */
 static void after_attempt(struct operation *op)
 {
-	bool last_resort = time_after(jiffies, op->evict.last_resort);
 	struct kpatch_task *t;
 	bool released = false;
 
@@ -221,12 +243,12 @@ static void after_attempt(struct operation *op)
 		return;
 
 	for (t = op->txn.tasks.t; t < op->txn.tasks.t + op->txn.tasks.nr; t++) {
-		if (t->inside || last_resort)
-			t->facts = facts_of(t->task);
+		if (t->inside)
+			t->facts = facts_of(op, t->task);
 		kpatch_evict_scanned(t);
 		if (t->parked && t->state == KPATCH_TASK_STUCK) {
 			kpatch_park_release(t->parked);
-			t->parked = NULL;
+			end_hold(op, t);
 			released = true;
 		}
 		cond_resched();
@@ -235,42 +257,67 @@ static void after_attempt(struct operation *op)
 		kpatch_park_wake(op->park);
 }
 
-/*
- * The park holds no task for longer than a second after the deadline, even if the
- * requester is delayed and does not close it in time.
- */
 static void open_park(struct operation *op)
 {
-	op->park = kpatch_park_open(op->deadline + HZ);
+	op->park = kpatch_park_open(&wakeup);
 }
 
 static void close_park(struct operation *op)
 {
 	struct kpatch_task *t;
 
-	kpatch_park_close(op->park);
-	op->park = NULL;
+	if (!op->park)
+		return;
+	kpatch_park_unpark(op->park);
 	for (t = op->txn.tasks.t; t < op->txn.tasks.t + op->txn.tasks.nr; t++) {
-		t->parked = NULL;
+		if (t->parked)
+			end_hold(op, t);
 		cond_resched();
 	}
+	kpatch_park_close(op->park);
+	op->park = NULL;
 	kpatch_evict_unparked(&op->evict, &op->txn.tasks);
+}
+
+/*
+ * How long the park may hold a task, in jiffies. The park enforces this, also if this
+ * thread is delayed.
+ */
+static unsigned long hold_limit(const struct operation *op,
+				const struct kpatch_task *t)
+{
+	long left = op->by->deadline - jiffies;
+
+	if (t->facts & KPATCH_FACT_REQUESTER)
+		return max(left, 0L) + HZ;
+	return max(nsecs_to_jiffies(kpatch_evict_left(&op->evict, t)), 1UL);
+}
+
+static bool send_to_park(struct operation *op, struct kpatch_task *t)
+{
+	t->parked = kpatch_park_task(op->park, t->task, hold_limit(op, t));
+	if (!t->parked)
+		return false;
+	kpatch_evict_sent(&op->evict, t, jiffies);
+	/* It does not wait where a signal would wake it. */
+	if (t->task == op->by->task) {
+		WRITE_ONCE(op->by->leave, true);
+		wake_up(&op->by->wait);
+	}
+	return true;
 }
 
 static bool park_tasks(struct operation *op)
 {
 	struct kpatch_task *t, *end = op->txn.tasks.t + op->txn.tasks.nr;
-	bool sent = false;
+	bool crowded = kpatch_evict_crowded(&op->evict), sent = false;
 
 	for (t = op->txn.tasks.t; t < end; t++) {
 		cond_resched();
-		if (!kpatch_evict_must_go(&op->evict, t, jiffies))
-			continue;
-		t->parked = kpatch_park_task(op->park, t->task);
-		if (!t->parked)
-			continue;
-		kpatch_evict_sent(&op->evict, t, jiffies);
-		sent = true;
+		if (crowded)
+			t->facts = facts_of(op, t->task);
+		if (kpatch_evict_must_go(&op->evict, t))
+			sent |= send_to_park(op, t);
 	}
 	return sent;
 }
@@ -295,30 +342,34 @@ static bool evict(struct operation *op)
 	return !kpatch_park_complete(op->park);
 }
 
+static bool is_over(const struct operation *op)
+{
+	return time_after_eq(jiffies, op->by->deadline);
+}
+
 /*
  * Wait until all tasks that were sent to the park have arrived, or until the next
  * attempt is due. After a stop, always let the machine run until then.
  */
 static void wait_before_retry(struct operation *op, bool coming, bool stopped)
 {
-	long left = op->deadline - jiffies;
-	long wait = clamp(left, 0L, (long)msecs_to_jiffies(op->wait_ms));
+	unsigned int most = op->evict.occupied ? RETRY_HELD_MS : RETRY_MAX_MS;
+	long left = op->by->deadline - jiffies;
+	long wait = msecs_to_jiffies(min(op->wait_ms, most));
 
-	if (coming && !stopped)
-		kpatch_park_wait(op->park, wait);
-	else
-		schedule_timeout_killable(wait);
-	op->wait_ms = min(2 * op->wait_ms, RETRY_MAX_MS);
+	wait_event_idle_timeout(wakeup, is_cancelled(op) || (coming && !stopped &&
+				kpatch_park_complete(op->park)),
+				clamp(left, 0L, wait));
+	op->wait_ms = min(2 * op->wait_ms, most);
 }
 
-static bool may_retry(const struct operation *op, enum kpatch_cause cause)
+static bool may_retry(struct operation *op, enum kpatch_cause cause)
 {
 	switch (cause) {
 	case KPATCH_CAUSE_BLOCKED:
 	case KPATCH_CAUSE_NMI:
 	case KPATCH_CAUSE_BUDGET:
-		return time_before(jiffies, op->deadline) &&
-		       !fatal_signal_pending(current);
+		return !is_over(op) && !is_cancelled(op);
 	default:
 		return false;
 	}
@@ -369,6 +420,9 @@ static void add_stats(struct kpatch_stats *total, const struct kpatch_stats *s)
 {
 	total->attempts += s->attempts;
 	total->scanned = s->scanned;
+	total->parked = s->parked;
+	total->hold_ns = s->hold_ns;
+	total->max_hold_ns = max(total->max_hold_ns, s->hold_ns);
 	if (!s->stops)
 		return;
 	total->stops += s->stops;
@@ -393,21 +447,21 @@ static void publish(const struct kpatch_txn *txn)
 }
 
 static void init_operation(struct operation *op, struct kpatch_change *changes,
-			   unsigned int nr, unsigned int flags)
+			   unsigned int nr, unsigned int flags,
+			   struct kpatch_requester *by)
 {
-	unsigned long timeout = msecs_to_jiffies(READ_ONCE(deadline_ms));
-	unsigned long last = min(timeout / 2, msecs_to_jiffies(LAST_RESORT_MS));
-
+	op->by = by;
 	op->txn.changes = changes;
 	op->txn.nr = nr;
 	op->txn.flags = flags;
+	op->txn.scan.requester = by->restarts ? NULL : by->task;
+	op->txn.scan.cancel = &by->cancel;
 	op->txn.budget_ns = READ_ONCE(stop_budget_us) * (u64)NSEC_PER_USEC;
 	op->may_park = READ_ONCE(park);
 	op->prescan = kpatch_debug_prescan();
-	op->deadline = jiffies + timeout;
 	op->wait_ms = RETRY_MS;
 	kpatch_evict_init(&op->evict, msecs_to_jiffies(PATIENCE_MS),
-			  op->deadline - last);
+			  HOLD_MS * (u64)NSEC_PER_MSEC);
 }
 
 /* Run an operation whose transaction is prepared. */
@@ -420,7 +474,7 @@ static enum kpatch_cause run_operation(struct operation *op)
 	kpatch_txn_begin(&op->txn);
 	cause = attempt_until_deadline(op);
 	kpatch_txn_end(&op->txn);
-	kpatch_park_close(op->park);
+	close_park(op);
 	kpatch_track_detach();
 	return cause;
 }
@@ -430,11 +484,13 @@ static enum kpatch_cause run_operation(struct operation *op)
  * @changes: the patches: bound, hooked, their modules pinned, in state @from
  * @nr: number of elements in @changes
  * @flags: &enum kpatch_txn_flags
+ * @by: who has requested it
  *
  * Each patch gets a copy of the blockers and the statistics.
  *
- * Context: process context, under kpatch_mutex. Sleeps until the deadline at most,
- * or until the current task is killed. Stops the machine.
+ * Context: kernel thread, under kpatch_mutex. Sleeps until the deadline of the
+ * requester at most, or until the operation is cancelled. Makes one attempt at least.
+ * Stops the machine.
  *
  * Return: %KPATCH_CAUSE_NONE if all patches are in state @to, on all CPUs; in a dry
  * run, if they could be, with a report that lists the tasks that would have to be
@@ -443,7 +499,7 @@ static enum kpatch_cause run_operation(struct operation *op)
  * %KPATCH_CAUSE_BUDGET; %KPATCH_CAUSE_KILLED; %KPATCH_CAUSE_NO_MEMORY.
  */
 enum kpatch_cause kpatch_switch(struct kpatch_change *changes, unsigned int nr,
-				unsigned int flags)
+				unsigned int flags, struct kpatch_requester *by)
 {
 	enum kpatch_cause cause;
 	struct operation *op;
@@ -452,12 +508,24 @@ enum kpatch_cause kpatch_switch(struct kpatch_change *changes, unsigned int nr,
 	op = kzalloc_obj(*op, GFP_KERNEL);
 	if (!op)
 		return KPATCH_CAUSE_NO_MEMORY;
-	init_operation(op, changes, nr, flags);
+	init_operation(op, changes, nr, flags, by);
 	cause = kpatch_txn_prepare(&op->txn);
 	if (!cause)
 		cause = run_operation(op);
 	publish(&op->txn);
 	kpatch_txn_release(&op->txn);
 	kfree(op);
+	WRITE_ONCE(by->decided, true);
+	wake_up(&by->wait);
 	return cause;
+}
+
+/**
+ * kpatch_switch_wake() - let a switch find out that it is cancelled
+ *
+ * Context: any.
+ */
+void kpatch_switch_wake(void)
+{
+	wake_up(&wakeup);
 }

@@ -8,8 +8,10 @@
 #include "report.h"
 
 struct kpatch_change;
+struct kpatch_requester;
 
 enum kpatch_cause kpatch_switch(struct kpatch_change *changes, unsigned int nr,
-				unsigned int flags);
+				unsigned int flags, struct kpatch_requester *by);
+void kpatch_switch_wake(void);
 
 #endif /* _KPATCH_SWITCH_H */

@@ -13,15 +13,20 @@
  *   <patch>/max_work_ns
  *   <patch>/scanned
  *   <patch>/scanned_stopped
+ *   <patch>/parked
+ *   <patch>/hold_ns
+ *   <patch>/max_hold_ns
+ *   <patch>/unhook_ns
  *   <patch>/vmlinux/<function>,<sympos>/live
  *
  * The kobjects belong to the core, not to the patch module: the last reference to one
- * may be dropped long after the module is gone. Once kpatch_sysfs_del() has returned
+ * may be dropped long after the module is gone. Once kpatch_sysfs_forget() has returned
  * no reader or writer is in one of their files, and only these look at the patch.
  *
  * kernfs_notify() wakes tasks that poll() a file for a change. It takes spinlocks, but
- * neither the lock of an open file nor an active reference, which readers and writers
- * hold while they wait for kpatch_mutex: so it may be called under that mutex. It must
+ * neither the lock of an open file nor an active reference, which readers hold while
+ * they wait for kpatch_mutex, and writers while they wait for an operation: so it may be
+ * called under that mutex. It must
  * be called before the mutex is released. The content of a file is compared with its
  * content at the last notification, and another operation in between could restore
  * that, after a reader has seen the change.
@@ -30,6 +35,7 @@
 
 #include <linux/capability.h>
 #include <linux/cred.h>
+#include <linux/ctype.h>
 #include <linux/kernfs.h>
 #include <linux/kobject.h>
 #include <linux/lockdep.h>
@@ -41,13 +47,14 @@
 #include <linux/sysfs.h>
 
 #include "patch.h"
+#include "request.h"
 #include "symbol.h"
 #include "sysfs.h"
 
 /**
  * struct kpatch_dir - the directory of a patch
  * @kobj: the directory
- * @patch: the patch, valid until kpatch_sysfs_del()
+ * @patch: the patch, valid until kpatch_sysfs_forget()
  * @object: the directory of its functions in vmlinux
  * @funcs: the directories of its functions, struct func_dir
  * @list: link in the list of all directories
@@ -71,7 +78,7 @@ struct kpatch_dir {
 /**
  * struct func_dir - the directory of a function
  * @kobj: the directory
- * @func: the function, valid until kpatch_sysfs_del()
+ * @func: the function, valid until kpatch_sysfs_forget()
  * @list: link in the funcs of struct kpatch_dir
  * @live: the file "live"
  * @was_live: content of @live at the last notification
@@ -119,40 +126,66 @@ static ssize_t enabled_show(struct kobject *kobj, struct kobj_attribute *attr,
 }
 
 /*
- * Accept one digit, and the newline that echo writes. A parser of numbers would also
- * accept a sign, leading zeros, and anything behind a NUL.
+ * A parser of numbers would also accept a sign, leading zeros, and anything behind a
+ * NUL.
  */
-static int parse_switch(const char *buf, size_t count, bool *on)
+static int parse_timeout(const char *buf, size_t count, unsigned int *ms)
 {
-	if (count == 2 && buf[1] == '\n')
-		count = 1;
-	if (count != 1 || (buf[0] != '0' && buf[0] != '1'))
+	unsigned int n = 0;
+	size_t i;
+
+	if (!count || buf[0] == '0')
+		return -EINVAL;
+	for (i = 0; i < count; i++) {
+		if (!isdigit(buf[i]))
+			return -EINVAL;
+		n = 10 * n + buf[i] - '0';
+		if (n > KPATCH_MAX_TIMEOUT_MS)
+			return -EINVAL;
+	}
+	*ms = n;
+	return 0;
+}
+
+/* Accept one digit, maybe a blank and a timeout, and the newline that echo writes. */
+static int parse_switch(const char *buf, size_t count, bool *on,
+			unsigned int *timeout_ms)
+{
+	if (count && buf[count - 1] == '\n')
+		count--;
+	if (!count || (buf[0] != '0' && buf[0] != '1'))
 		return -EINVAL;
 	*on = buf[0] == '1';
-	return 0;
+	*timeout_ms = 0;
+	if (count == 1)
+		return 0;
+	return buf[1] == ' ' ? parse_timeout(buf + 2, count - 2, timeout_ms) :
+			       -EINVAL;
 }
 
 static ssize_t store_request(struct kobject *kobj, const char *file,
 			     const char *buf, size_t count,
-			     enum kpatch_request enable,
-			     enum kpatch_request disable)
+			     enum kpatch_action enable,
+			     enum kpatch_action disable)
 {
 	struct kpatch_module *kpmod = to_patch(kobj)->kpmod;
 	static DEFINE_RATELIMIT_STATE(limit, DEFAULT_RATELIMIT_INTERVAL,
 				      DEFAULT_RATELIMIT_BURST);
+	unsigned int timeout_ms;
 	bool on;
 	int ret;
 
 	/* The task that opened the file may have passed it to this one. */
 	if (!capable(CAP_SYS_ADMIN))
 		return -EPERM;
-	if (parse_switch(buf, count, &on)) {
+	if (parse_switch(buf, count, &on, &timeout_ms)) {
 		if (!__ratelimit(&limit))
 			return -EINVAL;
 		return kpatch_refuse(KPATCH_CAUSE_SYNTAX, .kpmod = kpmod,
 				     .action = file);
 	}
-	ret = kpatch_patch_request(kpmod, on ? enable : disable);
+	ret = kpatch_request_switch(kpmod, kobj->name, on ? enable : disable,
+				    KPATCH_REQUEST_STORE, timeout_ms);
 	return ret ?: count;
 }
 
@@ -223,6 +256,10 @@ SHOW_STAT(work_ns, "%llu")
 SHOW_STAT(max_work_ns, "%llu")
 SHOW_STAT(scanned, "%u")
 SHOW_STAT(scanned_stopped, "%u")
+SHOW_STAT(parked, "%u")
+SHOW_STAT(hold_ns, "%llu")
+SHOW_STAT(max_hold_ns, "%llu")
+SHOW_STAT(unhook_ns, "%llu")
 
 static struct kobj_attribute enabled_attr = __ATTR_RW(enabled);
 /* Write only: a program that reads all files in sysfs must not stop the machine. */
@@ -235,6 +272,10 @@ static struct kobj_attribute work_ns_attr = __ATTR_RO(work_ns);
 static struct kobj_attribute max_work_ns_attr = __ATTR_RO(max_work_ns);
 static struct kobj_attribute scanned_attr = __ATTR_RO(scanned);
 static struct kobj_attribute scanned_stopped_attr = __ATTR_RO(scanned_stopped);
+static struct kobj_attribute parked_attr = __ATTR_RO(parked);
+static struct kobj_attribute hold_ns_attr = __ATTR_RO(hold_ns);
+static struct kobj_attribute max_hold_ns_attr = __ATTR_RO(max_hold_ns);
+static struct kobj_attribute unhook_ns_attr = __ATTR_RO(unhook_ns);
 
 static struct attribute *patch_attrs[] = {
 	&enabled_attr.attr,
@@ -247,6 +288,10 @@ static struct attribute *patch_attrs[] = {
 	&max_work_ns_attr.attr,
 	&scanned_attr.attr,
 	&scanned_stopped_attr.attr,
+	&parked_attr.attr,
+	&hold_ns_attr.attr,
+	&max_hold_ns_attr.attr,
+	&unhook_ns_attr.attr,
 	NULL
 };
 
@@ -403,19 +448,16 @@ static void del_func(struct func_dir *entry)
 	kobject_put(&entry->kobj);
 }
 
-/**
- * kpatch_sysfs_del() - remove the directory of a patch
- * @dir: the directory, maybe incomplete; %NULL if there is none
+/*
+ * Remove a directory, maybe incomplete.
  *
- * Waits until no task is in a file of the directory. Not under kpatch_mutex, which
- * such a task may be waiting for.
+ * Waits until no task is in a file of the directory. Not under kpatch_mutex and not in
+ * an operation, which such a task may be waiting for.
  */
-void kpatch_sysfs_del(struct kpatch_dir *dir)
+static void del_dir(struct kpatch_dir *dir)
 {
 	struct func_dir *entry, *next;
 
-	if (!dir)
-		return;
 	scoped_guard(mutex, &dirs_lock)
 		list_del_init(&dir->list);
 	list_for_each_entry_safe(entry, next, &dir->funcs, list)
@@ -430,9 +472,27 @@ void kpatch_sysfs_del(struct kpatch_dir *dir)
 	kobject_put(&dir->kobj);
 }
 
+/**
+ * kpatch_sysfs_forget() - remove the directory of a patch, and free the patch
+ * @patch: the patch, off the list: only its files still refer to it
+ *
+ * Waits until no task is in a file of the directory, and makes those return that wait
+ * for their turn.
+ *
+ * Context: process context, sleeps; not under kpatch_mutex and not in an operation,
+ * which such a task may be waiting for.
+ */
+void kpatch_sysfs_forget(struct kpatch_patch *patch)
+{
+	kpatch_request_gone(patch->kpmod);
+	if (patch->dir)
+		del_dir(patch->dir);
+	kpatch_patch_free(patch);
+}
+
 /*
  * One file at a time. To create them as a group would remove them again on a failure,
- * and wait for tasks that have entered them and wait for kpatch_mutex.
+ * and wait for tasks that have entered them and wait for the end of this operation.
  */
 static int fill_dir(struct kpatch_dir *dir)
 {
@@ -455,13 +515,13 @@ static int fill_dir(struct kpatch_dir *dir)
  * kpatch_sysfs_add() - create the directory of a patch
  * @patch: the patch, bound; sets @dir
  *
- * Its files can be used from here on; writers wait for kpatch_mutex, which the caller
- * holds until the patch is registered or its registration has failed.
+ * Its files can be used from here on; writers wait for the end of the operation that
+ * registers the patch.
  *
  * Context: process context, sleeps, under kpatch_mutex.
  *
  * Return: 0, or an errno; then @dir, if it is set, is incomplete and must be given to
- * kpatch_sysfs_del() after kpatch_mutex was released.
+ * kpatch_sysfs_forget() with the patch.
  */
 int kpatch_sysfs_add(struct kpatch_patch *patch)
 {

@@ -5,11 +5,10 @@
 #ifndef _KPATCH_SYSFS_H
 #define _KPATCH_SYSFS_H
 
-struct kpatch_dir;
 struct kpatch_patch;
 
 int kpatch_sysfs_init(void);
 int kpatch_sysfs_add(struct kpatch_patch *patch);
-void kpatch_sysfs_del(struct kpatch_dir *dir);
+void kpatch_sysfs_forget(struct kpatch_patch *patch);
 
 #endif /* _KPATCH_SYSFS_H */

@@ -405,7 +405,7 @@ void kpatch_tasks_prescan(struct kpatch_tasks *tasks,
 	struct prescan prescan = { .scan = scan };
 	unsigned int i;
 
-	for (i = 0; i < tasks->nr && !fatal_signal_pending(current); i++) {
+	for (i = 0; i < tasks->nr && !READ_ONCE(*scan->cancel); i++) {
 		prescan.t = &tasks->t[i];
 		if (!is_settled(prescan.t))
 			atomic_add(task_call_func(prescan.t->task, prescan_task,
@@ -491,7 +491,7 @@ enum kpatch_cause kpatch_tasks_track(struct kpatch_tasks *tasks,
 
 	tasks->track = start_track(tasks);
 	cpu = kpatch_cpus_visit(msecs_to_jiffies(VISIT_MS));
-	if (fatal_signal_pending(current))
+	if (READ_ONCE(*scan->cancel))
 		return KPATCH_CAUSE_KILLED;
 	if (cpu >= 0) {
 		kpatch_scan_cpu(scan, cpu);

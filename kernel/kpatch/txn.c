@@ -216,19 +216,20 @@ static int build_scan(struct kpatch_txn *txn)
 				sizeof(*scan->traces), GFP_KERNEL);
 	if (!scan->traces)
 		return -ENOMEM;
-	scan->requester = current;
+	scan->switcher = current;
 	scan->report = &txn->report;
 	return 0;
 }
 
 /**
  * kpatch_txn_prepare() - collect the text that no task may be inside
- * @txn: the transaction, zeroed but for @changes, @nr, @flags and @budget_ns
+ * @txn: the transaction, zeroed but for @changes, @nr, @flags, @budget_ns, and the
+ *	requester and @cancel of @scan
  *
  * Must be followed by kpatch_txn_release(), whatever this returns.
  *
- * Context: process context, may sleep, under kpatch_mutex. The requester is the
- * current task.
+ * Context: process context, may sleep, under kpatch_mutex. The current task carries
+ * out the switch.
  *
  * Return: %KPATCH_CAUSE_NONE or %KPATCH_CAUSE_NO_MEMORY.
  */

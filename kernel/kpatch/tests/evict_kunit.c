@@ -9,7 +9,7 @@
 
 #define NR_TASKS	4
 #define PATIENCE	50
-#define LAST_RESORT	1000
+#define HOLD_NS		1000
 #define START		100
 
 /**
@@ -31,7 +31,7 @@ static int evict_test_init(struct kunit *test)
 
 	f = kunit_kzalloc(test, sizeof(*f), GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, f);
-	kpatch_evict_init(&f->evict, PATIENCE, LAST_RESORT);
+	kpatch_evict_init(&f->evict, PATIENCE, HOLD_NS);
 	f->tasks.t = f->t;
 	f->tasks.nr = NR_TASKS;
 	for (i = 0; i < NR_TASKS; i++)
@@ -54,9 +54,9 @@ static enum kpatch_evict_action decide(struct fixture *f, unsigned long now)
 	return kpatch_evict_decide(&f->evict, &f->tasks, now);
 }
 
-static bool must_go(struct fixture *f, unsigned int i, unsigned long now)
+static bool must_go(struct fixture *f, unsigned int i)
 {
-	return kpatch_evict_must_go(&f->evict, &f->t[i], now);
+	return kpatch_evict_must_go(&f->evict, &f->t[i]);
 }
 
 static void no_task_is_parked_without_a_blocker(struct kunit *test)
@@ -72,35 +72,88 @@ static void a_task_inside_is_parked(struct kunit *test)
 
 	scanned(&f->t[1], true, false);
 	KUNIT_EXPECT_EQ(test, decide(f, START), KPATCH_EVICT_PARK);
-	KUNIT_EXPECT_FALSE(test, must_go(f, 0, START));
-	KUNIT_EXPECT_TRUE(test, must_go(f, 1, START));
+	KUNIT_EXPECT_FALSE(test, must_go(f, 0));
+	KUNIT_EXPECT_TRUE(test, must_go(f, 1));
 	kpatch_evict_sent(&f->evict, &f->t[1], START);
 	KUNIT_EXPECT_EQ(test, f->t[1].state, KPATCH_TASK_SENT);
-	KUNIT_EXPECT_FALSE(test, must_go(f, 1, START));
+	KUNIT_EXPECT_FALSE(test, must_go(f, 1));
 	kpatch_evict_step(&f->t[1], KPATCH_EVENT_ARRIVE);
 	scanned(&f->t[1], false, true);
 	KUNIT_EXPECT_EQ(test, f->t[1].state, KPATCH_TASK_HELD);
 	KUNIT_EXPECT_EQ(test, decide(f, START + 1), KPATCH_EVICT_WAIT);
 }
 
-static void the_requester_is_not_parked(struct kunit *test)
+static void no_task_is_held_for_too_long(struct kunit *test)
 {
 	struct fixture *f = test->priv;
 
 	scanned(&f->t[0], true, false);
-	f->t[0].facts |= KPATCH_FACT_SELF | KPATCH_FACT_RUNS;
-	KUNIT_EXPECT_FALSE(test, must_go(f, 0, START));
-	KUNIT_EXPECT_FALSE(test, must_go(f, 0, LAST_RESORT + 1));
+	f->t[0].held_ns = HOLD_NS - 1;
+	KUNIT_EXPECT_EQ(test, kpatch_evict_left(&f->evict, &f->t[0]), 1);
+	KUNIT_EXPECT_TRUE(test, must_go(f, 0));
+	f->t[0].held_ns = HOLD_NS;
+	KUNIT_EXPECT_EQ(test, kpatch_evict_left(&f->evict, &f->t[0]), 0);
+	KUNIT_EXPECT_FALSE(test, must_go(f, 0));
+	f->t[0].held_ns = HOLD_NS + 1;
+	KUNIT_EXPECT_EQ(test, kpatch_evict_left(&f->evict, &f->t[0]), 0);
+	KUNIT_EXPECT_FALSE(test, must_go(f, 0));
 }
 
-static void running_tasks_are_parked_near_the_deadline(struct kunit *test)
+/* It would not do anything else. */
+static void the_requester_may_be_held_until_the_verdict(struct kunit *test)
+{
+	struct fixture *f = test->priv;
+
+	scanned(&f->t[0], true, false);
+	f->t[0].facts |= KPATCH_FACT_REQUESTER;
+	f->t[0].held_ns = 2 * HOLD_NS;
+	KUNIT_EXPECT_TRUE(test, must_go(f, 0));
+	KUNIT_EXPECT_EQ(test, kpatch_evict_left(&f->evict, &f->t[0]), U64_MAX);
+}
+
+/* Attempt after attempt finds task @i inside, and nobody has sent it to the park. */
+static void find_entered(struct fixture *f, unsigned int i, unsigned int attempts)
+{
+	while (attempts--) {
+		scanned(&f->t[i], true, true);
+		decide(f, START);
+	}
+}
+
+static void running_tasks_are_parked_if_others_enter_all_the_time(struct kunit *test)
+{
+	struct fixture *f = test->priv;
+
+	f->t[1].facts |= KPATCH_FACT_RUNS;
+	f->t[2].facts |= KPATCH_FACT_RUNS;
+	find_entered(f, 1, 2);
+	KUNIT_EXPECT_FALSE(test, must_go(f, 2));
+	find_entered(f, 1, 1);
+	KUNIT_EXPECT_TRUE(test, must_go(f, 2));
+	KUNIT_EXPECT_FALSE(test, must_go(f, 3));
+	kpatch_evict_unparked(&f->evict, &f->tasks);
+	KUNIT_EXPECT_FALSE(test, must_go(f, 2));
+}
+
+static void running_tasks_are_not_parked_for_a_task_that_sleeps(struct kunit *test)
 {
 	struct fixture *f = test->priv;
 
 	f->t[2].facts |= KPATCH_FACT_RUNS;
-	KUNIT_EXPECT_FALSE(test, must_go(f, 2, LAST_RESORT));
-	KUNIT_EXPECT_TRUE(test, must_go(f, 2, LAST_RESORT + 1));
-	KUNIT_EXPECT_FALSE(test, must_go(f, 3, LAST_RESORT + 1));
+	find_entered(f, 1, 10);
+	KUNIT_EXPECT_FALSE(test, must_go(f, 2));
+}
+
+static void running_tasks_are_not_parked_for_a_kernel_thread(struct kunit *test)
+{
+	struct fixture *f = test->priv;
+
+	f->t[0].facts = 0;
+	scanned(&f->t[0], true, true);
+	f->t[1].facts |= KPATCH_FACT_RUNS;
+	f->t[2].facts |= KPATCH_FACT_RUNS;
+	find_entered(f, 1, 10);
+	KUNIT_EXPECT_FALSE(test, must_go(f, 2));
 }
 
 static void a_task_inside_while_parked_is_not_parked_again(struct kunit *test)
@@ -118,7 +171,7 @@ static void a_task_inside_while_parked_is_not_parked_again(struct kunit *test)
 	scanned(t, true, true);
 	kpatch_evict_unparked(&f->evict, &f->tasks);
 	KUNIT_EXPECT_EQ(test, t->state, KPATCH_TASK_STUCK);
-	KUNIT_EXPECT_FALSE(test, must_go(f, 1, START));
+	KUNIT_EXPECT_FALSE(test, must_go(f, 1));
 }
 
 static void an_old_scan_changes_nothing(struct kunit *test)
@@ -145,7 +198,6 @@ static void parked_tasks_do_not_wait_long_for_one_that_does_not_arrive(struct ku
 	KUNIT_EXPECT_EQ(test, decide(f, START + PATIENCE + 1), KPATCH_EVICT_UNPARK);
 	kpatch_evict_unparked(&f->evict, &f->tasks);
 	KUNIT_EXPECT_EQ(test, t->state, KPATCH_TASK_SLOW);
-	KUNIT_EXPECT_EQ(test, f->evict.patience, 2 * PATIENCE);
 
 	/* No task is parked until it has run. */
 	scanned(&f->t[2], true, true);
@@ -196,15 +248,11 @@ static void times_may_wrap(struct kunit *test)
 	struct fixture *f = test->priv;
 	unsigned long now = -10UL;
 
-	f->evict.last_resort = 5;
 	scanned(&f->t[1], true, false);
 	kpatch_evict_sent(&f->evict, &f->t[1], now);
 	scanned(&f->t[1], true, false);
 	KUNIT_EXPECT_EQ(test, decide(f, now + PATIENCE), KPATCH_EVICT_PARK);
 	KUNIT_EXPECT_EQ(test, decide(f, now + PATIENCE + 1), KPATCH_EVICT_UNPARK);
-	f->t[2].facts |= KPATCH_FACT_RUNS;
-	KUNIT_EXPECT_FALSE(test, must_go(f, 2, now));
-	KUNIT_EXPECT_TRUE(test, must_go(f, 2, 6));
 }
 
 static void a_dry_run_succeeds_if_all_blockers_can_be_parked(struct kunit *test)
@@ -244,8 +292,11 @@ static void each_state_takes_each_event(struct kunit *test)
 static struct kunit_case evict_cases[] = {
 	KUNIT_CASE(no_task_is_parked_without_a_blocker),
 	KUNIT_CASE(a_task_inside_is_parked),
-	KUNIT_CASE(the_requester_is_not_parked),
-	KUNIT_CASE(running_tasks_are_parked_near_the_deadline),
+	KUNIT_CASE(no_task_is_held_for_too_long),
+	KUNIT_CASE(the_requester_may_be_held_until_the_verdict),
+	KUNIT_CASE(running_tasks_are_parked_if_others_enter_all_the_time),
+	KUNIT_CASE(running_tasks_are_not_parked_for_a_task_that_sleeps),
+	KUNIT_CASE(running_tasks_are_not_parked_for_a_kernel_thread),
 	KUNIT_CASE(a_task_inside_while_parked_is_not_parked_again),
 	KUNIT_CASE(an_old_scan_changes_nothing),
 	KUNIT_CASE(parked_tasks_do_not_wait_long_for_one_that_does_not_arrive),

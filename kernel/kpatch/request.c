@@ -1,0 +1,638 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Operations: who requests one, who waits for it, and the thread that carries it out.
+ *
+ * One operation is carried out at a time, by a kernel thread. So the priority, the CPU
+ * quota, the signals and the stack of the requester do not matter. Others wait for
+ * their turn in the order in which they came.
+ *
+ * A requester waits in place, and SIGKILL cancels its operation. There are two
+ * exceptions, both only for a write to a file that can be restarted:
+ *
+ *  - While it waits for its turn, any signal and any task work makes it leave, so that
+ *    another operation can park it, or a debugger stop it.
+ *  - While its own operation runs, it leaves if the switch has parked it. Its stack
+ *    would be in the way when functions are switched that a write runs through.
+ *
+ * Then the store returns -ERESTARTNOINTR. Once the task restarts its write, it finds
+ * its operation again, and continues to wait for it, or takes the verdict. Only the
+ * next request of the same task can do so, and only if it requests the same.
+ */
+#include "common.h"
+
+#include <linux/compat.h>
+#include <linux/init.h>
+#include <linux/jiffies.h>
+#include <linux/kthread.h>
+#include <linux/module.h>
+#include <linux/moduleparam.h>
+#include <linux/refcount.h>
+#include <linux/sched/signal.h>
+#include <linux/sched/task.h>
+#include <linux/sched/task_stack.h>
+#include <linux/spinlock.h>
+#include <linux/unistd.h>
+
+#include <asm/syscall.h>
+
+#include "hook.h"
+#include "request.h"
+#include "switch.h"
+
+/* Below the timeout of the freezer. */
+#define MAX_DEADLINE_MS		15000U
+
+/* Room for a description of the operation that is carried out. */
+#define DESCRIPTION_LEN		(MODULE_NAME_LEN + TASK_COMM_LEN + 64)
+
+static int set_deadline(const char *val, const struct kernel_param *kp)
+{
+	return param_set_uint_minmax(val, kp, 0, MAX_DEADLINE_MS);
+}
+
+static const struct kernel_param_ops deadline_ops = {
+	.set = set_deadline,
+	.get = param_get_uint,
+};
+
+static unsigned int deadline_ms = 2000;
+module_param_cb(deadline_ms, &deadline_ops, &deadline_ms, 0644);
+MODULE_PARM_DESC(deadline_ms, "time until an operation is given up, in milliseconds");
+
+/*
+ * The state of an operation after an event, plus 1. A pair that is not listed cannot
+ * happen.
+ *
+ *  - Only while it is WAITING can the thread take it: a requester that has left may
+ *    never return.
+ *  - An operation that is DONE keeps its verdict for a requester that is AWAY.
+ */
+#define GO(state)	((state) + 1)
+
+static const u8 next_state[KPATCH_REQUEST_NR_STATES][KPATCH_REQUEST_NR_EVENTS] = {
+	[KPATCH_REQUEST_WAITING] = {
+		[KPATCH_REQUEST_TAKE]		= GO(KPATCH_REQUEST_RUNNING),
+		[KPATCH_REQUEST_LEAVE]		= GO(KPATCH_REQUEST_PAUSED),
+		[KPATCH_REQUEST_CANCEL]		= GO(KPATCH_REQUEST_NONE),
+	},
+	[KPATCH_REQUEST_PAUSED] = {
+		[KPATCH_REQUEST_RETURN]		= GO(KPATCH_REQUEST_WAITING),
+		[KPATCH_REQUEST_CANCEL]		= GO(KPATCH_REQUEST_NONE),
+	},
+	[KPATCH_REQUEST_RUNNING] = {
+		[KPATCH_REQUEST_LEAVE]		= GO(KPATCH_REQUEST_AWAY),
+		[KPATCH_REQUEST_CANCEL]		= GO(KPATCH_REQUEST_CANCELLING),
+		[KPATCH_REQUEST_END]		= GO(KPATCH_REQUEST_DONE),
+	},
+	[KPATCH_REQUEST_AWAY] = {
+		[KPATCH_REQUEST_RETURN]		= GO(KPATCH_REQUEST_RUNNING),
+		[KPATCH_REQUEST_CANCEL]		= GO(KPATCH_REQUEST_CANCELLING),
+		[KPATCH_REQUEST_END]		= GO(KPATCH_REQUEST_DONE),
+	},
+	[KPATCH_REQUEST_CANCELLING] = {
+		[KPATCH_REQUEST_END]		= GO(KPATCH_REQUEST_DONE),
+	},
+	[KPATCH_REQUEST_DONE] = {
+		[KPATCH_REQUEST_RETURN]		= GO(KPATCH_REQUEST_DONE),
+		[KPATCH_REQUEST_CANCEL]		= GO(KPATCH_REQUEST_NONE),
+		[KPATCH_REQUEST_COLLECT]	= GO(KPATCH_REQUEST_NONE),
+	},
+};
+
+/**
+ * struct operation - an operation
+ * @request: what is requested
+ * @name: name of the patch module
+ * @by: what the switch knows of the requester
+ * @task: the requester, with a reference
+ * @users: references: one of the requester until it has the verdict or will not ask
+ *	for it, and one of the thread while it carries the operation out
+ * @list: link in the list of operations, until the state is %KPATCH_REQUEST_NONE
+ * @state: &enum kpatch_request_state
+ * @abandoned: no task will ask for the verdict
+ * @repeats: how often its requester has repeated it, since a verdict was too old
+ * @ended: when the verdict was reached, in jiffies
+ * @result: the verdict: 0 or an errno
+ */
+struct operation {
+	struct kpatch_request request;
+	char name[MODULE_NAME_LEN];
+	struct kpatch_requester by;
+	struct task_struct *task;
+	refcount_t users;
+	struct list_head list;
+	enum kpatch_request_state state;
+	bool abandoned;
+	unsigned int repeats;
+	unsigned long ended;
+	int result;
+};
+
+/* All operations in the order of their requests, and their states. */
+static LIST_HEAD(operations);
+static DEFINE_SPINLOCK(operations_lock);
+
+/* The thread sleeps here while no operation waits for its turn. */
+static DECLARE_WAIT_QUEUE_HEAD(work);
+
+/* Number of the last operation that was begun. Only for the thread. */
+static unsigned long last_number;
+
+/**
+ * kpatch_request_next() - the state of an operation after an event
+ * @state: the state before
+ * @event: the event
+ *
+ * Return: the state; @state if the event cannot happen.
+ */
+enum kpatch_request_state
+kpatch_request_next(enum kpatch_request_state state,
+		    enum kpatch_request_event event)
+{
+	u8 next = next_state[state][event];
+
+	return next ? next - 1 : state;
+}
+
+static void put_operation(struct operation *op)
+{
+	if (!refcount_dec_and_test(&op->users))
+		return;
+	put_task_struct(op->task);
+	kfree(op);
+}
+
+static void step(struct operation *op, enum kpatch_request_event event)
+{
+	lockdep_assert_held(&operations_lock);
+	WARN_ON_ONCE(!next_state[op->state][event]);
+	WRITE_ONCE(op->state, kpatch_request_next(op->state, event));
+	if (op->state == KPATCH_REQUEST_NONE)
+		list_del_init(&op->list);
+}
+
+/* The requester will not ask for the verdict: it drops its reference. */
+static void abandon(struct operation *op)
+{
+	lockdep_assert_held(&operations_lock);
+	step(op, KPATCH_REQUEST_CANCEL);
+	WRITE_ONCE(op->by.cancel, true);
+	op->abandoned = true;
+	put_operation(op);
+}
+
+/*
+ * Test whether a write to a file can leave and be restarted. Others call the same
+ * functions, such as io_uring and splice(), and would lose the code.
+ */
+static bool can_restart(void)
+{
+	if (current->flags & (PF_KTHREAD | PF_USER_WORKER) || in_compat_syscall())
+		return false;
+	switch (syscall_get_nr(current, task_pt_regs(current))) {
+	case __NR_write:
+	case __NR_pwrite64:
+	case __NR_writev:
+	case __NR_pwritev:
+		return true;
+	default:
+		return false;
+	}
+}
+
+static unsigned long timeout_of(const struct kpatch_request *request)
+{
+	return msecs_to_jiffies(request->timeout_ms ?: READ_ONCE(deadline_ms));
+}
+
+static struct operation *new_operation(const struct kpatch_request *request)
+{
+	struct operation *op;
+
+	op = kzalloc_obj(*op, GFP_KERNEL);
+	if (!op)
+		return NULL;
+	op->request = *request;
+	strscpy(op->name, request->name, sizeof(op->name));
+	op->request.name = op->name;
+	op->task = get_task_struct(current);
+	refcount_set(&op->users, 1);
+	op->state = KPATCH_REQUEST_WAITING;
+	if (!(request->flags & KPATCH_REQUEST_NO_OWNER))
+		op->by.task = current;
+	op->by.restarts = request->flags & KPATCH_REQUEST_STORE && can_restart();
+	op->by.deadline = jiffies + timeout_of(request);
+	init_waitqueue_head(&op->by.wait);
+	return op;
+}
+
+static bool is_same(const struct kpatch_request *a,
+		    const struct kpatch_request *b)
+{
+	return a->flags & KPATCH_REQUEST_STORE && a->flags == b->flags &&
+	       a->kpmod == b->kpmod && a->action == b->action &&
+	       a->timeout_ms == b->timeout_ms;
+}
+
+/*
+ * Test whether a verdict must not be used any more. Either a later operation has
+ * changed the patch; or the patch was unloaded and loaded again, which is an operation,
+ * too; or the requester has not restarted its write at once. It may have left a signal
+ * handler by longjmp(), and write the same anew. It may also have been kept from
+ * running, so a second verdict is good at any age.
+ */
+static bool is_stale(const struct operation *op)
+{
+	const struct kpatch_patch *patch = op->request.kpmod->patch;
+
+	if (op->state != KPATCH_REQUEST_DONE)
+		return false;
+	return READ_ONCE(patch->operation) != op->by.number ||
+	       (!op->repeats && time_after(jiffies, op->ended + HZ));
+}
+
+/* A requester that was stopped while it waited for its turn waits anew. */
+static void renew_deadline(struct operation *op)
+{
+	if (op->state == KPATCH_REQUEST_PAUSED &&
+	    time_after(jiffies, op->by.deadline + HZ))
+		op->by.deadline = jiffies + timeout_of(&op->request);
+}
+
+/*
+ * Find the operation that the current task has left to restart its write. If the task
+ * now requests something else, or the verdict is too old, nobody asks for the verdict
+ * of the old one any more.
+ */
+static struct operation *resume(const struct kpatch_request *request,
+				unsigned int *repeats)
+{
+	struct operation *op;
+
+	guard(spinlock)(&operations_lock);
+	list_for_each_entry(op, &operations, list) {
+		if (op->task != current || op->abandoned)
+			continue;
+		if (is_same(&op->request, request) && !is_stale(op)) {
+			renew_deadline(op);
+			step(op, KPATCH_REQUEST_RETURN);
+			return op;
+		}
+		*repeats = is_same(&op->request, request) ? op->repeats + 1 : 0;
+		abandon(op);
+		return NULL;
+	}
+	return NULL;
+}
+
+static struct operation *submit(const struct kpatch_request *request)
+{
+	struct operation *op;
+	unsigned int repeats = 0;
+
+	op = resume(request, &repeats);
+	if (op)
+		return op;
+	op = new_operation(request);
+	if (!op)
+		return NULL;
+	op->repeats = repeats;
+	guard(spinlock)(&operations_lock);
+	list_add_tail(&op->list, &operations);
+	return op;
+}
+
+static bool is_running(const struct operation *op)
+{
+	return op->state == KPATCH_REQUEST_RUNNING ||
+	       op->state == KPATCH_REQUEST_AWAY ||
+	       op->state == KPATCH_REQUEST_CANCELLING;
+}
+
+static int run_switch(const struct kpatch_request *request,
+		      struct kpatch_requester *by)
+{
+	return kpatch_patch_switch(request->kpmod, request->action, by);
+}
+
+/* Describe what the thread is busy with. */
+static void describe(char *buf, size_t size)
+{
+	static const char * const verb[] = {
+		[KPATCH_DISABLE]	= "disable",
+		[KPATCH_ENABLE]		= "enable",
+		[KPATCH_CHECK_DISABLE]	= "check",
+		[KPATCH_CHECK_ENABLE]	= "check",
+		[KPATCH_LOAD]		= "load",
+		[KPATCH_TAKE_DOWN]	= "take down",
+	};
+	const struct operation *op;
+
+	guard(spinlock)(&operations_lock);
+	list_for_each_entry(op, &operations, list) {
+		if (!is_running(op))
+			continue;
+		scnprintf(buf, size, "%s '%s', for %s (%d)",
+			  verb[op->request.action], op->name, op->task->comm,
+			  op->task->pid);
+		return;
+	}
+	strscpy(buf, "remove the hooks of an earlier one", size);
+}
+
+static int refuse_turn(const struct operation *op)
+{
+	char description[DESCRIPTION_LEN];
+
+	describe(description, sizeof(description));
+	return kpatch_refuse(KPATCH_CAUSE_OPERATION, .action = op->name,
+			     .names = description);
+}
+
+/*
+ * The wait for the turn has ended. @left is what the wait returned: 0 if the time has
+ * run out, negative if a signal or task work came. Return 0 if the operation runs.
+ */
+static int end_turn(struct operation *op, long left)
+{
+	bool killed = fatal_signal_pending(current);
+
+	spin_lock(&operations_lock);
+	if (op->state == KPATCH_REQUEST_NONE) {
+		spin_unlock(&operations_lock);
+		put_operation(op);
+		return kpatch_refuse(KPATCH_CAUSE_NOT_REGISTERED,
+				     .action = "switch", .err = -ENODEV);
+	}
+	if (op->state != KPATCH_REQUEST_WAITING) {
+		spin_unlock(&operations_lock);
+		return 0;
+	}
+	if (left < 0 && !killed) {
+		step(op, KPATCH_REQUEST_LEAVE);
+		spin_unlock(&operations_lock);
+		return restart_syscall();
+	}
+	step(op, KPATCH_REQUEST_CANCEL);
+	spin_unlock(&operations_lock);
+	if (!left)
+		left = refuse_turn(op);
+	else
+		left = -EINTR;
+	put_operation(op);
+	return left;
+}
+
+static bool waits(const struct operation *op)
+{
+	return READ_ONCE(op->state) == KPATCH_REQUEST_WAITING;
+}
+
+static int wait_for_turn(struct operation *op)
+{
+	long left = max_t(long, op->by.deadline - jiffies, 0);
+
+	wake_up(&work);
+	if (!op->by.task) {
+		wait_event_idle(op->by.wait, !waits(op));
+		return 0;
+	}
+	if (op->by.restarts)
+		left = wait_event_interruptible_timeout(op->by.wait, !waits(op),
+							left);
+	else
+		left = wait_event_killable_timeout(op->by.wait, !waits(op), left);
+	return end_turn(op, left);
+}
+
+static bool is_done(const struct operation *op)
+{
+	/* Pairs with end_operation(): @result is valid then. */
+	return smp_load_acquire(&op->state) == KPATCH_REQUEST_DONE;
+}
+
+static int collect(struct operation *op)
+{
+	int result = op->result;
+
+	scoped_guard(spinlock, &operations_lock)
+		step(op, KPATCH_REQUEST_COLLECT);
+	put_operation(op);
+	return result;
+}
+
+/*
+ * The requester was killed. It learns the verdict that is reached. But it need not wait
+ * until hooks are removed after that, if it is only a task that wrote to a file: the
+ * thread keeps the module pinned.
+ */
+static int cancel(struct operation *op)
+{
+	bool store = op->request.flags & KPATCH_REQUEST_STORE;
+
+	scoped_guard(spinlock, &operations_lock) {
+		if (op->state == KPATCH_REQUEST_RUNNING)
+			step(op, KPATCH_REQUEST_CANCEL);
+		WRITE_ONCE(op->by.cancel, true);
+	}
+	kpatch_switch_wake();
+	wait_event_idle(op->by.wait, is_done(op) ||
+			(store && READ_ONCE(op->by.decided)));
+	scoped_guard(spinlock, &operations_lock) {
+		if (op->state == KPATCH_REQUEST_DONE)
+			break;
+		op->abandoned = true;
+		put_operation(op);
+		return -EINTR;
+	}
+	return collect(op);
+}
+
+/* Leave if the switch has parked the current task. */
+static int leave(struct operation *op)
+{
+	scoped_guard(spinlock, &operations_lock) {
+		if (op->state == KPATCH_REQUEST_DONE)
+			break;
+		WRITE_ONCE(op->by.leave, false);
+		step(op, KPATCH_REQUEST_LEAVE);
+		return restart_syscall();
+	}
+	return collect(op);
+}
+
+static int wait_for_verdict(struct operation *op)
+{
+	if (!op->by.task)
+		wait_event_idle(op->by.wait, is_done(op));
+	else if (wait_event_killable(op->by.wait, is_done(op) ||
+				     READ_ONCE(op->by.leave)))
+		return cancel(op);
+	return is_done(op) ? collect(op) : leave(op);
+}
+
+/**
+ * kpatch_request() - have an operation carried out, and wait for the verdict
+ * @request: what is requested; copied
+ *
+ * Context: process context, sleeps, without kpatch_mutex. Until its turn comes the
+ * operation can be given up: by a fatal signal, and when its time has run out.
+ *
+ * Return: the verdict, 0 or an errno; or
+ *
+ * * -EBUSY - another operation has not ended in time
+ * * -EINTR - the current task received a fatal signal
+ * * -ENODEV - the patch was unregistered meanwhile
+ * * -ERESTARTNOINTR - to be returned from a store: the system call must be restarted
+ * * -ENOMEM
+ */
+int kpatch_request(const struct kpatch_request *request)
+{
+	struct operation *op;
+	int ret;
+
+	op = submit(request);
+	if (!op)
+		return kpatch_refuse(KPATCH_CAUSE_NO_MEMORY,
+				     .action = request->name);
+	ret = wait_for_turn(op);
+	return ret ?: wait_for_verdict(op);
+}
+
+/**
+ * kpatch_request_switch() - request to enable or disable a patch, or a dry run of that
+ * @kpmod: the patch
+ * @name: name of its module
+ * @action: one of the first four of &enum kpatch_action
+ * @flags: &enum kpatch_request_flags
+ * @timeout_ms: how long it may take, in milliseconds; 0 for kpatch.deadline_ms
+ *
+ * Context: process context, sleeps, without kpatch_mutex.
+ *
+ * Return: as kpatch_request(), and as kpatch_enable() and kpatch_disable() list them.
+ */
+int kpatch_request_switch(struct kpatch_module *kpmod, const char *name,
+			  enum kpatch_action action, unsigned int flags,
+			  unsigned int timeout_ms)
+{
+	struct kpatch_request request = {
+		.run = run_switch,
+		.kpmod = kpmod,
+		.name = name,
+		.action = action,
+		.flags = flags,
+		.timeout_ms = timeout_ms,
+	};
+
+	return kpatch_request(&request);
+}
+
+/**
+ * kpatch_request_gone() - end the wait of all who request something of a patch
+ * @kpmod: the patch, unregistered
+ *
+ * Context: process context.
+ */
+void kpatch_request_gone(const struct kpatch_module *kpmod)
+{
+	struct operation *op, *next;
+
+	guard(spinlock)(&operations_lock);
+	list_for_each_entry_safe(op, next, &operations, list) {
+		if (op->request.kpmod != kpmod)
+			continue;
+		if (op->state == KPATCH_REQUEST_WAITING) {
+			step(op, KPATCH_REQUEST_CANCEL);
+			wake_up(&op->by.wait);
+		} else if (!is_running(op)) {
+			abandon(op);
+		}
+	}
+}
+
+/* Forget operations of tasks that will not come back for them. */
+static void prune(void)
+{
+	struct operation *op, *next;
+
+	list_for_each_entry_safe(op, next, &operations, list) {
+		if (!(op->task->flags & PF_EXITING))
+			continue;
+		if (op->state == KPATCH_REQUEST_PAUSED ||
+		    op->state == KPATCH_REQUEST_DONE)
+			abandon(op);
+	}
+}
+
+/* Begin the next operation whose requester is there. */
+static struct operation *take_next(void)
+{
+	struct operation *op;
+
+	guard(spinlock)(&operations_lock);
+	prune();
+	list_for_each_entry(op, &operations, list) {
+		if (op->state != KPATCH_REQUEST_WAITING)
+			continue;
+		refcount_inc(&op->users);
+		op->by.number = ++last_number;
+		if (!op->by.task)
+			op->by.deadline = jiffies + timeout_of(&op->request);
+		step(op, KPATCH_REQUEST_TAKE);
+		return op;
+	}
+	return NULL;
+}
+
+static void end_operation(struct operation *op, int result)
+{
+	scoped_guard(spinlock, &operations_lock) {
+		op->result = result;
+		op->ended = jiffies;
+		step(op, KPATCH_REQUEST_END);
+		if (op->abandoned)
+			step(op, KPATCH_REQUEST_COLLECT);
+	}
+	wake_up_all(&op->by.wait);
+	put_operation(op);
+}
+
+static void carry_out(struct operation *op)
+{
+	const struct kpatch_request *request = &op->request;
+	int ret;
+
+	wake_up_all(&op->by.wait);
+	scoped_guard(mutex, &kpatch_mutex)
+		ret = request->run(request, &op->by);
+	end_operation(op, ret);
+}
+
+static int kpatch_thread(void *unused)
+{
+	struct operation *op;
+
+	for (;;) {
+		wait_event_idle(work, (op = take_next()));
+		carry_out(op);
+		kpatch_hook_release();
+	}
+	return 0;
+}
+
+/**
+ * kpatch_request_init() - start the thread that carries out operations
+ *
+ * It has a high priority, since tasks are held while it works.
+ *
+ * Return: 0 or an errno.
+ */
+int __init kpatch_request_init(void)
+{
+	struct task_struct *thread = kthread_run(kpatch_thread, NULL, "kpatch");
+
+	if (IS_ERR(thread))
+		return PTR_ERR(thread);
+	set_user_nice(thread, MIN_NICE);
+	return 0;
+}
