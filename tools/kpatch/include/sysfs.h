@@ -27,7 +27,7 @@ int sysfs_patches(struct names *names);
 bool sysfs_has(const char *patch);
 bool sysfs_find(const char *patch);
 int sysfs_is_enabled(const char *patch);
-int sysfs_set_enabled(const char *patch, bool on);
+int sysfs_set_enabled(const char *patch, bool on, unsigned int ms);
 int sysfs_check(const char *patch, bool on);
 int sysfs_functions(const char *patch, struct names *names);
 int sysfs_is_live(const char *patch, const char *function);

@@ -41,6 +41,7 @@ bool is_path(const char *arg);
 int arg_to_name(const char *arg, char *name);
 
 void patience_start(struct patience *patience, unsigned int seconds);
+unsigned int patience_left(const struct patience *patience);
 bool patience_wait(struct patience *patience);
 
 #endif /* _KPATCH_UTILS_H */

@@ -15,7 +15,7 @@ static const char usage[] =
 	"module or its file.\n"
 	"\n"
 	"  -t, --timeout SECONDS  how long to wait for tasks inside their\n"
-	"                         functions, 0 to 86400 (default: 15)\n"
+	"                         functions, 0 to 3600 (default: 15)\n"
 	"  -v, --verbose          report what has been done\n"
 	"  -h, --help             show this help\n";
 

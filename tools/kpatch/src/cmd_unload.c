@@ -22,7 +22,7 @@ static const char usage[] =
 	"and enabled. NAME is a module or its file.\n"
 	"\n"
 	"      --all              unload all patches\n"
-	"  -t, --timeout SECONDS  how long to wait for such tasks, 0 to 86400\n"
+	"  -t, --timeout SECONDS  how long to wait for such tasks, 0 to 3600\n"
 	"                         (default: 15)\n"
 	"  -v, --verbose          report what has been done\n"
 	"  -h, --help             show this help\n";

@@ -12,7 +12,7 @@
 #include "options.h"
 #include "utils.h"
 
-#define MAX_TIMEOUT	86400
+#define MAX_TIMEOUT	3600
 
 static const struct option all_options[] = {
 	{ "all", no_argument, NULL, 'a' },

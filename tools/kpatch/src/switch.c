@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Switch patches. The kernel gives up on a busy patch after about two seconds; the
- * request is repeated for as long as the user wants to wait.
+ * Switch patches. The kernel is told how long it may make attempts on a busy patch. A
+ * request is repeated if it was refused for another reason that may pass.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -57,7 +57,7 @@ static void print_parked(const char *name)
 /**
  * switch_enable() - enable a loaded patch
  * @name: the patch
- * @timeout: how many seconds to retry while tasks block the patch
+ * @timeout: for how many seconds to make attempts while tasks block the patch
  * @verbose: report what has been done
  *
  * Return: 0 if the patch is enabled, now or before; or an errno after an error message
@@ -70,7 +70,7 @@ int switch_enable(const char *name, unsigned int timeout, bool verbose)
 
 	patience_start(&patience, timeout);
 	do {
-		ret = sysfs_set_enabled(name, true);
+		ret = sysfs_set_enabled(name, true, patience_left(&patience));
 	} while (is_transient(ret) && patience_wait(&patience));
 
 	if (!ret && verbose)
@@ -107,8 +107,8 @@ int switch_check(const char *name)
 	return ret;
 }
 
-/* One request, without waiting. */
-static int try_job(struct job *job, bool remove)
+/* One request, for which the kernel may take @ms milliseconds. */
+static int try_job(struct job *job, bool remove, unsigned int ms)
 {
 	int ret;
 
@@ -117,7 +117,7 @@ static int try_job(struct job *job, bool remove)
 	job->covered = sysfs_is_covered(job->name);
 	if (job->covered)
 		return -EBUSY;
-	ret = sysfs_set_enabled(job->name, false);
+	ret = sysfs_set_enabled(job->name, false, ms);
 	if (!ret && remove) {
 		job->action = ACTION_REMOVE;
 		ret = module_remove(job->name);
@@ -171,16 +171,19 @@ static void finish(struct job *job, bool remove, bool verbose)
 		       job->name);
 }
 
-/* Try all remaining jobs. Returns the number of those that were finished. */
+/*
+ * Try all remaining jobs, each for @ms milliseconds. Returns the number of those that
+ * were finished.
+ */
 static unsigned int do_round(struct job *jobs, unsigned int nr, bool remove,
-			     bool verbose)
+			     bool verbose, unsigned int ms)
 {
 	unsigned int i, done = 0;
 
 	for (i = 0; i < nr; i++) {
 		if (jobs[i].done)
 			continue;
-		jobs[i].err = try_job(&jobs[i], remove);
+		jobs[i].err = try_job(&jobs[i], remove, ms);
 		if (is_transient(jobs[i].err))
 			continue;
 		finish(&jobs[i], remove, verbose);
@@ -218,12 +221,13 @@ static int give_up(struct job *jobs, unsigned int nr)
 /**
  * switch_withdraw() - disable patches
  * @names: the patches, in any order
- * @opts: how long to retry while tasks block a patch, counted from the last patch that
- *	was withdrawn; and whether to report what has been done
+ * @opts: for how long to make attempts while tasks block a patch, counted from the last
+ *	patch that was withdrawn; and whether to report what has been done
  * @remove: remove their modules as well
  *
  * A patch that is covered by another one has to be withdrawn after it, and sysfs does
- * not show the order. So make rounds until no remaining patch can be withdrawn.
+ * not show the order. So make rounds until no remaining patch can be withdrawn. As long
+ * as there are others, no patch keeps them waiting for the whole time.
  *
  * Return: the exit status. All failures have been reported.
  */
@@ -232,6 +236,7 @@ int switch_withdraw(const struct names *names, const struct options *opts,
 {
 	struct patience patience;
 	struct job *jobs;
+	unsigned int ms;
 	int status;
 
 	if (!names->nr)
@@ -241,9 +246,13 @@ int switch_withdraw(const struct names *names, const struct options *opts,
 		return EXIT_FAILURE;
 
 	patience_start(&patience, opts->timeout);
+	ms = names->nr == 1 ? patience_left(&patience) : 0;
 	do {
-		while (do_round(jobs, names->nr, remove, opts->verbose))
+		while (do_round(jobs, names->nr, remove, opts->verbose, ms)) {
 			patience_start(&patience, opts->timeout);
+			ms = 0;
+		}
+		ms = patience_left(&patience);
 	} while (worth_waiting(jobs, names->nr) && patience_wait(&patience));
 	status = give_up(jobs, names->nr);
 	free(jobs);

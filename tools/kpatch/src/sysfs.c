@@ -76,7 +76,7 @@ static int read_bool(const char *patch, const char *file)
 	ret = read_file(patch, file, buf, sizeof(buf));
 	if (ret < 0)
 		return ret;
-	if (ret != 1 || (buf[0] != '0' && buf[0] != '1'))
+	if (ret < 1 || (buf[0] != '0' && buf[0] != '1'))
 		return -EINVAL;
 	return buf[0] == '1';
 }
@@ -160,7 +160,8 @@ int sysfs_is_enabled(const char *patch)
 	return read_bool(patch, "enabled");
 }
 
-static int write_bool(const char *patch, const char *file, bool on)
+static int write_request(const char *patch, const char *file,
+			 const char *request)
 {
 	char path[PATH_MAX];
 	int fd, ret;
@@ -171,22 +172,31 @@ static int write_bool(const char *patch, const char *file, bool on)
 	fd = open(path, O_WRONLY | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
-	if (write(fd, on ? "1\n" : "0\n", 2) < 0)
+	if (write(fd, request, strlen(request)) < 0)
 		ret = -errno;
 	close(fd);
 	return ret;
 }
 
-/* Returns the verdict of the kernel: 0, or an errno with nothing changed. */
-int sysfs_set_enabled(const char *patch, bool on)
+/*
+ * Returns the verdict of the kernel: 0, or an errno with nothing changed. It may take
+ * @ms milliseconds to reach one, or as long as it is set to if that is 0.
+ */
+int sysfs_set_enabled(const char *patch, bool on, unsigned int ms)
 {
-	return write_bool(patch, "enabled", on);
+	char request[32];
+
+	if (ms)
+		snprintf(request, sizeof(request), "%d %u\n", on, ms);
+	else
+		snprintf(request, sizeof(request), "%d\n", on);
+	return write_request(patch, "enabled", request);
 }
 
 /* Returns the expected verdict; nothing is changed in any case. */
 int sysfs_check(const char *patch, bool on)
 {
-	return write_bool(patch, "check", on);
+	return write_request(patch, "check", on ? "1\n" : "0\n");
 }
 
 /*

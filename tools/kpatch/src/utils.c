@@ -130,6 +130,14 @@ void patience_start(struct patience *patience, unsigned int seconds)
 	patience->wait = FIRST_WAIT_MS;
 }
 
+/* How much time is left, in milliseconds. */
+unsigned int patience_left(const struct patience *patience)
+{
+	long long left = patience->deadline - now_ms();
+
+	return left > 0 ? left : 0;
+}
+
 /* Wait, longer each time. Returns false at once if the time is over. */
 bool patience_wait(struct patience *patience)
 {
