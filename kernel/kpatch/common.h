@@ -25,18 +25,21 @@
 /**
  * DOC: Locking
  *
- * kpatch_mutex serialises operations. It protects the lists of patches, all that
- * the core owns in them, the ftrace hooks, the writers of the handler's table and
- * the transaction. Readers without it are the ftrace handler, which reads the
- * table, the state of a patch and the transaction word (see handler.c); the stopped
- * CPUs, which work on behalf of the task that holds the mutex; and sysfs files that
- * show a state or a number.
+ * One kernel thread carries out one operation at a time (request.c), and holds
+ * kpatch_mutex meanwhile. The mutex protects the lists of patches, all that the core
+ * owns in them, the ftrace hooks, the writers of the handler's table and the
+ * transaction. Readers without it are the ftrace handler, which reads the table, the
+ * state of a patch and the transaction word (see handler.c); the stopped CPUs, which
+ * work on behalf of the thread that holds the mutex; and sysfs files that show a state
+ * or a number. Requesters wait for their operation without the mutex.
  *
  * Lock order::
  *
- *   sysfs: of->mutex -> kernfs active reference -> kpatch_mutex
- *   module notifier chain -> kpatch_mutex   (only for a module with a patch)
+ *   requester: of->mutex -> kernfs active reference -> operations_lock
+ *   reader of blockers: of->mutex -> kernfs active reference -> kpatch_mutex
+ *   removal of a module: module_mutex -> patches_lock
  *
+ *   operations_lock                         (spinlock, leaf)
  *   kpatch_mutex -> module_mutex            (kallsyms walks)
  *                -> patches_lock            (spinlock, leaf)
  *                -> kernfs                  (creating files, notifying poll())
@@ -47,8 +50,8 @@
  *                -> cpu_hotplug_lock -> pi_lock, rq lock   (second prescan)
  *                -> cpu_hotplug_lock -> stop_cpus_mutex -> stopped, no lock
  *
- * Sysfs files are removed without the mutex: the removal waits for readers and
- * writers, and these may be waiting for the mutex.
+ * Sysfs files are removed without the mutex and not in an operation: the removal waits
+ * for readers and writers, and these may be waiting for the mutex or an operation.
  */
 extern struct mutex kpatch_mutex;
 

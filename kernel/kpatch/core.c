@@ -181,16 +181,18 @@ static int request_switch(struct kpatch_module *kpmod, enum kpatch_action action
  * The same as writing 1 to the file "enabled" of the patch. When this returns 0, each
  * call of its functions runs the new code, on all CPUs, and no old code is running.
  *
- * Context: process context, sleeps, up to some seconds. Stops the machine for a
- * moment. Not from CPU hotplug callbacks.
+ * Context: process context, sleeps until the deadline (kpatch.deadline_ms) at most. The
+ * machine is stopped for a moment. Not from CPU hotplug callbacks.
  *
  * Return: 0 if the patch is enabled, now or before; or, with nothing changed,
  *
  * * -EBUSY - a task stayed inside a function that is to be replaced, or a CPU did not
  *   run its stopper, see "blockers"; or livepatch or a probe owns the function; or
- *   NMIs kept running it; or a BPF trampoline was being changed
- * * -EDEADLK - the caller itself is inside, or the idle or stopper task of a CPU;
- *   or a kernel thread has been started with one of the functions
+ *   NMIs kept running it; or a BPF trampoline was being changed; or an earlier
+ *   operation did not end in time
+ * * -EDEADLK - the caller itself is inside, or the task that carries out the switch,
+ *   or the idle or stopper task of a CPU; or a kernel thread has been started with
+ *   one of the functions
  * * -ETIME - the machine would have had to be stopped for longer than
  *   kpatch.stop_budget_us allows
  * * -EINTR - the caller received a fatal signal
@@ -213,15 +215,16 @@ EXPORT_SYMBOL_GPL(kpatch_enable);
  * text of the patch module cannot be reached any more, and the module may be
  * unloaded.
  *
- * Context: process context, sleeps, up to some seconds. Stops the machine for a
- * moment. Not from CPU hotplug callbacks, and not from the text of the patch module:
- * a caller there is inside.
+ * Context: process context, sleeps until the deadline (kpatch.deadline_ms), and after
+ * the switch until tasks have left the hooks. The machine is stopped for a moment. Not
+ * from CPU hotplug callbacks, and not from the text of the patch module: a caller there
+ * is inside.
  *
  * Return: 0 if the patch is disabled, now or before; or, with nothing changed,
  *
  * * -EBUSY - a task stayed inside the text of the patch module, or a CPU did not run
  *   its stopper, see "blockers"; or a newer patch has replaced one of the functions
- *   again; or NMIs kept running them
+ *   again; or NMIs kept running them; or an earlier operation did not end in time
  * * -EDEADLK - the caller itself is inside
  * * -ETIME, -EINTR - as for kpatch_enable()
  * * -ENODEV - the patch is not registered

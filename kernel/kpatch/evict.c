@@ -186,6 +186,18 @@ static bool stays(const struct kpatch_task *t)
 			     !(t->facts & KPATCH_FACT_PARKABLE));
 }
 
+/**
+ * kpatch_evict_stays() - test whether parking does not make a task leave
+ * @t: the task, scanned, with its facts up to date if it is inside
+ *
+ * Return: true if it is inside and cannot be parked, or has not arrived in the park.
+ * False if it is only inside because no task is parked at present.
+ */
+bool kpatch_evict_stays(const struct kpatch_task *t)
+{
+	return stays(t) || (t->inside && is_slow(t));
+}
+
 /* Test whether parked tasks have waited too long for a task. */
 static bool takes_too_long(const struct kpatch_evict *evict,
 			   const struct kpatch_task *t, unsigned long now)

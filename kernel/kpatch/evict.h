@@ -92,6 +92,7 @@ bool kpatch_evict_must_go(const struct kpatch_evict *evict,
 			  const struct kpatch_task *t);
 u64 kpatch_evict_left(const struct kpatch_evict *evict,
 		      const struct kpatch_task *t);
+bool kpatch_evict_stays(const struct kpatch_task *t);
 bool kpatch_evict_parking_suffices(const struct kpatch_tasks *tasks,
 				   unsigned int blockers);
 

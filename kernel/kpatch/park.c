@@ -128,7 +128,7 @@ static void wait_until_closed(const struct kpatch_parked *parked)
 	___wait_event(park->closing,
 		      ___wait_cond_timeout(!READ_ONCE(park->open) ||
 					   READ_ONCE(parked->released)),
-		      TASK_IDLE | TASK_WAKEKILL, 0, left,
+		      (TASK_IDLE | TASK_WAKEKILL), 0, left,
 		      __ret = schedule_timeout(__ret));
 }
 

@@ -259,30 +259,45 @@ static void renew_deadline(struct operation *op)
 		op->by.deadline = jiffies + timeout_of(&op->request);
 }
 
+/* Find the operation that the current task has left to restart its write. */
+static struct operation *find_left(void)
+{
+	struct operation *op;
+
+	lockdep_assert_held(&operations_lock);
+	list_for_each_entry(op, &operations, list) {
+		if (op->task == current && !op->abandoned)
+			return op;
+	}
+	return NULL;
+}
+
 /*
- * Find the operation that the current task has left to restart its write. If the task
- * now requests something else, or the verdict is too old, nobody asks for the verdict
- * of the old one any more.
+ * Continue with the operation that the current task has left. If the task now requests
+ * something else, or the verdict is too old, nobody asks for that verdict any more.
  */
 static struct operation *resume(const struct kpatch_request *request,
 				unsigned int *repeats)
 {
 	struct operation *op;
+	bool same;
 
-	guard(spinlock)(&operations_lock);
-	list_for_each_entry(op, &operations, list) {
-		if (op->task != current || op->abandoned)
-			continue;
-		if (is_same(&op->request, request) && !is_stale(op)) {
-			renew_deadline(op);
-			step(op, KPATCH_REQUEST_RETURN);
-			return op;
-		}
-		*repeats = is_same(&op->request, request) ? op->repeats + 1 : 0;
-		abandon(op);
-		return NULL;
+	spin_lock(&operations_lock);
+	op = find_left();
+	if (!op)
+		goto unlock;
+	same = is_same(&op->request, request);
+	if (same && !is_stale(op)) {
+		renew_deadline(op);
+		step(op, KPATCH_REQUEST_RETURN);
+		goto unlock;
 	}
-	return NULL;
+	*repeats = same ? op->repeats + 1 : 0;
+	abandon(op);
+	op = NULL;
+unlock:
+	spin_unlock(&operations_lock);
+	return op;
 }
 
 static struct operation *submit(const struct kpatch_request *request)
@@ -297,8 +312,9 @@ static struct operation *submit(const struct kpatch_request *request)
 	if (!op)
 		return NULL;
 	op->repeats = repeats;
-	guard(spinlock)(&operations_lock);
+	spin_lock(&operations_lock);
 	list_add_tail(&op->list, &operations);
+	spin_unlock(&operations_lock);
 	return op;
 }
 
@@ -328,16 +344,15 @@ static void describe(char *buf, size_t size)
 	};
 	const struct operation *op;
 
-	guard(spinlock)(&operations_lock);
-	list_for_each_entry(op, &operations, list) {
-		if (!is_running(op))
-			continue;
-		scnprintf(buf, size, "%s '%s', for %s (%d)",
-			  verb[op->request.action], op->name, op->task->comm,
-			  op->task->pid);
-		return;
-	}
 	strscpy(buf, "remove the hooks of an earlier one", size);
+	spin_lock(&operations_lock);
+	list_for_each_entry(op, &operations, list) {
+		if (is_running(op))
+			scnprintf(buf, size, "%s '%s', for %s (%d)",
+				  verb[op->request.action], op->name,
+				  op->task->comm, op->task->pid);
+	}
+	spin_unlock(&operations_lock);
 }
 
 static int refuse_turn(const struct operation *op)
@@ -407,16 +422,17 @@ static int wait_for_turn(struct operation *op)
 
 static bool is_done(const struct operation *op)
 {
-	/* Pairs with end_operation(): @result is valid then. */
-	return smp_load_acquire(&op->state) == KPATCH_REQUEST_DONE;
+	return READ_ONCE(op->state) == KPATCH_REQUEST_DONE;
 }
 
 static int collect(struct operation *op)
 {
-	int result = op->result;
+	int result;
 
-	scoped_guard(spinlock, &operations_lock)
-		step(op, KPATCH_REQUEST_COLLECT);
+	spin_lock(&operations_lock);
+	result = op->result;
+	step(op, KPATCH_REQUEST_COLLECT);
+	spin_unlock(&operations_lock);
 	put_operation(op);
 	return result;
 }
@@ -429,36 +445,40 @@ static int collect(struct operation *op)
 static int cancel(struct operation *op)
 {
 	bool store = op->request.flags & KPATCH_REQUEST_STORE;
+	bool done;
 
-	scoped_guard(spinlock, &operations_lock) {
-		if (op->state == KPATCH_REQUEST_RUNNING)
-			step(op, KPATCH_REQUEST_CANCEL);
-		WRITE_ONCE(op->by.cancel, true);
-	}
+	spin_lock(&operations_lock);
+	if (op->state == KPATCH_REQUEST_RUNNING)
+		step(op, KPATCH_REQUEST_CANCEL);
+	WRITE_ONCE(op->by.cancel, true);
+	spin_unlock(&operations_lock);
 	kpatch_switch_wake();
 	wait_event_idle(op->by.wait, is_done(op) ||
 			(store && READ_ONCE(op->by.decided)));
-	scoped_guard(spinlock, &operations_lock) {
-		if (op->state == KPATCH_REQUEST_DONE)
-			break;
-		op->abandoned = true;
-		put_operation(op);
-		return -EINTR;
-	}
-	return collect(op);
+
+	spin_lock(&operations_lock);
+	done = op->state == KPATCH_REQUEST_DONE;
+	op->abandoned = !done;
+	spin_unlock(&operations_lock);
+	if (done)
+		return collect(op);
+	put_operation(op);
+	return -EINTR;
 }
 
 /* Leave if the switch has parked the current task. */
 static int leave(struct operation *op)
 {
-	scoped_guard(spinlock, &operations_lock) {
-		if (op->state == KPATCH_REQUEST_DONE)
-			break;
+	bool done;
+
+	spin_lock(&operations_lock);
+	done = op->state == KPATCH_REQUEST_DONE;
+	if (!done) {
 		WRITE_ONCE(op->by.leave, false);
 		step(op, KPATCH_REQUEST_LEAVE);
-		return restart_syscall();
 	}
-	return collect(op);
+	spin_unlock(&operations_lock);
+	return done ? collect(op) : restart_syscall();
 }
 
 static int wait_for_verdict(struct operation *op)
@@ -537,7 +557,7 @@ void kpatch_request_gone(const struct kpatch_module *kpmod)
 {
 	struct operation *op, *next;
 
-	guard(spinlock)(&operations_lock);
+	spin_lock(&operations_lock);
 	list_for_each_entry_safe(op, next, &operations, list) {
 		if (op->request.kpmod != kpmod)
 			continue;
@@ -548,6 +568,7 @@ void kpatch_request_gone(const struct kpatch_module *kpmod)
 			abandon(op);
 		}
 	}
+	spin_unlock(&operations_lock);
 }
 
 /* Forget operations of tasks that will not come back for them. */
@@ -564,35 +585,47 @@ static void prune(void)
 	}
 }
 
-/* Begin the next operation whose requester is there. */
+/* The first operation whose requester is there, NULL if there is none. */
+static struct operation *find_next(void)
+{
+	struct operation *op;
+
+	lockdep_assert_held(&operations_lock);
+	list_for_each_entry(op, &operations, list) {
+		if (op->state == KPATCH_REQUEST_WAITING)
+			return op;
+	}
+	return NULL;
+}
+
+/* An operation of no task has all its time from here on, see kpatch_module_going(). */
 static struct operation *take_next(void)
 {
 	struct operation *op;
 
-	guard(spinlock)(&operations_lock);
+	spin_lock(&operations_lock);
 	prune();
-	list_for_each_entry(op, &operations, list) {
-		if (op->state != KPATCH_REQUEST_WAITING)
-			continue;
+	op = find_next();
+	if (op) {
 		refcount_inc(&op->users);
 		op->by.number = ++last_number;
 		if (!op->by.task)
 			op->by.deadline = jiffies + timeout_of(&op->request);
 		step(op, KPATCH_REQUEST_TAKE);
-		return op;
 	}
-	return NULL;
+	spin_unlock(&operations_lock);
+	return op;
 }
 
 static void end_operation(struct operation *op, int result)
 {
-	scoped_guard(spinlock, &operations_lock) {
-		op->result = result;
-		op->ended = jiffies;
-		step(op, KPATCH_REQUEST_END);
-		if (op->abandoned)
-			step(op, KPATCH_REQUEST_COLLECT);
-	}
+	spin_lock(&operations_lock);
+	op->result = result;
+	op->ended = jiffies;
+	step(op, KPATCH_REQUEST_END);
+	if (op->abandoned)
+		step(op, KPATCH_REQUEST_COLLECT);
+	spin_unlock(&operations_lock);
 	wake_up_all(&op->by.wait);
 	put_operation(op);
 }

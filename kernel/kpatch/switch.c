@@ -74,6 +74,7 @@ static DECLARE_WAIT_QUEUE_HEAD(wakeup);
  * @may_park: the administrator has not switched off parking
  * @prescan: scan tasks before the stop; always, except in tests
  * @wait_ms: the wait before the next attempt
+ * @all: all blockers of the last attempt
  */
 struct operation {
 	struct kpatch_requester *by;
@@ -83,6 +84,7 @@ struct operation {
 	bool may_park;
 	bool prescan;
 	unsigned int wait_ms;
+	struct kpatch_report all;
 };
 
 /*
@@ -357,8 +359,9 @@ static void wait_before_retry(struct operation *op, bool coming, bool stopped)
 	long left = op->by->deadline - jiffies;
 	long wait = msecs_to_jiffies(min(op->wait_ms, most));
 
-	wait_event_idle_timeout(wakeup, is_cancelled(op) || (coming && !stopped &&
-				kpatch_park_complete(op->park)),
+	coming = coming && !stopped;
+	wait_event_idle_timeout(wakeup, is_cancelled(op) ||
+				(coming && kpatch_park_complete(op->park)),
 				clamp(left, 0L, wait));
 	op->wait_ms = min(2 * op->wait_ms, most);
 }
@@ -373,6 +376,21 @@ static bool may_retry(struct operation *op, enum kpatch_cause cause)
 	default:
 		return false;
 	}
+}
+
+/*
+ * While parked tasks would wait in vain no task is parked, so the last attempt has found
+ * many blockers that could be. If there are others, report only these, as they are now.
+ */
+static void report_those_who_stay(struct operation *op)
+{
+	struct kpatch_txn *txn = &op->txn;
+
+	op->all = txn->report;
+	memset(&txn->report, 0, sizeof(txn->report));
+	kpatch_tasks_rescan(&txn->tasks, &txn->scan, kpatch_evict_stays);
+	if (!kpatch_report_total(&txn->report))
+		txn->report = op->all;
 }
 
 /*
@@ -410,10 +428,13 @@ static enum kpatch_cause attempt_until_deadline(struct operation *op)
 		after_attempt(op);
 		cause = verdict(op, cause);
 		if (!may_retry(op, cause))
-			return cause;
+			break;
 		coming = evict(op);
 		wait_before_retry(op, coming, op->txn.stats.stops != stops);
 	}
+	if (cause == KPATCH_CAUSE_BLOCKED && op->park)
+		report_those_who_stay(op);
+	return cause;
 }
 
 static void add_stats(struct kpatch_stats *total, const struct kpatch_stats *s)

@@ -388,6 +388,29 @@ static void prescan_strangers(struct kpatch_tasks *tasks,
 }
 
 /**
+ * kpatch_tasks_rescan() - scan some tasks that are inside once more
+ * @tasks: the tasks
+ * @scan: what to look for; takes the report
+ * @pick: tells which of them
+ *
+ * Context: process context, may sleep.
+ */
+void kpatch_tasks_rescan(struct kpatch_tasks *tasks,
+			 const struct kpatch_scan *scan,
+			 bool (*pick)(const struct kpatch_task *t))
+{
+	struct prescan prescan = { .scan = scan };
+	struct kpatch_task *t;
+
+	for (t = tasks->t; t < tasks->t + tasks->nr; t++) {
+		prescan.t = t;
+		if (t->inside && pick(t))
+			task_call_func(t->task, prescan_task, &prescan);
+		cond_resched();
+	}
+}
+
+/**
  * kpatch_tasks_prescan() - scan all tasks while the machine runs
  * @tasks: the tasks; clean ones are marked
  * @scan: what to look for; takes the report
