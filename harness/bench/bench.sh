@@ -56,7 +56,7 @@ step_calls() { guest calls 1 limits calls crowd; }
 step_functions() { guest functions 1 functions; }
 step_tasks() { guest tasks 1 tasks check depth; }
 step_inside() { guest inside 2 inside; }
-step_busy() { guest busy 2 busy ran; }
+step_busy() { guest busy 2 busy ran hold; }
 step_forks() { guest forks 2 forks; }
 
 step_stop() {

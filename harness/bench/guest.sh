@@ -35,11 +35,12 @@ record() {
 	done <<< "$out"
 }
 
-load() { ./bench load "$1" "$dir" "bench_$1_$2"; }
+# With REQUESTER="chrt --idle 0" the requester is in that scheduling class.
+load() { ${REQUESTER:-} ./bench load "$1" "$dir" "bench_$1_$2"; }
 # Grace periods of RCU tasks, in the rude flavor, are 100 ms apart: not to measure
 # what the one before has left, wait.
-off() { sleep 0.3; ./bench switch "$1" "bench_$1_$2" 0; }
-on() { ./bench switch "$1" "bench_$1_$2" 1; }
+off() { sleep 0.3; ${REQUESTER:-} ./bench switch "$1" "bench_$1_$2" 0; }
+on() { ${REQUESTER:-} ./bench switch "$1" "bench_$1_$2" 1; }
 unload() { ./bench unload "bench_$1_$2"; }
 quietly() { "$@" > /dev/null; }
 take_out() { quietly off "$@"; quietly unload "$@"; }
@@ -172,7 +173,7 @@ phases() {
 stats() {
 	local f dir=/sys/kernel/kpatch/bench_kpatch_$3
 
-	for f in stop_ns work_ns scanned scanned_stopped stops attempts; do
+	for f in stop_ns work_ns scanned scanned_stopped stops attempts parked hold_ns; do
 		put "$1" "$2" "$f" "$(cat "$dir/$f")"
 	done
 }
@@ -291,6 +292,18 @@ scenario_busy() {
 	for k in 1 4; do
 		with_tasks "$k" read among busy "$k in read_zero" read_zero
 	done
+}
+
+# Who asks does not matter for those who are held. Both CPUs are busy.
+scenario_hold() {
+	local class
+
+	ONLY_KPATCH=1
+	for class in other idle; do
+		REQUESTER="chrt --$class 0" with_tasks 2 getpid with_tasks 1000 pipe \
+			among hold "$class" pipe_read
+	done
+	unset ONLY_KPATCH
 }
 
 # Tasks that have run since the prescan are scanned again.

@@ -164,6 +164,20 @@ def stop_rows(res):
                       f"stop/empty {cpus} CPUs, {t} asleep/stop")
 
 
+def hold_rows(res):
+    """How long tasks are held: tasks that were parked, enable until live, longest hold."""
+    cases = [(f"inside/kpatch 1000 {func}", f"1000 threads asleep in {func}()")
+             for func in ("pipe_read", "ksys_read", "futex_wait")]
+    cases += [("hold/kpatch other", "1000 threads asleep in pipe_read(), both CPUs busy"),
+              ("hold/kpatch idle", "the same, requester in the idle scheduling class"),
+              ("busy/kpatch 1 in read_zero", "1 thread that calls the function all the time"),
+              ("busy/kpatch 4 in read_zero", "4 threads that call the function all the time")]
+    for name, title in cases:
+        if res.has(f"{name}/parked", f"{name}/hold_ns"):
+            yield (title, f"{res.get(f'{name}/parked'):g}", res.ms(f"{name}/enable") + " ms",
+                   res.ms(f"{name}/hold_ns") + " ms")
+
+
 def phase_rows(res):
     """Where the time of a write goes."""
     for t in (0, 1000, 10000):
@@ -221,6 +235,8 @@ def write_table(res, release, out):
         + markdown(("", "instructions"), limit_rows(res))
         + "\nDuration of a stop, in thousands of instructions:\n\n"
         + markdown(("", "kpatch", "an empty stop_machine()", ""), stop_rows(res))
+        + "\nHow long tasks are held:\n\n"
+        + markdown(("", "tasks parked", "enable until live", "longest hold"), hold_rows(res))
         + "\nWhere the time of a write goes, in thousands of instructions:\n\n"
         + markdown(("", "hook (ftrace)", "list tasks", "prescan", "track", "stop"), phase_rows(res))
         + "\nCost without a loaded patch:\n\n"

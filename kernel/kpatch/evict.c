@@ -10,8 +10,9 @@
  * are sent there as well. This would be of no use against a blocker that cannot be
  * parked.
  *
- * A parked task may be what a blocker waits for. So after some time all tasks are
- * unparked, and no task is parked again before the blockers have run. No task is held
+ * A parked task may be what a blocker waits for. So if no task arrives for some time, or
+ * after twice that time, all tasks are unparked, and no task is parked again before the
+ * blockers have run. No task is held
  * for longer than @hold_ns in one operation: a task that has been held so long is not
  * parked again. The requester waits for the operation anyway, in the park or elsewhere.
  */
@@ -101,7 +102,7 @@ void kpatch_evict_scanned(struct kpatch_task *t)
 /**
  * kpatch_evict_init() - begin an operation
  * @evict: the policy
- * @patience: how long parked tasks wait for one that does not arrive, in jiffies
+ * @patience: how long parked tasks wait while no other arrives, in jiffies
  * @hold_ns: how long a task may be held, all its holds together, in nanoseconds
  */
 void kpatch_evict_init(struct kpatch_evict *evict, unsigned long patience,
@@ -123,10 +124,24 @@ void kpatch_evict_sent(struct kpatch_evict *evict, struct kpatch_task *t,
 		       unsigned long now)
 {
 	kpatch_evict_step(t, KPATCH_EVENT_SEND);
-	t->since = now;
 	if (!evict->occupied)
-		evict->since = now;
+		evict->first = now;
+	evict->last = now;
 	evict->occupied = true;
+}
+
+/**
+ * kpatch_evict_arrived() - a task is parked
+ * @evict: the policy
+ * @t: the task
+ * @now: the time, in jiffies
+ */
+void kpatch_evict_arrived(struct kpatch_evict *evict, struct kpatch_task *t,
+			  unsigned long now)
+{
+	if (t->state == KPATCH_TASK_SENT)
+		evict->last = now;
+	kpatch_evict_step(t, KPATCH_EVENT_ARRIVE);
 }
 
 /**
@@ -198,16 +213,14 @@ bool kpatch_evict_stays(const struct kpatch_task *t)
 	return stays(t) || (t->inside && is_slow(t));
 }
 
-/* Test whether parked tasks have waited too long for a task. */
-static bool takes_too_long(const struct kpatch_evict *evict,
-			   const struct kpatch_task *t, unsigned long now)
+/* Test whether parked tasks have waited too long, @stay: for tasks that stay. */
+static bool takes_too_long(const struct kpatch_evict *evict, bool stay,
+			   unsigned long now)
 {
-	if (!stays(t))
+	if (!evict->occupied)
 		return false;
-	if (is_on_its_way(t))
-		return time_after(now, t->since + evict->patience);
-	return evict->occupied &&
-	       time_after(now, evict->since + evict->patience);
+	return (stay && time_after(now, evict->last + evict->patience)) ||
+	       time_after(now, evict->first + 2 * evict->patience);
 }
 
 /* Test whether a task was preempted inside, and has not been sent to the park. */
@@ -242,7 +255,7 @@ enum kpatch_evict_action kpatch_evict_decide(struct kpatch_evict *evict,
 					     struct kpatch_tasks *tasks,
 					     unsigned long now)
 {
-	bool slow = false, inside = false, too_long = false;
+	bool slow = false, inside = false, stay = false;
 	bool entered = false, unparkable = false;
 	struct kpatch_task *t;
 
@@ -251,11 +264,11 @@ enum kpatch_evict_action kpatch_evict_decide(struct kpatch_evict *evict,
 		inside |= t->inside;
 		entered |= has_entered(t);
 		unparkable |= t->inside && !(t->facts & KPATCH_FACT_PARKABLE);
-		too_long |= takes_too_long(evict, t, now);
+		stay |= stays(t);
 		cond_resched();
 	}
 	evict->entries += entered && !unparkable;
-	if (too_long) {
+	if (takes_too_long(evict, stay, now)) {
 		delay_all(evict, tasks);
 		return KPATCH_EVICT_UNPARK;
 	}

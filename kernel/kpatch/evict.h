@@ -49,10 +49,11 @@ enum kpatch_task_event {
 
 /**
  * struct kpatch_evict - the policy of one operation
- * @patience: how long parked tasks wait for one that does not arrive, in jiffies
+ * @patience: how long parked tasks wait while no other arrives, in jiffies
  * @hold_ns: how long a task may be held, all its holds together, in nanoseconds
  * @occupied: some task was sent to the park since it was opened
- * @since: when the first one was, in jiffies
+ * @first: when the first one was, in jiffies
+ * @last: when the last one was sent or arrived, in jiffies
  * @entries: how often preempted tasks, and only such, were found inside since the
  *	park was opened that had not been sent there
  */
@@ -60,7 +61,8 @@ struct kpatch_evict {
 	unsigned long patience;
 	u64 hold_ns;
 	bool occupied;
-	unsigned long since;
+	unsigned long first;
+	unsigned long last;
 	unsigned int entries;
 };
 
@@ -82,6 +84,8 @@ void kpatch_evict_step(struct kpatch_task *t, enum kpatch_task_event event);
 void kpatch_evict_scanned(struct kpatch_task *t);
 void kpatch_evict_sent(struct kpatch_evict *evict, struct kpatch_task *t,
 		       unsigned long now);
+void kpatch_evict_arrived(struct kpatch_evict *evict, struct kpatch_task *t,
+			  unsigned long now);
 void kpatch_evict_unparked(struct kpatch_evict *evict,
 			   struct kpatch_tasks *tasks);
 enum kpatch_evict_action kpatch_evict_decide(struct kpatch_evict *evict,

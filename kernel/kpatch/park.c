@@ -184,6 +184,19 @@ static bool has_other_work(struct task_struct *task,
 }
 
 /*
+ * Drop the work that an earlier withdrawal has left, if the task has not run it: one is
+ * enough, and it must not be taken for work of others. Until a new one is queued, the
+ * flag that was set with the park work stays set, and has the same effect.
+ */
+static void drop_old_restart(struct task_struct *task)
+{
+	struct callback_head *old = task_work_cancel_func(task, restart_call);
+
+	if (old)
+		put_parked(container_of(old, struct kpatch_parked, restart));
+}
+
+/*
  * Withdraw the work if the task has not begun to run it, and clear the flag
  * that was set with it, TIF_NOTIFY_SIGNAL. If the flag stayed set, each
  * interruptible wait of the task would end at once, and a fault that user space
@@ -202,6 +215,7 @@ static bool call_back(struct kpatch_parked *parked)
 
 	if (!task_work_cancel(task, &parked->work))
 		return false;
+	drop_old_restart(task);
 	init_task_work(&parked->restart, restart_call);
 	if (task_work_add(task, &parked->restart, TWA_RESUME)) {
 		/* It exits, and restarts nothing. */

@@ -40,8 +40,11 @@
 /* How long a task may be held in one operation, all its holds together. */
 #define HOLD_MS			500U
 
-/* How long parked tasks wait for one that does not arrive. */
-#define PATIENCE_MS		250U
+/*
+ * How long parked tasks wait while no other arrives. Together they wait twice as long at
+ * most, so there is time for a second try.
+ */
+#define PATIENCE_MS		125U
 
 static int set_stop_budget(const char *val, const struct kernel_param *kp)
 {
@@ -187,7 +190,7 @@ static void update_parked(struct operation *op, struct kpatch_task *t)
 	if (!kpatch_park_has_come(t->parked))
 		return;
 	if (kpatch_park_holds(t->parked)) {
-		kpatch_evict_step(t, KPATCH_EVENT_ARRIVE);
+		kpatch_evict_arrived(&op->evict, t, jiffies);
 	} else {
 		kpatch_evict_step(t, KPATCH_EVENT_DEPART);
 		end_hold(op, t);

@@ -54,7 +54,6 @@ enum kpatch_task_state {
  * @facts: &enum kpatch_task_facts, set for evict.c
  * @state: &enum kpatch_task_state, owned by evict.c; a scan only reads it, to tell why
  *	the task is inside
- * @since: when it was sent to the park, in jiffies
  * @held_ns: how long the operation has held it, in nanoseconds; holds that have ended
  * @parked: the handle of its park work, owned by switch.c
  */
@@ -68,7 +67,6 @@ struct kpatch_task {
 	bool scanned;
 	u8 facts;
 	u8 state;
-	unsigned long since;
 	u64 held_ns;
 	struct kpatch_parked *parked;
 };

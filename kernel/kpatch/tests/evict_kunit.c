@@ -77,7 +77,7 @@ static void a_task_inside_is_parked(struct kunit *test)
 	kpatch_evict_sent(&f->evict, &f->t[1], START);
 	KUNIT_EXPECT_EQ(test, f->t[1].state, KPATCH_TASK_SENT);
 	KUNIT_EXPECT_FALSE(test, must_go(f, 1));
-	kpatch_evict_step(&f->t[1], KPATCH_EVENT_ARRIVE);
+	kpatch_evict_arrived(&f->evict, &f->t[1], START);
 	scanned(&f->t[1], false, true);
 	KUNIT_EXPECT_EQ(test, f->t[1].state, KPATCH_TASK_HELD);
 	KUNIT_EXPECT_EQ(test, decide(f, START + 1), KPATCH_EVICT_WAIT);
@@ -217,8 +217,8 @@ static void parked_tasks_do_not_wait_long_for_a_kernel_thread(struct kunit *test
 	/* No task waits for it so far. */
 	KUNIT_EXPECT_EQ(test, decide(f, START + 500), KPATCH_EVICT_PARK);
 	scanned(&f->t[1], true, false);
-	kpatch_evict_sent(&f->evict, &f->t[1], START + 500);
-	kpatch_evict_step(&f->t[1], KPATCH_EVENT_ARRIVE);
+	kpatch_evict_sent(&f->evict, &f->t[1], START + 490);
+	kpatch_evict_arrived(&f->evict, &f->t[1], START + 500);
 	scanned(&f->t[1], false, true);
 	scanned(&f->t[0], true, false);
 	KUNIT_EXPECT_EQ(test, decide(f, START + 500 + PATIENCE + 1),
@@ -228,6 +228,59 @@ static void parked_tasks_do_not_wait_long_for_a_kernel_thread(struct kunit *test
 	KUNIT_EXPECT_EQ(test, f->t[1].state, KPATCH_TASK_FREE);
 	scanned(&f->t[0], false, false);
 	KUNIT_EXPECT_EQ(test, f->t[0].state, KPATCH_TASK_FREE);
+}
+
+/* Tasks that arrive one after the other are waited for, but not without a bound. */
+static void parked_tasks_wait_while_others_arrive(struct kunit *test)
+{
+	struct fixture *f = test->priv;
+	unsigned int i;
+
+	for (i = 0; i < 3; i++) {
+		scanned(&f->t[i], true, false);
+		kpatch_evict_sent(&f->evict, &f->t[i], START);
+	}
+	for (i = 0; i < 2; i++) {
+		kpatch_evict_arrived(&f->evict, &f->t[i],
+				     START + (i + 1) * (PATIENCE - 1));
+		scanned(&f->t[i], false, true);
+		scanned(&f->t[2], true, false);
+		KUNIT_EXPECT_EQ(test, decide(f, START + (i + 1) * PATIENCE - 1),
+				KPATCH_EVICT_PARK);
+	}
+	KUNIT_EXPECT_EQ(test, decide(f, START + 2 * PATIENCE), KPATCH_EVICT_PARK);
+	KUNIT_EXPECT_EQ(test, decide(f, START + 2 * PATIENCE + 1),
+			KPATCH_EVICT_UNPARK);
+}
+
+/* Nobody stays, but the machine is stopped in vain, again and again. */
+static void parked_tasks_do_not_wait_long_for_nobody(struct kunit *test)
+{
+	struct fixture *f = test->priv;
+
+	scanned(&f->t[0], true, false);
+	kpatch_evict_sent(&f->evict, &f->t[0], START);
+	kpatch_evict_arrived(&f->evict, &f->t[0], START);
+	scanned(&f->t[0], false, true);
+	KUNIT_EXPECT_EQ(test, decide(f, START + 2 * PATIENCE), KPATCH_EVICT_WAIT);
+	KUNIT_EXPECT_EQ(test, decide(f, START + 2 * PATIENCE + 1),
+			KPATCH_EVICT_UNPARK);
+}
+
+/* Those who are inside only since no task is parked now are not to blame. */
+static void only_those_who_stay_are_to_blame(struct kunit *test)
+{
+	struct fixture *f = test->priv;
+
+	scanned(&f->t[0], true, false);
+	KUNIT_EXPECT_FALSE(test, kpatch_evict_stays(&f->t[0]));
+	kpatch_evict_step(&f->t[0], KPATCH_EVENT_DELAY);
+	KUNIT_EXPECT_TRUE(test, kpatch_evict_stays(&f->t[0]));
+	f->t[1].facts = 0;
+	scanned(&f->t[1], true, false);
+	KUNIT_EXPECT_TRUE(test, kpatch_evict_stays(&f->t[1]));
+	scanned(&f->t[1], false, true);
+	KUNIT_EXPECT_FALSE(test, kpatch_evict_stays(&f->t[1]));
 }
 
 static void a_stuck_task_can_be_slow(struct kunit *test)
@@ -301,6 +354,9 @@ static struct kunit_case evict_cases[] = {
 	KUNIT_CASE(an_old_scan_changes_nothing),
 	KUNIT_CASE(parked_tasks_do_not_wait_long_for_one_that_does_not_arrive),
 	KUNIT_CASE(parked_tasks_do_not_wait_long_for_a_kernel_thread),
+	KUNIT_CASE(parked_tasks_wait_while_others_arrive),
+	KUNIT_CASE(parked_tasks_do_not_wait_long_for_nobody),
+	KUNIT_CASE(only_those_who_stay_are_to_blame),
 	KUNIT_CASE(a_stuck_task_can_be_slow),
 	KUNIT_CASE(times_may_wrap),
 	KUNIT_CASE(a_dry_run_succeeds_if_all_blockers_can_be_parked),
