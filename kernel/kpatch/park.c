@@ -17,7 +17,9 @@
  * itself; and each wait in the park is bounded in any case.
  *
  * If the system call can be restarted, user space notices nothing but the
- * delay. For the few calls that cannot, see Documentation/kpatch.txt.
+ * delay. For the few calls that cannot, see Documentation/kpatch.txt. Some calls
+ * are restarted by restart_syscall(2). A seccomp filter may kill a task for that
+ * call, or make it fail: a task with such a filter is not parked.
  */
 #include "common.h"
 
@@ -27,6 +29,7 @@
 #include <linux/sched.h>
 #include <linux/sched/signal.h>
 #include <linux/sched/task.h>
+#include <linux/seccomp.h>
 #include <linux/slab.h>
 #include <linux/task_work.h>
 #include <linux/timekeeping.h>
@@ -312,13 +315,18 @@ bool kpatch_park_wakes(const struct task_struct *task)
  * kpatch_park_takes() - test whether a task can be parked
  * @task: the task
  *
- * Return: false if the task never returns to user space, or if it dumps core: a
- * core dump is cut short if a signal seems to be pending.
+ * Context: process context, takes the siglock of a task with a seccomp filter.
+ *
+ * Return: false if the task never returns to user space; if it dumps core: a core
+ * dump is cut short if a signal seems to be pending; or if its seccomp filter does
+ * not always allow it to restart its system call.
  */
 bool kpatch_park_takes(const struct task_struct *task)
 {
-	return !(task->flags & (PF_KTHREAD | PF_USER_WORKER | PF_EXITING |
-				PF_DUMPCORE | PF_POSTCOREDUMP));
+	if (task->flags & (PF_KTHREAD | PF_USER_WORKER | PF_EXITING |
+			   PF_DUMPCORE | PF_POSTCOREDUMP))
+		return false;
+	return seccomp_allows_restart((struct task_struct *)task);
 }
 
 static struct kpatch_parked *new_parked(struct kpatch_park *park,
