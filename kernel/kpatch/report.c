@@ -12,6 +12,7 @@
 
 #include <linux/pid_namespace.h>
 #include <linux/printk.h>
+#include <linux/seccomp.h>
 #include <linux/string.h>
 #include <linux/string_helpers.h>
 
@@ -93,9 +94,22 @@ struct kpatch_blocker *kpatch_report_add(struct kpatch_report *report,
 }
 
 /*
+ * Return the task of the blocker, %NULL if it is gone. It must be the same one, since
+ * its id may have been reused.
+ */
+static struct task_struct *task_of(const struct kpatch_blocker *blocker)
+{
+	struct task_struct *task;
+
+	task = find_task_by_pid_ns(blocker->pid, &init_pid_ns);
+	if (!task || task->start_boottime != blocker->started)
+		return NULL;
+	return task;
+}
+
+/*
  * Return the thread id of the blocker in @ns, 0 if it has none there. All tasks have
- * one in the initial namespace. For another namespace the task is looked up; it
- * must be the same one, since its id may have been reused.
+ * one in the initial namespace.
  */
 static pid_t tid_in(const struct kpatch_blocker *blocker,
 		    struct pid_namespace *ns)
@@ -105,10 +119,8 @@ static pid_t tid_in(const struct kpatch_blocker *blocker,
 	if (ns == &init_pid_ns)
 		return blocker->pid;
 	guard(rcu)();
-	task = find_task_by_pid_ns(blocker->pid, &init_pid_ns);
-	if (!task || task->start_boottime != blocker->started)
-		return 0;
-	return task_pid_nr_ns(task, ns);
+	task = task_of(blocker);
+	return task ? task_pid_nr_ns(task, ns) : 0;
 }
 
 /*
@@ -128,6 +140,23 @@ static int format_name(const char *comm, char *buf, size_t size)
 	return scnprintf(buf, size, "%s", name);
 }
 
+/*
+ * Return why the task can never be parked. A lock is taken to look at its seccomp
+ * filter, so this cannot be done when the report is filled.
+ */
+static const char *obstacle_of(const struct kpatch_blocker *blocker)
+{
+	struct task_struct *task;
+
+	if (blocker->kthread)
+		return ", kernel thread";
+	guard(rcu)();
+	task = task_of(blocker);
+	if (task && !seccomp_allows_restart(task))
+		return ", seccomp filter";
+	return "";
+}
+
 static int format_reason(const struct kpatch_blocker *blocker, char *buf,
 			 size_t size)
 {
@@ -136,8 +165,7 @@ static int format_reason(const struct kpatch_blocker *blocker, char *buf,
 	if (blocker->reason == KPATCH_IDLE ||
 	    blocker->reason == KPATCH_OFFLINE || blocker->reason == KPATCH_CPU)
 		return scnprintf(buf, size, "%s %u", text, blocker->cpu);
-	return scnprintf(buf, size, "%s%s", text,
-			 blocker->kthread ? ", kernel thread" : "");
+	return scnprintf(buf, size, "%s%s", text, obstacle_of(blocker));
 }
 
 /**
