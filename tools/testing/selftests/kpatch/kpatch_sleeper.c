@@ -5,12 +5,15 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
 #include <linux/futex.h>
+#include <linux/seccomp.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -38,12 +41,14 @@
 static int print_usage(void)
 {
 	fprintf(stderr,
-		"usage: kpatch_sleeper sleep KIND THREADS NAME\n"
+		"usage: kpatch_sleeper sleep KIND THREADS NAME [FILTER]\n"
 		"       kpatch_sleeper traced KIND NAME\n"
 		"       kpatch_sleeper churn PROCESSES\n"
 		"       kpatch_sleeper herd ENABLED ROUNDS\n"
 		"       kpatch_sleeper spin PROCESSES\n"
-		"       KIND: pipe eventfd futex poll nanosleep accept vfork\n");
+		"       KIND: pipe eventfd futex timed_futex poll nanosleep accept\n"
+		"             pause vfork\n"
+		"       FILTER: kill fail other\n");
 	return 2;
 }
 
@@ -109,6 +114,15 @@ static void wake_futex(int n)
 	syscall(SYS_futex, &word, FUTEX_WAKE_PRIVATE, n, NULL, NULL, 0);
 }
 
+/* Unlike one without a timeout, this is restarted by restart_syscall(). */
+static long sleep_timed_futex(void)
+{
+	struct timespec timeout = { .tv_sec = 1000 };
+
+	return syscall(SYS_futex, &word, FUTEX_WAIT_PRIVATE, 0, &timeout, NULL,
+		       0);
+}
+
 static long sleep_poll(void)
 {
 	struct pollfd fd = { .fd = fds[0], .events = POLLIN };
@@ -151,6 +165,11 @@ static void wake_accept(int n)
 			address_len);
 }
 
+static long sleep_pause(void)
+{
+	return syscall(SYS_pause);
+}
+
 /* The child shares our memory and our stack, so it must not return. */
 static long sleep_vfork(void)
 {
@@ -191,9 +210,11 @@ static const struct kind {
 	{ "pipe", setup_pipe, sleep_pipe, wake_pipe },
 	{ "eventfd", setup_eventfd, sleep_eventfd, wake_eventfd },
 	{ "futex", setup_nothing, sleep_futex, wake_futex },
+	{ "timed_futex", setup_nothing, sleep_timed_futex, wake_futex },
 	{ "poll", setup_eventfd, sleep_poll, wake_eventfd },
 	{ "nanosleep", setup_nothing, sleep_nanosleep, wake_nobody },
 	{ "accept", setup_accept, sleep_accept, wake_accept },
+	{ "pause", setup_nothing, sleep_pause, wake_nobody },
 	{ "vfork", setup_nothing, sleep_vfork, wake_vfork },
 	{ NULL }
 };
@@ -207,6 +228,51 @@ static const struct kind *find_kind(const char *name)
 			return k;
 	}
 	exit(print_usage());
+}
+
+/*
+ * A seccomp filter that kills the process if it calls restart_syscall(), one that
+ * makes this call fail, and one that makes an unrelated call fail, as those of
+ * containers do.
+ */
+static const struct filter {
+	const char *name;
+	int nr;
+	uint32_t action;
+} filters[] = {
+	{ "kill", SYS_restart_syscall, SECCOMP_RET_KILL_PROCESS },
+	{ "fail", SYS_restart_syscall, SECCOMP_RET_ERRNO | EPERM },
+	{ "other", SYS_reboot, SECCOMP_RET_ERRNO | EPERM },
+	{ NULL }
+};
+
+static const struct filter *find_filter(const char *name)
+{
+	const struct filter *f;
+
+	for (f = filters; f->name; f++) {
+		if (!strcmp(f->name, name))
+			return f;
+	}
+	exit(print_usage());
+}
+
+static void install_filter(const struct filter *f)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
+			 offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, f->nr, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, f->action),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog prog = { 4, code };
+
+	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+	if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &prog)) {
+		perror("seccomp");
+		exit(1);
+	}
 }
 
 static long now_ms(void)
@@ -253,10 +319,11 @@ static void wait_until_asleep(const struct kind *kind, atomic_int *tid)
 }
 
 /*
- * sleep: THREADS threads called NAME make the system call. Prints "asleep TID"
- * once all of them sleep, TID being the first one. SIGUSR1 wakes them. When all
- * calls have returned it prints the return values, "answer COUNT VALUE" for each
- * value, and how long the calls took: "took MIN MAX".
+ * sleep: THREADS threads called NAME make the system call, under a seccomp filter
+ * if there is a FILTER. Prints "asleep TID" once all of them sleep, TID being the
+ * first one. SIGUSR1 wakes them. When all calls have returned it prints the return
+ * values, "answer COUNT VALUE" for each value, and how long the calls took: "took
+ * MIN MAX".
  */
 static struct sleeper {
 	atomic_int tid;
@@ -664,9 +731,11 @@ int main(int argc, char **argv)
 {
 	const char *what = argc > 1 ? argv[1] : "";
 
-	if (!strcmp(what, "sleep") && argc == 5) {
+	if (!strcmp(what, "sleep") && (argc == 5 || argc == 6)) {
 		kind = find_kind(argv[2]);
 		sleeper_name = argv[4];
+		if (argc == 6)
+			install_filter(find_filter(argv[5]));
 		return do_sleep(atoi(argv[3]));
 	}
 	if (!strcmp(what, "traced") && argc == 4) {

@@ -23,11 +23,12 @@ load_disabled()
 	check_is "enabled, once loaded" 0 "$(is_enabled $patch)"
 }
 
-# start_sleepers KIND COUNT: start them and wait until they sleep. Then $sleeper is
-# the process, $tid one of its sleeping threads, and $out has its output.
+# start_sleepers KIND COUNT [FILTER]: start them, under a seccomp filter or without, and
+# wait until they sleep. Then $sleeper is the process, $tid one of its sleeping threads,
+# and $out has its output.
 start_sleepers()
 {
-	start_program sleep "$1" "$2" sleeper
+	start_program sleep "$1" "$2" sleeper ${3:+"$3"}
 }
 
 start_program()

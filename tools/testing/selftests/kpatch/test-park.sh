@@ -126,20 +126,25 @@ test_without_parking_sleepers_block()
 	check_answers "1000 8"
 }
 
-# check_kind KIND FUNCTION ANSWER: sleepers of this kind resume after a failed attempt as
-# if nothing had happened, and get the answer of the new function once it is enabled
+# check_kind KIND FUNCTION ANSWER [FILTER]: sleepers of this kind resume after a failed
+# attempt as if nothing had happened, and get the answer of the new function once it is
+# enabled
 check_kind()
 {
+	local naps
+
 	load_disabled "$2,$stuck"
 	start_stuck
-	start_sleepers "$1" 10
+	start_sleepers "$1" 10 "$4"
 	check "all sleep in $2" wait_for 10 all_in "$sleeper" 10 "$2"
+	naps=$(naps_of "$sleeper")
 	fail_to_enable
 	check "all sleep again" wait_for 10 all_in "$sleeper" 10 "$2"
+	check "they were parked" have_napped "$sleeper" "$naps"
 	wake_sleepers
 	check_answers "10 $3"
 	kill -KILL "$stuck_tid"
-	start_sleepers "$1" 10
+	start_sleepers "$1" 10 "$4"
 	check "enable" try_switch enabled 1
 	check_answers "10 $new_answer"
 	check_is "blockers" "" "$(cat $files/blockers)"
@@ -167,14 +172,14 @@ test_tasks_in_accept_are_parked()
 	check_kind accept unix_accept 0
 }
 
-# Each attempt makes the call restart, with the remaining time.
-test_tasks_in_nanosleep_sleep_for_the_requested_time()
+# check_nanosleep [FILTER]: each attempt makes the call restart, with the remaining time
+check_nanosleep()
 {
 	local min max start last
 
 	load_disabled "do_nanosleep,$stuck"
 	start_stuck
-	start_sleepers nanosleep 10
+	start_sleepers nanosleep 10 "$1"
 	start=$EPOCHREALTIME
 	for _ in 1 2 3; do
 		sleep 0.7
@@ -187,6 +192,105 @@ test_tasks_in_nanosleep_sleep_for_the_requested_time()
 	# They would sleep at least this long if each restart used the full time.
 	last=$(((${last/./} - ${start/./}) / 1000 + 4000))
 	[ "$max" -lt $last ] || fail "the longest took $max ms of 4000"
+}
+
+test_tasks_in_nanosleep_sleep_for_the_requested_time()
+{
+	check_nanosleep
+}
+
+# need_seccomp: the kernel has seccomp filters
+need_seccomp()
+{
+	grep -q ^Seccomp_filters: /proc/self/status || skip "no seccomp filters"
+	[ -z "$skipped" ]
+}
+
+# As containers have one: it says nothing of the call that is interrupted.
+test_tasks_with_a_seccomp_filter_are_parked()
+{
+	need_seccomp || return
+	check_kind poll do_sys_poll 1 other
+	check_kind timed_futex futex_wait 0 other
+}
+
+test_tasks_in_nanosleep_with_a_seccomp_filter_sleep_for_the_requested_time()
+{
+	need_seccomp || return
+	check_nanosleep other
+}
+
+# check_not_parked FUNCTION: no attempt disturbs the sleepers, and each one names them
+check_not_parked()
+{
+	local file before line=" sleeper $1 asleep, seccomp filter"
+
+	before=$(switches "$sleeper")
+	for file in check enabled; do
+		check_busy $file 1
+		check "blockers" grep -qx "$tid$line" $files/blockers
+		check_is "blockers" 3 "$(grep -c "^[1-9][0-9]*$line\$" $files/blockers)"
+		check_log "blocked by 3 task(s), first is "
+		check_log "$line"
+	done
+	check_is "switches of the sleepers" "$before" "$(switches "$sleeper")"
+	check "all sleep on" all_in "$sleeper" 3 "$1"
+}
+
+# check_filtered KIND FUNCTION ANSWER FILTER: sleepers that their filter does not allow to
+# restart their call are not parked. The patch can be enabled once they have left.
+check_filtered()
+{
+	need_seccomp || return
+	load_disabled "$2"
+	start_sleepers "$1" 3 "$4"
+	check_not_parked "$2"
+	[ "$failures" -eq 0 ] || return
+	wake_sleepers
+	check_answers "3 $3"
+	check "enable" try_switch enabled 1
+}
+
+# The filter would kill them.
+test_tasks_in_nanosleep_that_may_not_restart_it_sleep_for_the_requested_time()
+{
+	need_seccomp || return
+	check_nanosleep kill
+}
+
+test_a_task_in_poll_that_may_not_restart_it_is_not_parked()
+{
+	check_filtered poll do_sys_poll 1 kill
+}
+
+test_a_task_in_futex_that_may_not_restart_it_is_not_parked()
+{
+	check_filtered timed_futex futex_wait 0 kill
+}
+
+# Its call would return EPERM.
+test_a_task_whose_restart_would_fail_is_not_parked()
+{
+	check_filtered timed_futex futex_wait 0 fail
+}
+
+# If the task were parked, this pause() would return.
+test_a_task_that_may_not_restart_its_call_prevents_disabling()
+{
+	local files=$kpatch_sysfs/test_kpatch_pause patch=test_kpatch_pause before
+
+	need_seccomp || return
+	check "insmod" load $patch
+	start_sleepers pause 1 kill
+	before=$(switches "$sleeper")
+	check_busy check 0
+	check_busy enabled 0
+	check_is "blockers" "$tid sleeper new_pause asleep, seccomp filter" \
+		"$(cat "$files/blockers")"
+	check_is "switches of the sleeper" "$before" "$(switches "$sleeper")"
+	check "it sleeps on" is_in "$tid" new_pause
+	kill -KILL "$sleeper"
+	check "disable" try_switch enabled 0
 }
 
 test_parking_is_invisible_to_a_tracer()
