@@ -196,6 +196,7 @@ static int request_switch(struct kpatch_module *kpmod, enum kpatch_action action
  * * -ETIME - the machine would have had to be stopped for longer than
  *   kpatch.stop_budget_us allows
  * * -EINTR - the caller received a fatal signal
+ * * -EPERM - kpatch.spare_isolated is set, and a CPU is isolated
  * * -EOPNOTSUPP - the tracing site of a function is disabled
  * * -ENODEV - the patch is not registered, its module is being unloaded, or
  *   ftrace has been disabled by an internal error
@@ -226,7 +227,7 @@ EXPORT_SYMBOL_GPL(kpatch_enable);
  *   its stopper, see "blockers"; or a newer patch has replaced one of the functions
  *   again; or NMIs kept running them; or an earlier operation did not end in time
  * * -EDEADLK - the caller itself is inside
- * * -ETIME, -EINTR - as for kpatch_enable()
+ * * -ETIME, -EINTR, -EPERM - as for kpatch_enable()
  * * -ENODEV - the patch is not registered
  * * -ENOMEM
  */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * CPU stoppers: make each CPU run its stopper once, and note when it last did.
+ * CPUs: make each one run its stopper once, note when it last did, and find those that
+ * must not be interrupted because they are isolated.
  *
  * If one CPU has interrupts or preemption off, stop_machine() waits for it
  * while all other CPUs already stand still. So before the stop each CPU runs
@@ -12,14 +13,26 @@
 #include <linux/cpu.h>
 #include <linux/cpumask.h>
 #include <linux/minmax.h>
+#include <linux/moduleparam.h>
 #include <linux/percpu.h>
+#include <linux/rcupdate.h>
 #include <linux/rcuwait.h>
 #include <linux/sched.h>
+#include <linux/sched/isolation.h>
 #include <linux/stop_machine.h>
+#include <linux/tick.h>
 #include <linux/timekeeping.h>
 #include <linux/wait.h>
 
 #include "cpus.h"
+
+static bool spare_isolated;
+module_param(spare_isolated, bool, 0644);
+MODULE_PARM_DESC(spare_isolated,
+		 "refuse operations that would interrupt isolated CPUs");
+
+/* The result of kpatch_cpus_spared(): too large for the stack. */
+static struct cpumask spared;
 
 /**
  * struct visit - state of one CPU's stopper
@@ -151,4 +164,39 @@ u64 kpatch_cpus_stood_since(u64 from)
 	for_each_online_cpu(cpu)
 		first = min(first, per_cpu(visits.since, cpu));
 	return max(first, from);
+}
+
+/* Since 7.3 cpu_is_isolated() does not cover nohz_full any more. */
+static bool is_isolated(int cpu)
+{
+	return cpu_is_isolated(cpu) || tick_nohz_full_cpu(cpu);
+}
+
+/**
+ * kpatch_cpus_spared() - find CPUs that no operation may interrupt
+ *
+ * These are the online CPUs that are isolated, by isolcpus= or nohz_full= on the
+ * kernel command line or by a cpuset partition, if the administrator has set
+ * spare_isolated. A CPU may become isolated at any time. If that happens after this
+ * call, the operation still interrupts it.
+ *
+ * Context: process context, under kpatch_mutex.
+ *
+ * Return: these CPUs, valid while kpatch_mutex is held; %NULL if there are none.
+ */
+const struct cpumask *kpatch_cpus_spared(void)
+{
+	int cpu;
+
+	lockdep_assert_held(&kpatch_mutex);
+	if (!READ_ONCE(spare_isolated))
+		return NULL;
+	cpumask_clear(&spared);
+	/* Cpusets replace the mask of isolated CPUs under RCU. */
+	guard(rcu)();
+	for_each_online_cpu(cpu) {
+		if (is_isolated(cpu))
+			cpumask_set_cpu(cpu, &spared);
+	}
+	return cpumask_empty(&spared) ? NULL : &spared;
 }

@@ -15,6 +15,7 @@
 #include <linux/spinlock.h>
 #include <linux/timekeeping.h>
 
+#include "cpus.h"
 #include "func.h"
 #include "handler.h"
 #include "hook.h"
@@ -355,6 +356,24 @@ undo:
 	return ret;
 }
 
+/*
+ * All operations interrupt all CPUs: they hook or unhook, or stop the machine. One that
+ * is for no task takes down a patch whose module goes, and cannot be refused.
+ */
+static int check_isolated(const struct kpatch_patch *patch, const char *action,
+			  const struct kpatch_requester *by)
+{
+	const struct cpumask *cpus;
+
+	if (!by->task)
+		return 0;
+	cpus = kpatch_cpus_spared();
+	if (!cpus)
+		return 0;
+	return kpatch_refuse(KPATCH_CAUSE_ISOLATED, .kpmod = patch->kpmod,
+			     .action = action, .cpus = cpus);
+}
+
 /* Switch a set of patches at one instant, or log why that is not possible. */
 static int operate(struct kpatch_change *changes, unsigned int nr,
 		   unsigned int flags, struct kpatch_requester *by)
@@ -370,6 +389,9 @@ static int operate(struct kpatch_change *changes, unsigned int nr,
 		memset(&changes[i].patch->report, 0,
 		       sizeof(changes[i].patch->report));
 	}
+	ret = check_isolated(patch, action, by);
+	if (ret)
+		return ret;
 	ret = prepare(changes, nr);
 	if (ret)
 		return ret;
@@ -438,9 +460,12 @@ int kpatch_patch_finish_add(struct kpatch_patch *patch, enum kpatch_state to,
 }
 
 /**
- * kpatch_patch_disable() - disable a registered patch
+ * kpatch_patch_disable() - disable a registered patch whose module goes
  * @patch: the patch
  * @by: who requests it
+ *
+ * Interrupts isolated CPUs even if they are to be spared: the text of the module is
+ * freed afterwards in any case.
  *
  * Return: 0 if it is disabled, now or before; an errno as kpatch_disable() lists
  * them, with nothing changed and a line logged.

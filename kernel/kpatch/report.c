@@ -10,6 +10,7 @@
  */
 #include "common.h"
 
+#include <linux/cpumask.h>
 #include <linux/pid_namespace.h>
 #include <linux/printk.h>
 #include <linux/seccomp.h>
@@ -325,6 +326,10 @@ int kpatch_log_cause(enum kpatch_cause cause, const struct kpatch_subject *s)
 		return log_line(s, -EBUSY,
 				"cannot disable: '%s' has patched '%ps' since; disable that first",
 				s->names, (void *)s->addr);
+	case KPATCH_CAUSE_ISOLATED:
+		return log_line(s, -EPERM,
+				"cannot %s: this would interrupt the isolated CPU(s) %*pbl; end their isolation, or set /sys/module/kpatch/parameters/spare_isolated to N",
+				s->action, cpumask_pr_args(s->cpus));
 	case KPATCH_CAUSE_SYSFS:
 		return log_line(s, s->err,
 				"cannot create its directory in sysfs; try again with more memory");

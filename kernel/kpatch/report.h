@@ -11,6 +11,7 @@
 #include <linux/sched.h>
 #include <linux/types.h>
 
+struct cpumask;
 struct kpatch_func;
 struct kpatch_module;
 struct pid_namespace;
@@ -118,6 +119,7 @@ enum kpatch_cause {
 	KPATCH_CAUSE_ENABLED,
 	KPATCH_CAUSE_UNLOADING,
 	KPATCH_CAUSE_COVERED,
+	KPATCH_CAUSE_ISOLATED,
 	KPATCH_CAUSE_SYSFS,
 	KPATCH_CAUSE_SYNTAX,
 	KPATCH_CAUSE_OPERATION,
@@ -180,6 +182,7 @@ enum kpatch_cause {
  * @number: index of a function, flags, or a thread id
  * @err: the errno of another part of the kernel that is passed on
  * @report: the blockers
+ * @cpus: CPUs that would be interrupted
  */
 struct kpatch_subject {
 	const struct kpatch_module *kpmod;
@@ -190,6 +193,7 @@ struct kpatch_subject {
 	unsigned long number;
 	int err;
 	const struct kpatch_report *report;
+	const struct cpumask *cpus;
 };
 
 int kpatch_log_cause(enum kpatch_cause cause,
