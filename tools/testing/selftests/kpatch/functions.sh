@@ -415,6 +415,8 @@ require()
 	# at stacks.
 	! grep -qx function_graph "$tracing"/{,instances/*/}current_tracer 2>/dev/null ||
 		skip_all "the function graph tracer is in use"
+	[ "$(cat "$parameters/spare_isolated")" = N ] ||
+		skip_all "kpatch.spare_isolated is set; isolated CPUs must not be interrupted"
 	{ exec {kmsg}< /dev/kmsg; } 2>/dev/null ||
 		skip_all "cannot read /dev/kmsg; boot without printk.devkmsg=off"
 }

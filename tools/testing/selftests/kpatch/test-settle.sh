@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # Attempts: the prescan that decides whether to stop the machine, the deadline, the
-# stop budget, and dry runs.
+# stop budget, dry runs, and isolated CPUs.
 
 # shellcheck source=sleepers.sh
 . "$(dirname "$0")/sleepers.sh"
@@ -305,6 +305,123 @@ test_100_busy_processes_do_not_block()
 		"$(cat $kpatch_sysfs/test_kpatch_getpid/stops) stops"
 }
 
+# isolate_cpu: isolate the last CPU in a cpuset partition until the test ends. Then
+# $isolated is that CPU.
+isolate_cpu()
+{
+	isolated=$(cat /sys/devices/system/cpu/online)
+	isolated=${isolated##*[-,]}
+	if grep -q . /sys/devices/system/cpu/{isolated,nohz_full} 2>/dev/null; then
+		skip "a CPU is isolated already"
+		return 1
+	fi
+	cpuset_mount=$(mktemp -d)
+	if ! mount -t cgroup2 none "$cpuset_mount" 2>/dev/null; then
+		skip "there is no cgroup2"
+		return 1
+	fi
+	at_end remove_cpuset "$(cat "$cpuset_mount/cgroup.subtree_control")"
+	if ! { echo +cpuset > "$cpuset_mount/cgroup.subtree_control"; } 2>/dev/null; then
+		skip "there is no controller cpuset in cgroup2"
+		return 1
+	fi
+	cpuset=$cpuset_mount/kpatch-test
+	mkdir "$cpuset"
+	echo "$isolated" > "$cpuset/cpuset.cpus"
+	echo isolated > "$cpuset/cpuset.cpus.partition"
+	[ "$(cat "$cpuset/cpuset.cpus.partition")" = isolated ] && return
+	skip "CPU $isolated cannot be isolated"
+	return 1
+}
+
+end_isolation()
+{
+	[ ! -d "$cpuset" ] || rmdir "$cpuset"
+}
+
+# remove_cpuset CONTROLLERS: these were enabled before
+remove_cpuset()
+{
+	end_isolation
+	case " $1 " in
+	*" cpuset "*) ;;
+	*) { echo -cpuset > "$cpuset_mount/cgroup.subtree_control"; } 2>/dev/null ;;
+	esac
+	umount "$cpuset_mount"
+	rmdir "$cpuset_mount"
+}
+
+# How often the stopper of the isolated CPU has gone to sleep: it runs for each stop, and
+# for the watchdog.
+stopper_naps()
+{
+	grep ^voluntary "/proc/$(pgrep -x "migration/$isolated")/status"
+}
+
+disturbances()
+{
+	echo "$(statistic attempts) attempts, $(statistic stops) stops," \
+		"$(hooked) hooked, stopper: $(stopper_naps)"
+}
+
+# check_spared FILE 0|1: the write is refused before the isolated CPU is interrupted
+check_spared()
+{
+	local before
+
+	before=$(disturbances)
+	check_fails "not permitted" "$@"
+	check_is "after writing $2 to $1" "$before" "$(disturbances)"
+	check_log "would interrupt the isolated CPU(s) $isolated;"
+	check_is "lines in the log" 1 "$(kpatch_log | grep -c '(-')"
+}
+
+test_isolated_cpus_are_not_interrupted_if_they_are_to_be_spared()
+{
+	isolate_cpu || return
+	load_disabled eventfd_read
+	change /proc/sys/kernel/watchdog 0
+	check "spare isolated CPUs" knob spare_isolated Y
+	check_spared check 1
+	check_spared enabled 1
+	check "writing the current value" try_switch enabled 0
+	check "do not" knob spare_isolated N
+	check "enable" try_switch enabled 1
+	check "spare isolated CPUs" knob spare_isolated Y
+	check_spared check 0
+	check_spared enabled 0
+	! unload $patch || fail "rmmod succeeded"
+	check "end the isolation" end_isolation
+	check "disable" try_switch enabled 0
+	check "check" try_switch check 1
+	check "enable" try_switch enabled 1
+}
+
+test_a_patch_that_would_interrupt_isolated_cpus_is_not_loaded()
+{
+	local text="cannot enable: this would interrupt the isolated CPU(s)"
+
+	isolate_cpu || return
+	check "spare isolated CPUs" knob spare_isolated Y
+	check_refused "not permitted" "'test_kpatch_cmdline': $text $isolated;" \
+		test_kpatch_cmdline
+	check "insmod, disabled" load test_kpatch_cmdline enable=0
+}
+
+# The text of the module is freed in any case.
+test_isolated_cpus_are_interrupted_if_the_module_of_a_patch_goes()
+{
+	isolate_cpu || return
+	check "insmod" load test_kpatch_cmdline
+	check "spare isolated CPUs" knob spare_isolated Y
+	if ! rmmod -f test_kpatch_cmdline 2>/dev/null; then
+		skip "rmmod -f is not possible"
+		return
+	fi
+	check_gone test_kpatch_cmdline
+	check_log "goes while its patch is registered, which has been disabled"
+}
+
 # check_knob_refused NAME VALUE
 check_knob_refused()
 {
@@ -328,6 +445,7 @@ test_parameters_reject_invalid_values()
 	check_knob_refused stop_budget_us 99999999999
 	check_knob_refused park 2
 	check_knob_refused park maybe
+	check_knob_refused spare_isolated 2
 	load_disabled eventfd_read
 	check "enable" try_switch enabled 1
 }
