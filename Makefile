@@ -13,7 +13,7 @@
 export BASE KSRC ACCEL CPUS JOBS MODE
 
 .PHONY: help setup demo test build shell selftests kunit torture series check-series static recipes \
-	mutants bench bench-check bench-record clean
+	mutants bench bench-check bench-isolated bench-record clean
 
 help:
 	@echo 'make demo          set up, build, boot, and demonstrate a patch'
@@ -28,6 +28,7 @@ help:
 	@echo 'make mutants       break the core in known ways; the tests have to fail'
 	@echo 'make bench         measure kpatch beside livepatch: table, JSON, plots'
 	@echo 'make bench-check   count instructions again, compare with the record'
+	@echo 'make bench-isolated  count what an isolated CPU notices of each operation'
 	@echo 'make bench-record  record the results of make bench'
 	@echo 'make series        regenerate series/'
 	@echo 'make check-series  verify series/: git am, checkpatch, each prefix builds'
@@ -72,6 +73,9 @@ bench: setup
 
 bench-check: setup
 	@harness/bench/bench.sh check
+
+bench-isolated: setup
+	@harness/bench/isolated.sh
 
 bench-record:
 	@harness/bench/bench.sh record
