@@ -6,9 +6,9 @@
  * task_struct: the caller passes the time, and the facts and events of each task.
  *
  * Tasks that are inside are sent to the park. If attempt after attempt finds other
- * tasks preempted inside, they enter as fast as others leave, so all runnable tasks
- * are sent there as well. This would be of no use against a blocker that cannot be
- * parked.
+ * tasks preempted inside, or more of them than there are CPUs, they enter as fast as
+ * others leave, so all runnable tasks are sent there as well. This would be of no use
+ * against a blocker that cannot be parked.
  *
  * A parked task may be what a blocker waits for. So if no task arrives for some time, all
  * tasks are unparked, and no task is parked again before the blockers have run. As long
@@ -32,9 +32,6 @@
  *  - A task that is stuck or slow ignores the events of the park.
  */
 #define GO(state)	((state) + 1)
-
-/* After so many attempts tasks enter as fast as others leave. */
-#define CROWD_ENTRIES	3
 
 static const u8 next_state[KPATCH_TASK_NR_STATES][KPATCH_NR_EVENTS] = {
 	[KPATCH_TASK_FREE] = {
@@ -104,13 +101,15 @@ void kpatch_evict_scanned(struct kpatch_task *t)
  * @evict: the policy
  * @patience: how long parked tasks wait while no other arrives, in jiffies
  * @hold_ns: how long a task may be held, all its holds together, in nanoseconds
+ * @cpus: number of CPUs
  */
 void kpatch_evict_init(struct kpatch_evict *evict, unsigned long patience,
-		       u64 hold_ns)
+		       u64 hold_ns, unsigned int cpus)
 {
 	*evict = (struct kpatch_evict) {
 		.patience = patience,
 		.hold_ns = hold_ns,
+		.cpus = cpus,
 	};
 }
 
@@ -251,18 +250,20 @@ enum kpatch_evict_action kpatch_evict_decide(struct kpatch_evict *evict,
 					     unsigned long now)
 {
 	bool slow = false, inside = false, stay = false;
-	bool entered = false, unparkable = false;
+	bool unparkable = false;
+	unsigned int entered = 0;
 	struct kpatch_task *t;
 
 	for (t = tasks->t; t < tasks->t + tasks->nr; t++) {
 		slow |= is_slow(t);
 		inside |= t->inside;
-		entered |= has_entered(t);
+		entered += has_entered(t);
 		unparkable |= t->inside && !(t->facts & KPATCH_FACT_PARKABLE);
 		stay |= stays(t);
 		cond_resched();
 	}
-	evict->entries += entered && !unparkable;
+	if (entered && !unparkable)
+		evict->entries += entered > evict->cpus ? KPATCH_CROWD_ENTRIES : 1;
 	if (stay && takes_too_long(evict, now)) {
 		delay_all(evict, tasks);
 		return KPATCH_EVICT_UNPARK;
@@ -280,7 +281,7 @@ enum kpatch_evict_action kpatch_evict_decide(struct kpatch_evict *evict,
  */
 bool kpatch_evict_crowded(const struct kpatch_evict *evict)
 {
-	return evict->entries >= CROWD_ENTRIES;
+	return evict->entries >= KPATCH_CROWD_ENTRIES;
 }
 
 /**

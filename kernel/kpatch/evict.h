@@ -47,18 +47,24 @@ enum kpatch_task_event {
 	KPATCH_NR_EVENTS,
 };
 
+/* After so many attempts tasks enter as fast as others leave. */
+#define KPATCH_CROWD_ENTRIES	3
+
 /**
  * struct kpatch_evict - the policy of one operation
  * @patience: how long parked tasks wait while no other arrives, in jiffies
  * @hold_ns: how long a task may be held, all its holds together, in nanoseconds
+ * @cpus: number of CPUs
  * @occupied: some task was sent to the park since it was opened
  * @last: when the last one was sent or arrived, in jiffies
- * @entries: how often preempted tasks, and only such, were found inside since the
- *	park was opened that had not been sent there
+ * @entries: how often preempted tasks were found inside since the park was opened that
+ *	had not been sent there, and no blocker that cannot be parked; more tasks than
+ *	CPUs count as %KPATCH_CROWD_ENTRIES times
  */
 struct kpatch_evict {
 	unsigned long patience;
 	u64 hold_ns;
+	unsigned int cpus;
 	bool occupied;
 	unsigned long last;
 	unsigned int entries;
@@ -77,7 +83,7 @@ enum kpatch_evict_action {
 };
 
 void kpatch_evict_init(struct kpatch_evict *evict, unsigned long patience,
-		       u64 hold_ns);
+		       u64 hold_ns, unsigned int cpus);
 void kpatch_evict_step(struct kpatch_task *t, enum kpatch_task_event event);
 void kpatch_evict_scanned(struct kpatch_task *t);
 void kpatch_evict_sent(struct kpatch_evict *evict, struct kpatch_task *t,

@@ -482,7 +482,7 @@ static void init_operation(struct operation *op, struct kpatch_change *changes,
 	op->prescan = kpatch_debug_prescan();
 	op->wait_ms = RETRY_MS;
 	kpatch_evict_init(&op->evict, msecs_to_jiffies(PATIENCE_MS),
-			  HOLD_MS * (u64)NSEC_PER_MSEC);
+			  HOLD_MS * (u64)NSEC_PER_MSEC, num_online_cpus());
 }
 
 /* Run an operation whose transaction is prepared. */

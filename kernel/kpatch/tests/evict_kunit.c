@@ -10,6 +10,7 @@
 #define NR_TASKS	4
 #define PATIENCE	50
 #define HOLD_NS		1000
+#define CPUS		2
 #define START		100
 
 /**
@@ -31,7 +32,7 @@ static int evict_test_init(struct kunit *test)
 
 	f = kunit_kzalloc(test, sizeof(*f), GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, f);
-	kpatch_evict_init(&f->evict, PATIENCE, HOLD_NS);
+	kpatch_evict_init(&f->evict, PATIENCE, HOLD_NS, CPUS);
 	f->tasks.t = f->t;
 	f->tasks.nr = NR_TASKS;
 	for (i = 0; i < NR_TASKS; i++)
@@ -133,6 +134,20 @@ static void running_tasks_are_parked_if_others_enter_all_the_time(struct kunit *
 	KUNIT_EXPECT_FALSE(test, must_go(f, 3));
 	kpatch_evict_unparked(&f->evict, &f->tasks);
 	KUNIT_EXPECT_FALSE(test, must_go(f, 2));
+}
+
+static void running_tasks_are_parked_at_once_if_many_have_entered(struct kunit *test)
+{
+	struct fixture *f = test->priv;
+	unsigned int i;
+
+	for (i = 0; i < NR_TASKS; i++)
+		f->t[i].facts |= KPATCH_FACT_RUNS;
+	scanned(&f->t[0], true, true);
+	find_entered(f, 1, 1);
+	KUNIT_EXPECT_FALSE(test, must_go(f, 3));
+	find_entered(f, 2, 1);
+	KUNIT_EXPECT_TRUE(test, must_go(f, 3));
 }
 
 static void running_tasks_are_not_parked_for_a_task_that_sleeps(struct kunit *test)
@@ -335,6 +350,7 @@ static struct kunit_case evict_cases[] = {
 	KUNIT_CASE(no_task_is_held_for_too_long),
 	KUNIT_CASE(the_requester_may_be_held_until_the_verdict),
 	KUNIT_CASE(running_tasks_are_parked_if_others_enter_all_the_time),
+	KUNIT_CASE(running_tasks_are_parked_at_once_if_many_have_entered),
 	KUNIT_CASE(running_tasks_are_not_parked_for_a_task_that_sleeps),
 	KUNIT_CASE(running_tasks_are_not_parked_for_a_kernel_thread),
 	KUNIT_CASE(a_task_inside_while_parked_is_not_parked_again),
