@@ -45,6 +45,9 @@
 /* Room for a description of the operation that is carried out. */
 #define DESCRIPTION_LEN		(MODULE_NAME_LEN + TASK_COMM_LEN + 64)
 
+/* Only SIGKILL ends such a wait, and it does not count as load. */
+#define KILLABLE_IDLE		(TASK_IDLE | TASK_WAKEKILL)
+
 static int set_deadline(const char *val, const struct kernel_param *kp)
 {
 	return param_set_uint_minmax(val, kp, 0, MAX_DEADLINE_MS);
@@ -416,7 +419,9 @@ static int wait_for_turn(struct operation *op)
 		left = wait_event_interruptible_timeout(op->by.wait, !waits(op),
 							left);
 	else
-		left = wait_event_killable_timeout(op->by.wait, !waits(op), left);
+		left = ___wait_event(op->by.wait, ___wait_cond_timeout(!waits(op)),
+				     KILLABLE_IDLE, 0, left,
+				     __ret = schedule_timeout(__ret));
 	return end_turn(op, left);
 }
 
@@ -485,8 +490,8 @@ static int wait_for_verdict(struct operation *op)
 {
 	if (!op->by.task)
 		wait_event_idle(op->by.wait, is_done(op));
-	else if (wait_event_killable(op->by.wait, is_done(op) ||
-				     READ_ONCE(op->by.leave)))
+	else if (wait_event_state(op->by.wait, is_done(op) ||
+				  READ_ONCE(op->by.leave), KILLABLE_IDLE))
 		return cancel(op);
 	return is_done(op) ? collect(op) : leave(op);
 }
