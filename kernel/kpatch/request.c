@@ -413,7 +413,7 @@ static int wait_for_turn(struct operation *op)
 	wake_up(&work);
 	if (!op->by.task) {
 		wait_event_idle(op->by.wait, !waits(op));
-		return 0;
+		return end_turn(op, left);
 	}
 	if (op->by.restarts)
 		left = wait_event_interruptible_timeout(op->by.wait, !waits(op),
