@@ -42,6 +42,7 @@
  *   operations_lock                         (spinlock, leaf)
  *   kpatch_mutex -> module_mutex            (kallsyms walks)
  *                -> patches_lock            (spinlock, leaf)
+ *                -> operations_lock         (spinlock, leaf)
  *                -> kernfs                  (creating files, notifying poll())
  *                -> dirs_lock -> kernfs     (notifying poll())
  *                -> tracepoints_mutex -> cpu_hotplug_lock -> jump_label_mutex
@@ -99,6 +100,8 @@ struct kpatch_stats {
  * @cancel: set by request.c: make no further attempt
  * @leave: set by switch.c: the task has been given park work and must leave
  * @decided: set by switch.c: there will be no further attempt
+ * @queued: tests whether a task has requested another operation, and waits for its
+ *	turn; takes a spinlock
  * @wait: the task waits here for the verdict, and for @leave and @decided
  *
  * Owned by request.c, and valid as long as the operation runs.
@@ -111,6 +114,7 @@ struct kpatch_requester {
 	bool cancel;
 	bool leave;
 	bool decided;
+	bool (*queued)(const struct task_struct *task);
 	wait_queue_head_t wait;
 };
 

@@ -15,6 +15,8 @@
  * as tasks arrive there is hope: a crowd is not unparked halfway. No task is held
  * for longer than @hold_ns in one operation: a task that has been held so long is not
  * parked again. The requester waits for the operation anyway, in the park or elsewhere.
+ * So do those who wait for their turn, but each must have a look at its own deadline
+ * from time to time: only each single hold is bounded.
  */
 #include "common.h"
 
@@ -171,6 +173,8 @@ u64 kpatch_evict_left(const struct kpatch_evict *evict,
 {
 	if (t->facts & KPATCH_FACT_REQUESTER)
 		return U64_MAX;
+	if (t->facts & KPATCH_FACT_QUEUED)
+		return evict->hold_ns;
 	return t->held_ns < evict->hold_ns ? evict->hold_ns - t->held_ns : 0;
 }
 

@@ -14,12 +14,15 @@
  *	wake it
  * @KPATCH_FACT_RUNS: it is runnable, and not on a CPU that is reserved for it
  * @KPATCH_FACT_REQUESTER: it has requested the operation, and waits for it anyway
+ * @KPATCH_FACT_QUEUED: it has requested another operation, and waits for the end of
+ *	this one anyway, until its own deadline
  */
 enum kpatch_task_facts {
 	KPATCH_FACT_PARKABLE	= BIT(0),
 	KPATCH_FACT_WAKES	= BIT(1),
 	KPATCH_FACT_RUNS	= BIT(2),
 	KPATCH_FACT_REQUESTER	= BIT(3),
+	KPATCH_FACT_QUEUED	= BIT(4),
 };
 
 /**

@@ -208,6 +208,24 @@ static unsigned long timeout_of(const struct kpatch_request *request)
 	return msecs_to_jiffies(request->timeout_ms ?: READ_ONCE(deadline_ms));
 }
 
+/*
+ * Test whether a task waits for its turn, or has left to restart the write in which it
+ * waits. For the switch, which may have to park it.
+ */
+static bool is_queued(const struct task_struct *task)
+{
+	const struct operation *op;
+	bool queued = false;
+
+	spin_lock(&operations_lock);
+	list_for_each_entry(op, &operations, list)
+		queued |= op->task == task &&
+			  (op->state == KPATCH_REQUEST_WAITING ||
+			   op->state == KPATCH_REQUEST_PAUSED);
+	spin_unlock(&operations_lock);
+	return queued;
+}
+
 static struct operation *new_operation(const struct kpatch_request *request)
 {
 	struct operation *op;
@@ -225,6 +243,7 @@ static struct operation *new_operation(const struct kpatch_request *request)
 		op->by.task = current;
 	op->by.restarts = request->flags & KPATCH_REQUEST_STORE && can_restart();
 	op->by.deadline = jiffies + timeout_of(request);
+	op->by.queued = is_queued;
 	init_waitqueue_head(&op->by.wait);
 	return op;
 }

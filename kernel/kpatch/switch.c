@@ -174,7 +174,7 @@ static void end_hold(struct operation *op, struct kpatch_task *t)
 	u64 held = kpatch_park_held(t->parked);
 
 	t->parked = NULL;
-	if (!held || t->facts & KPATCH_FACT_REQUESTER)
+	if (!held || t->facts & (KPATCH_FACT_REQUESTER | KPATCH_FACT_QUEUED))
 		return;
 	stats->parked += !t->held_ns;
 	t->held_ns += held;
@@ -221,6 +221,8 @@ static u8 facts_of(const struct operation *op, const struct task_struct *task)
 		return op->by->restarts ? KPATCH_FACT_REQUESTER |
 		       KPATCH_FACT_PARKABLE | KPATCH_FACT_WAKES : 0;
 
+	if (op->by->queued(task))
+		facts |= KPATCH_FACT_QUEUED;
 	if (kpatch_park_takes(task))
 		facts |= KPATCH_FACT_PARKABLE;
 	if (kpatch_park_wakes(task))

@@ -112,6 +112,18 @@ static void the_requester_may_be_held_until_the_verdict(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, kpatch_evict_left(&f->evict, &f->t[0]), U64_MAX);
 }
 
+/* It would wait, too, but has a deadline of its own. */
+static void a_queued_requester_may_be_held_again_and_again(struct kunit *test)
+{
+	struct fixture *f = test->priv;
+
+	scanned(&f->t[0], true, false);
+	f->t[0].facts |= KPATCH_FACT_QUEUED;
+	f->t[0].held_ns = 2 * HOLD_NS;
+	KUNIT_EXPECT_TRUE(test, must_go(f, 0));
+	KUNIT_EXPECT_EQ(test, kpatch_evict_left(&f->evict, &f->t[0]), HOLD_NS);
+}
+
 /* Attempt after attempt finds task @i inside, and nobody has sent it to the park. */
 static void find_entered(struct fixture *f, unsigned int i, unsigned int attempts)
 {
@@ -349,6 +361,7 @@ static struct kunit_case evict_cases[] = {
 	KUNIT_CASE(a_task_inside_is_parked),
 	KUNIT_CASE(no_task_is_held_for_too_long),
 	KUNIT_CASE(the_requester_may_be_held_until_the_verdict),
+	KUNIT_CASE(a_queued_requester_may_be_held_again_and_again),
 	KUNIT_CASE(running_tasks_are_parked_if_others_enter_all_the_time),
 	KUNIT_CASE(running_tasks_are_parked_at_once_if_many_have_entered),
 	KUNIT_CASE(running_tasks_are_not_parked_for_a_task_that_sleeps),
