@@ -564,7 +564,7 @@ test_user_data_on_a_kernel_stack_does_not_block()
 
 test_a_function_that_insmod_runs_in_is_refused()
 {
-	check_refused "deadlock" "a switch needs this function itself" \
+	check_refused "deadlock" "a module is loaded with enable=0 first" \
 		test_kpatch_any name=do_init_module
 }
 
@@ -579,7 +579,7 @@ check_own_write_refused()
 	*"deadlock"*) ;;
 	*) fail "$1: expected EDEADLK, got '$error'" ;;
 	esac
-	check_log "a switch needs this function itself"
+	check_log "use write(2) on the file in sysfs"
 	check "rmmod" unload test_kpatch_writer
 }
 

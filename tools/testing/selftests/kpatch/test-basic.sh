@@ -151,23 +151,6 @@ test_rmmod_of_a_reenabled_patch_fails()
 	check_is "/proc/cmdline" "$one: new cmdline" "$(cmdline)"
 }
 
-# rmmod -f overrides the reference, but must not free text that is in use.
-test_forced_rmmod_of_an_enabled_patch_disables_it_first()
-{
-	local original
-
-	original=$(cmdline)
-	check "insmod" load $one
-	mark_log
-	if ! rmmod -f $one 2>/dev/null; then
-		skip "no CONFIG_MODULE_FORCE_UNLOAD"
-		return
-	fi
-	check_is "/proc/cmdline" "$original" "$(cmdline)"
-	check_log "'$one': the module goes while its patch is registered, which has been disabled"
-	check_gone $one
-}
-
 test_the_core_initializes_every_field_that_it_owns()
 {
 	local poison=test_kpatch_poison

@@ -34,12 +34,13 @@ check_write_refused()
 test_the_directory_of_a_patch_has_the_documented_files()
 {
 	local func=$files/vmlinux/cmdline_proc_show,1
-	local stats=" scanned scanned_stopped stop_ns stops vmlinux work_ns"
+	local stats="attempts blockers check enabled hold_ns max_hold_ns max_stop_ns"
+
+	stats+=" max_work_ns parked scanned scanned_stopped stop_ns stops unhook_ns vmlinux"
 
 	check "insmod" load $patch
 	check_is "patches" $patch "$(ls $kpatch_sysfs)"
-	check_is "files" "attempts blockers check enabled max_stop_ns max_work_ns$stats" \
-		"$(names_in $files)"
+	check_is "files" "$stats work_ns" "$(names_in $files)"
 	check_is "functions" "cmdline_proc_show,1" "$(ls $files/vmlinux)"
 	check_is "files of a function" "live" "$(names_in $func)"
 	check_is "live" 1 "$(cat $func/live)"
@@ -55,7 +56,8 @@ test_the_modes_of_the_files()
 	check_is "enabled" 644 "$(mode $files/enabled)"
 	check_is "blockers" 400 "$(mode $files/blockers)"
 	check_is "check" 200 "$(mode $files/check)"
-	for f in attempts stops stop_ns max_stop_ns work_ns max_work_ns scanned scanned_stopped; do
+	for f in attempts stops stop_ns max_stop_ns work_ns max_work_ns scanned scanned_stopped \
+		 parked hold_ns max_hold_ns unhook_ns; do
 		check_is "$f" 444 "$(mode "$files/$f")"
 	done
 	check_is "live" 444 "$(mode $files/vmlinux/cmdline_proc_show,1/live)"
@@ -74,7 +76,8 @@ test_garbage_in_enabled_is_logged()
 	check "insmod" load $patch
 	mark_log
 	check_write_refused "2" '2'
-	check_log "'$patch': enabled takes 0 or 1 (-22)"
+	check_log "'$patch': enabled takes 0 or 1, and after a blank how many milliseconds"
+	check_log "it may take, 3600000 at most (-22)"
 }
 
 test_garbage_in_enabled_changes_nothing()
@@ -97,6 +100,17 @@ test_garbage_in_enabled_changes_nothing()
 	check_write_refused "on" 'on'
 	check_write_refused "1x" '1x'
 	check_write_refused "0 0" '0 0'
+	check_write_refused "a leading zero" '0 05'
+	check_write_refused "a sign" '0 +5'
+	check_write_refused "two blanks" '0  5'
+	check_write_refused "more than a number" '0 5x'
+	check_write_refused "a third word" '0 5 5'
+	check_write_refused "a number and a trailing blank" '0 5 '
+	check_write_refused "a number and two newlines" '0 5\n\n'
+	check_write_refused "a number and a NUL" '0 5\0'
+	check_write_refused "a tab" '0\t5'
+	check_write_refused "more than an hour" '0 3600001'
+	check_write_refused "a huge timeout" '0 4294967297'
 	check_write_refused "a huge number" '18446744073709551617'
 	check_write_refused "4 KiB of noise" \
 		"$(head -c 3000 /dev/urandom | base64 -w0 | head -c 4096)"
@@ -105,6 +119,10 @@ test_garbage_in_enabled_changes_nothing()
 	check_write_refused "yes" 'yes'
 	check_write_refused "+1" '+1'
 	check_write_refused "01" '01'
+	check_write_refused "1 0" '1 0'
+	check_write_refused "two blanks" '1  5'
+	check_write_refused "more than a number" '1 5x'
+	check_write_refused "more than an hour" '1 3600001'
 	check_write_refused "a NUL and more" '1\0x'
 }
 
@@ -116,6 +134,17 @@ test_a_digit_is_accepted_with_or_without_a_newline()
 	printf '1\n' > $files/enabled || fail "writing 1 and a newline failed"
 	check_is "enabled" 1 "$(is_enabled $patch)"
 	printf 0 > $files/check || fail "writing 0 to check failed"
+	check_is "enabled" 1 "$(is_enabled $patch)"
+}
+
+test_a_timeout_is_accepted()
+{
+	check "insmod" load $patch
+	printf '0 500' > $files/enabled || fail "writing 0 500 failed"
+	check_is "enabled" 0 "$(is_enabled $patch)"
+	printf '1 3600000\n' > $files/enabled || fail "writing 1 3600000 and a newline failed"
+	check_is "enabled" 1 "$(is_enabled $patch)"
+	printf '0 1\n' > $files/check || fail "writing 0 1 to check failed"
 	check_is "enabled" 1 "$(is_enabled $patch)"
 }
 
@@ -335,17 +364,16 @@ test_poll_reports_that_a_patch_is_gone()
 	done
 }
 
-test_poll_reports_a_forced_rmmod()
+# The patch of a module whose init fails is disabled.
+test_poll_reports_that_another_patch_was_taken_down()
 {
 	local live=$files/vmlinux/cmdline_proc_show,1/live
 
 	check "insmod" load $patch
-	check "insmod" load test_kpatch_cmdline2
+	background insmod "$mods/test_kpatch_through.ko" name=cmdline_proc_show enable=1 \
+		fail_ms=$((1000 * patience)) 2>/dev/null
+	check "the other patch is enabled" wait_for 20 grep -q 0 $live
 	start_watch $live
-	if ! rmmod -f test_kpatch_cmdline2 2>/dev/null; then
-		skip "the kernel cannot remove modules by force"
-		return
-	fi
 	check_seen 0 1
 }
 
