@@ -47,6 +47,7 @@ static int print_usage(void)
 		"       kpatch_sleeper churn PROCESSES\n"
 		"       kpatch_sleeper herd ENABLED ROUNDS\n"
 		"       kpatch_sleeper spin PROCESSES\n"
+		"       kpatch_sleeper nap NAME\n"
 		"       KIND: pipe eventfd futex timed_futex poll nanosleep accept\n"
 		"             pause vfork\n"
 		"       FILTER: kill fail other\n");
@@ -747,6 +748,36 @@ static int do_spin(int processes)
 	return 0;
 }
 
+/*
+ * nap: sleep for a millisecond in nanosleep(), again and again. Prints "napping", and
+ * upon SIGUSR1 how long the longest of these calls took, in milliseconds: "longest MS".
+ */
+static atomic_bool awake;
+
+static void stop_napping(int sig)
+{
+	awake = true;
+}
+
+static int do_nap(const char *name)
+{
+	const struct timespec nap = { .tv_nsec = 1000000 };
+	long start, longest = 0;
+
+	prctl(PR_SET_NAME, name);
+	signal(SIGUSR1, stop_napping);
+	puts("napping");
+	fflush(stdout);
+	while (!awake) {
+		start = now_ms();
+		syscall(SYS_nanosleep, &nap, NULL);
+		if (now_ms() - start > longest)
+			longest = now_ms() - start;
+	}
+	printf("longest %ld\n", longest);
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	const char *what = argc > 1 ? argv[1] : "";
@@ -769,6 +800,8 @@ int main(int argc, char **argv)
 		return do_herd(argv[2], atoi(argv[3]));
 	if (!strcmp(what, "spin") && argc == 3)
 		return do_spin(atoi(argv[2]));
+	if (!strcmp(what, "nap") && argc == 3)
+		return do_nap(argv[2]);
 	/* Executed by the children of churn. */
 	if (!strcmp(what, "nothing"))
 		return 0;
