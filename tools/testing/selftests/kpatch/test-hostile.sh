@@ -351,15 +351,6 @@ test_a_reader_of_a_file_does_not_pin_a_patch()
 	check_gone $patch
 }
 
-# skip_full MODEL...: skip the test where tasks may be preempted anywhere in the kernel
-skip_full()
-{
-	if grep -q -e "($1)" -e "(${2:-$1})" /sys/kernel/debug/sched/preempt 2>/dev/null; then
-		skip "a failed switch waits until each of them is scheduled, for minutes"
-	fi
-	[ -z "$skipped" ]
-}
-
 is_switched() { [ "$(is_enabled test_kpatch_getpid)" = "$1" ]; }
 
 # The tasks hardly ever get the CPU, and lose it inside the function. They may delay the
@@ -368,7 +359,6 @@ test_starved_tasks_do_not_block()
 {
 	local files=$kpatch_sysfs/test_kpatch_getpid value
 
-	skip_full full lazy || return
 	check "insmod" load test_kpatch_getpid
 	check "disable" enabled test_kpatch_getpid 0
 	start_hostile starve 20 20 || return
@@ -380,12 +370,28 @@ test_starved_tasks_do_not_block()
 	check "the write returns" wait "$child"
 }
 
+# The write that fails does not wait for RCU tasks.
+test_a_failed_enable_does_not_wait_for_starved_tasks()
+{
+	local files=$kpatch_sysfs/test_kpatch_through stuck
+
+	stuck=$(symbol_of __x64_sys_vfork)
+	check "insmod" load test_kpatch_through "name=$(symbol_of __x64_sys_getpid),$stuck"
+	start_sleepers vfork 1
+	start_hostile starve 20 20 || return
+	knob deadline_ms 1000
+	! try_switch enabled 1 || fail "enabling succeeded"
+	echo "# $switch_error, $switch_ms ms"
+	check "it is named" grep -q "^$tid sleeper $stuck asleep" $files/blockers
+	between 900 4000 "$switch_ms" || fail "EBUSY after $switch_ms ms of 1000"
+	kill_hostile
+}
+
 # A cgroup with a tiny quota: some kernels throttle its tasks wherever they are.
 test_throttled_tasks_are_named_or_do_not_block()
 {
 	local files=$kpatch_sysfs/test_kpatch_getpid
 
-	skip_full full || return
 	give_cgroup cgroup2 || return
 	echo +cpu > "$cgroup_mount/cgroup.subtree_control"
 	if [ ! -e "$cgroup/cpu.max" ]; then
