@@ -114,6 +114,7 @@ static const u8 next_state[KPATCH_REQUEST_NR_STATES][KPATCH_REQUEST_NR_EVENTS] =
  * @state: &enum kpatch_request_state
  * @abandoned: no task will ask for the verdict
  * @repeats: how often its requester has repeated it, since a verdict was too old
+ * @paused: when the requester left while it waited for its turn, in jiffies
  * @ended: when the verdict was reached, in jiffies
  * @result: the verdict: 0 or an errno
  */
@@ -127,6 +128,7 @@ struct operation {
 	enum kpatch_request_state state;
 	bool abandoned;
 	unsigned int repeats;
+	unsigned long paused;
 	unsigned long ended;
 	int result;
 };
@@ -273,12 +275,15 @@ static bool is_stale(const struct operation *op)
 	       (!op->repeats && time_after(jiffies, op->ended + HZ));
 }
 
-/* A requester that was stopped while it waited for its turn waits anew. */
-static void renew_deadline(struct operation *op)
+/*
+ * The time for which a requester was stopped while it waited for its turn does not count.
+ * That of signal handlers does: they may never end.
+ */
+static void extend_deadline(struct operation *op)
 {
 	if (op->state == KPATCH_REQUEST_PAUSED &&
-	    time_after(jiffies, op->by.deadline + HZ))
-		op->by.deadline = jiffies + timeout_of(&op->request);
+	    time_after(jiffies, op->paused + HZ))
+		op->by.deadline += jiffies - op->paused;
 }
 
 /* Find the operation that the current task has left to restart its write. */
@@ -310,7 +315,7 @@ static struct operation *resume(const struct kpatch_request *request,
 		goto unlock;
 	same = is_same(&op->request, request);
 	if (same && !is_stale(op)) {
-		renew_deadline(op);
+		extend_deadline(op);
 		step(op, KPATCH_REQUEST_RETURN);
 		goto unlock;
 	}
@@ -406,6 +411,7 @@ static int end_turn(struct operation *op, long left)
 		return 0;
 	}
 	if (left < 0 && !killed) {
+		op->paused = jiffies;
 		step(op, KPATCH_REQUEST_LEAVE);
 		spin_unlock(&operations_lock);
 		return restart_syscall();
