@@ -42,6 +42,9 @@
 /* Below the timeout of the freezer. */
 #define MAX_DEADLINE_MS		15000U
 
+/* How often the age at which a verdict is too old is doubled. */
+#define MAX_REPEATS		10U
+
 /* Room for a description of the operation that is carried out. */
 #define DESCRIPTION_LEN		(MODULE_NAME_LEN + TASK_COMM_LEN + 64)
 
@@ -263,7 +266,7 @@ static bool is_same(const struct kpatch_request *a,
  * changed the patch; or the patch was unloaded and loaded again, which is an operation,
  * too; or the requester has not restarted its write at once. It may have left a signal
  * handler by longjmp(), and write the same anew. It may also have been kept from
- * running, so a second verdict is good at any age.
+ * running, so each further verdict is good for twice as long.
  */
 static bool is_stale(const struct operation *op)
 {
@@ -272,7 +275,8 @@ static bool is_stale(const struct operation *op)
 	if (op->state != KPATCH_REQUEST_DONE)
 		return false;
 	return READ_ONCE(patch->operation) != op->by.number ||
-	       (!op->repeats && time_after(jiffies, op->ended + HZ));
+	       time_after(jiffies,
+			  op->ended + (HZ << min(op->repeats, MAX_REPEATS)));
 }
 
 /*
