@@ -162,7 +162,7 @@ test_idle_tasks_are_checked()
 
 test_the_requester_is_checked()
 {
-	check_refused "deadlock" "a switch needs this function itself" \
+	check_refused "deadlock" "a module is loaded with enable=0 first" \
 		test_kpatch_any name=__x64_sys_finit_module
 }
 
