@@ -35,14 +35,13 @@
  *
  * Lock order::
  *
- *   requester: of->mutex -> kernfs active reference -> operations_lock
+ *   requester: of->mutex -> kernfs active reference -> operations_lock -> wait queue
  *   reader of blockers: of->mutex -> kernfs active reference -> kpatch_mutex
  *   removal of a module: module_mutex -> patches_lock
  *
- *   operations_lock                         (spinlock, leaf)
  *   kpatch_mutex -> module_mutex            (kallsyms walks)
  *                -> patches_lock            (spinlock, leaf)
- *                -> operations_lock         (spinlock, leaf)
+ *                -> operations_lock         (spinlock)
  *                -> kernfs                  (creating files, notifying poll())
  *                -> dirs_lock -> kernfs     (notifying poll())
  *                -> tracepoints_mutex -> cpu_hotplug_lock -> jump_label_mutex
@@ -97,8 +96,10 @@ struct kpatch_stats {
  *	parked like others
  * @number: number of the operation
  * @deadline: when to give up, in jiffies
- * @cancel: set by request.c: make no further attempt
- * @leave: set by switch.c: the task has been given park work and must leave
+ * @quiet: do not log why it fails
+ * @cancel: make no further attempt
+ * @leave: set by switch.c: the task has been given park work and must leave; cleared by
+ *	request.c when it does
  * @decided: set by switch.c: there will be no further attempt
  * @queued: tests whether a task has requested another operation, and waits for its
  *	turn; takes a spinlock
@@ -111,6 +112,7 @@ struct kpatch_requester {
 	bool restarts;
 	unsigned long number;
 	unsigned long deadline;
+	bool quiet;
 	bool cancel;
 	bool leave;
 	bool decided;
@@ -150,7 +152,8 @@ struct kpatch_object {
  * @list: link in the list of registered patches
  * @enabled: link in the list of enabled patches, in the order of enabling; empty
  *	while the patch is disabled
- * @operation: number of the last operation on it
+ * @operation: number of the last operation that has registered or switched it
+ * @gone: it was unregistered; for request.c
  * @report: blockers of the last attempt, empty if the last operation made none
  * @stats: how operations on this patch went
  * @dir: its directory in sysfs
@@ -161,6 +164,7 @@ struct kpatch_patch {
 	struct list_head list;
 	struct list_head enabled;
 	unsigned long operation;
+	bool gone;
 	struct kpatch_report report;
 	struct kpatch_stats stats;
 	struct kpatch_dir *dir;

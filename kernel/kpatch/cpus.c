@@ -111,7 +111,7 @@ static int find_pending(void)
 
 /**
  * kpatch_cpus_visit() - make each online CPU run its stopper
- * @timeout: how long to wait for that, in jiffies; a fatal signal ends the wait
+ * @timeout: how long to wait for that, in jiffies
  *
  * Once this has returned -1, each CPU has left every section with interrupts or
  * preemption off that it was in at the time of the call, and sees all that was
@@ -129,7 +129,7 @@ int kpatch_cpus_visit(unsigned long timeout)
 		return -1;
 	guard(cpus_read_lock)();
 	send_visitors();
-	rcuwait_wait_event_timeout(&visitor, find_pending() < 0, TASK_KILLABLE,
+	rcuwait_wait_event_timeout(&visitor, find_pending() < 0, TASK_IDLE,
 				   timeout);
 	return find_pending();
 }

@@ -12,11 +12,11 @@
  *
  * A parked task may be what a blocker waits for. So if no task arrives for some time, all
  * tasks are unparked, and no task is parked again before the blockers have run. As long
- * as tasks arrive there is hope: a crowd is not unparked halfway. No task is held
- * for longer than @hold_ns in one operation: a task that has been held so long is not
- * parked again. The requester waits for the operation anyway, in the park or elsewhere.
- * So do those who wait for their turn, but each must have a look at its own deadline
- * from time to time: only each single hold is bounded.
+ * as tasks arrive there is hope: a crowd is not unparked halfway.
+ *
+ * No task is held for longer than @hold_ns in one operation: a task that has been held so
+ * long is not parked again. The requester and those who wait for their turn wait for the
+ * operation anyway, in the park or elsewhere: only each single hold is bounded.
  */
 #include "common.h"
 
@@ -171,9 +171,7 @@ void kpatch_evict_unparked(struct kpatch_evict *evict,
 u64 kpatch_evict_left(const struct kpatch_evict *evict,
 		      const struct kpatch_task *t)
 {
-	if (t->facts & KPATCH_FACT_REQUESTER)
-		return U64_MAX;
-	if (t->facts & KPATCH_FACT_QUEUED)
+	if (t->facts & (KPATCH_FACT_REQUESTER | KPATCH_FACT_QUEUED))
 		return evict->hold_ns;
 	return t->held_ns < evict->hold_ns ? evict->hold_ns - t->held_ns : 0;
 }
@@ -266,6 +264,7 @@ enum kpatch_evict_action kpatch_evict_decide(struct kpatch_evict *evict,
 		stay |= stays(t);
 		cond_resched();
 	}
+	evict->unparkable = unparkable;
 	if (entered && !unparkable)
 		evict->entries += entered > evict->cpus ? KPATCH_CROWD_ENTRIES : 1;
 	if (stay && takes_too_long(evict, now)) {
@@ -285,7 +284,7 @@ enum kpatch_evict_action kpatch_evict_decide(struct kpatch_evict *evict,
  */
 bool kpatch_evict_crowded(const struct kpatch_evict *evict)
 {
-	return evict->entries >= KPATCH_CROWD_ENTRIES;
+	return evict->entries >= KPATCH_CROWD_ENTRIES && !evict->unparkable;
 }
 
 /**

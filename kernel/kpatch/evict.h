@@ -63,6 +63,7 @@ enum kpatch_task_event {
  * @entries: how often preempted tasks were found inside since the park was opened that
  *	had not been sent there, and no blocker that cannot be parked; more tasks than
  *	CPUs count as %KPATCH_CROWD_ENTRIES times
+ * @unparkable: there is a blocker that cannot be parked
  */
 struct kpatch_evict {
 	unsigned long patience;
@@ -71,6 +72,7 @@ struct kpatch_evict {
 	bool occupied;
 	unsigned long last;
 	unsigned int entries;
+	bool unparkable;
 };
 
 /**

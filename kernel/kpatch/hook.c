@@ -251,7 +251,11 @@ static enum kpatch_cause register_batch(struct batch *batch, unsigned long *ips,
 	}
 	list_add(&batch->list, &batches);
 	refused->addr = find_skipped(ips, batch->num);
-	return refused->addr ? KPATCH_CAUSE_SITE_DISABLED : KPATCH_CAUSE_NONE;
+	if (!refused->addr)
+		return KPATCH_CAUSE_NONE;
+	/* No other operation may find its sites before it is released. */
+	batch->num = 0;
+	return KPATCH_CAUSE_SITE_DISABLED;
 }
 
 /* Fill @batch with a site for each function that has none. */

@@ -7,9 +7,10 @@
  */
 #include "common.h"
 
-#include <linux/delay.h>
+#include <linux/jiffies.h>
 #include <linux/kpatch_hooks.h>
 #include <linux/module.h>
+#include <linux/sched.h>
 
 #include "patch.h"
 #include "request.h"
@@ -36,6 +37,13 @@ static int run_take_down(const struct kpatch_request *request,
 	kpatch_patch_del(patch);
 	*gone = patch;
 	return 0;
+}
+
+/* No lock is held here, so the system can be suspended meanwhile. */
+static void wait_to_retry(void)
+{
+	set_current_state(TASK_IDLE | TASK_FREEZABLE);
+	schedule_timeout(msecs_to_jiffies(RETRY_MS));
 }
 
 /**
@@ -81,8 +89,11 @@ void kpatch_module_going(struct module *mod)
 	if (!patch)
 		return;
 	request.kpmod = patch->kpmod;
-	while (kpatch_request(&request))
-		schedule_timeout_idle(msecs_to_jiffies(RETRY_MS));
+	while (kpatch_request(&request)) {
+		/* One line is enough. */
+		request.flags |= KPATCH_REQUEST_QUIET;
+		wait_to_retry();
+	}
 	if (!gone)
 		return;
 	kpatch_log_taken_down(mod->name);

@@ -69,7 +69,7 @@ struct kpatch_park {
  * @released: the task may leave although the park is open
  * @limit: how long the task waits at most, in jiffies
  * @arrived: when it arrived, by ktime_get_mono_fast_ns()
- * @left: when it left on its own, 0 if it has not
+ * @left: when it left, unless it waits
  * @park: the park
  * @task: the task, with a reference
  * @list: link in the list of the park
@@ -144,8 +144,9 @@ static void wait_in_park(struct callback_head *work)
 	bool wait = !is_dying(current);
 
 	parked->arrived = ktime_get_mono_fast_ns();
+	parked->left = parked->arrived;
 	WRITE_ONCE(parked->waiting, wait);
-	/* Pairs with kpatch_park_has_come(): @waiting and @arrived are valid then. */
+	/* Pairs with kpatch_park_has_come(): all of these are valid then. */
 	smp_store_release(&parked->come, true);
 	if (atomic_dec_and_test(&park->missing))
 		wake_up(park->coming);

@@ -285,14 +285,16 @@ find_newer(const struct kpatch_patch *patch,
 }
 
 static int prepare_disable(const struct kpatch_patch *patch,
-			   const struct kpatch_change *changes, unsigned int nr)
+			   const struct kpatch_change *changes, unsigned int nr,
+			   const struct kpatch_requester *by)
 {
 	const struct kpatch_func *newer = find_newer(patch, changes, nr);
 
 	if (!newer)
 		return 0;
 	return kpatch_refuse(KPATCH_CAUSE_COVERED, .kpmod = patch->kpmod,
-			     .names = newer->mod->name, .addr = newer->addr);
+			     .names = newer->mod->name, .addr = newer->addr,
+			     .quiet = by->quiet);
 }
 
 /* This may take long if tasks in trampolines do not get to run: publish the time. */
@@ -335,7 +337,8 @@ static void finish_change(struct kpatch_change *change)
 	module_put(patch->kpmod->mod);
 }
 
-static int prepare(struct kpatch_change *changes, unsigned int nr)
+static int prepare(struct kpatch_change *changes, unsigned int nr,
+		   const struct kpatch_requester *by)
 {
 	unsigned int i;
 	int ret;
@@ -344,7 +347,7 @@ static int prepare(struct kpatch_change *changes, unsigned int nr)
 		if (changes[i].to == KPATCH_ON)
 			ret = prepare_enable(changes[i].patch);
 		else
-			ret = prepare_disable(changes[i].patch, changes, nr);
+			ret = prepare_disable(changes[i].patch, changes, nr, by);
 		if (ret)
 			goto undo;
 	}
@@ -384,20 +387,18 @@ static int operate(struct kpatch_change *changes, unsigned int nr,
 	unsigned int i;
 	int ret;
 
-	for (i = 0; i < nr; i++) {
-		WRITE_ONCE(changes[i].patch->operation, by->number);
+	for (i = 0; i < nr; i++)
 		memset(&changes[i].patch->report, 0,
 		       sizeof(changes[i].patch->report));
-	}
 	ret = check_isolated(patch, action, by);
 	if (ret)
 		return ret;
-	ret = prepare(changes, nr);
+	ret = prepare(changes, nr, by);
 	if (ret)
 		return ret;
 	cause = kpatch_switch(changes, nr, flags, by);
 	ret = kpatch_refuse(cause, .kpmod = patch->kpmod, .action = action,
-			    .report = &patch->report);
+			    .report = &patch->report, .quiet = by->quiet);
 	if (!ret && flags & KPATCH_TXN_DRY_RUN)
 		kpatch_log_dry_run(patch->kpmod, action, &patch->report);
 	/* In this order: later changes are newer. */
@@ -420,6 +421,8 @@ static int switch_patch(struct kpatch_patch *patch, enum kpatch_state to,
 	if (change.from == to)
 		return 0;
 	ret = operate(&change, 1, flags, by);
+	if (patch->kpmod->state != change.from)
+		WRITE_ONCE(patch->operation, by->number);
 	on_change(patch);
 	return ret;
 }
@@ -452,6 +455,7 @@ int kpatch_patch_finish_add(struct kpatch_patch *patch, enum kpatch_state to,
 	int ret = 0;
 
 	lockdep_assert_held(&kpatch_mutex);
+	WRITE_ONCE(patch->operation, by->number);
 	if (to == KPATCH_ON)
 		ret = switch_patch(patch, KPATCH_ON, 0, by);
 	else

@@ -207,6 +207,8 @@ int log_line(const struct kpatch_subject *s, int err, const char *fmt, ...)
 	struct va_format vaf = { .fmt = fmt };
 	va_list args;
 
+	if (s->quiet)
+		return err;
 	va_start(args, fmt);
 	vaf.va = &args;
 	if (s->func)

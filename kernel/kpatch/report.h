@@ -183,6 +183,7 @@ enum kpatch_cause {
  * @err: the errno of another part of the kernel that is passed on
  * @report: the blockers
  * @cpus: CPUs that would be interrupted
+ * @quiet: the line is not wanted, only the errno
  */
 struct kpatch_subject {
 	const struct kpatch_module *kpmod;
@@ -194,6 +195,7 @@ struct kpatch_subject {
 	int err;
 	const struct kpatch_report *report;
 	const struct cpumask *cpus;
+	bool quiet;
 };
 
 int kpatch_log_cause(enum kpatch_cause cause,

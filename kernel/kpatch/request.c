@@ -71,7 +71,8 @@ MODULE_PARM_DESC(deadline_ms, "time until an operation is given up, in milliseco
  *
  *  - Only while it is WAITING can the thread take it: a requester that has left may
  *    never return.
- *  - An operation that is DONE keeps its verdict for a requester that is AWAY.
+ *  - An operation keeps its verdict for a requester that is AWAY. Only what is PAUSED or
+ *    KEPT can be dropped by others: the requester may use any other at any time.
  */
 #define GO(state)	((state) + 1)
 
@@ -93,15 +94,17 @@ static const u8 next_state[KPATCH_REQUEST_NR_STATES][KPATCH_REQUEST_NR_EVENTS] =
 	[KPATCH_REQUEST_AWAY] = {
 		[KPATCH_REQUEST_RETURN]		= GO(KPATCH_REQUEST_RUNNING),
 		[KPATCH_REQUEST_CANCEL]		= GO(KPATCH_REQUEST_CANCELLING),
-		[KPATCH_REQUEST_END]		= GO(KPATCH_REQUEST_DONE),
+		[KPATCH_REQUEST_END]		= GO(KPATCH_REQUEST_KEPT),
 	},
 	[KPATCH_REQUEST_CANCELLING] = {
 		[KPATCH_REQUEST_END]		= GO(KPATCH_REQUEST_DONE),
 	},
 	[KPATCH_REQUEST_DONE] = {
+		[KPATCH_REQUEST_COLLECT]	= GO(KPATCH_REQUEST_NONE),
+	},
+	[KPATCH_REQUEST_KEPT] = {
 		[KPATCH_REQUEST_RETURN]		= GO(KPATCH_REQUEST_DONE),
 		[KPATCH_REQUEST_CANCEL]		= GO(KPATCH_REQUEST_NONE),
-		[KPATCH_REQUEST_COLLECT]	= GO(KPATCH_REQUEST_NONE),
 	},
 };
 
@@ -143,6 +146,9 @@ static DEFINE_SPINLOCK(operations_lock);
 /* The thread sleeps here while no operation waits for its turn. */
 static DECLARE_WAIT_QUEUE_HEAD(work);
 
+/* The thread carries out an operation, or removes hooks. Under operations_lock. */
+static bool busy;
+
 /* Number of the last operation that was begun. Only for the thread. */
 static unsigned long last_number;
 
@@ -179,7 +185,14 @@ static void step(struct operation *op, enum kpatch_request_event event)
 		list_del_init(&op->list);
 }
 
-/* The requester will not ask for the verdict: it drops its reference. */
+/* Test whether the requester is away, and the thread does not use the operation. */
+static bool can_drop(const struct operation *op)
+{
+	return op->state == KPATCH_REQUEST_PAUSED ||
+	       op->state == KPATCH_REQUEST_KEPT;
+}
+
+/* The requester is away and will not ask for the verdict: drop its reference. */
 static void abandon(struct operation *op)
 {
 	lockdep_assert_held(&operations_lock);
@@ -213,6 +226,14 @@ static unsigned long timeout_of(const struct kpatch_request *request)
 	return msecs_to_jiffies(request->timeout_ms ?: READ_ONCE(deadline_ms));
 }
 
+/* A requester that has left for longer may do something else by now. */
+static bool is_waiting(const struct operation *op)
+{
+	return op->state == KPATCH_REQUEST_WAITING ||
+	       (op->state == KPATCH_REQUEST_PAUSED &&
+		time_before(jiffies, op->paused + HZ));
+}
+
 /*
  * Test whether a task waits for its turn, or has left to restart the write in which it
  * waits. For the switch, which may have to park it.
@@ -224,9 +245,7 @@ static bool is_queued(const struct task_struct *task)
 
 	spin_lock(&operations_lock);
 	list_for_each_entry(op, &operations, list)
-		queued |= op->task == task &&
-			  (op->state == KPATCH_REQUEST_WAITING ||
-			   op->state == KPATCH_REQUEST_PAUSED);
+		queued |= op->task == task && is_waiting(op);
 	spin_unlock(&operations_lock);
 	return queued;
 }
@@ -247,6 +266,7 @@ static struct operation *new_operation(const struct kpatch_request *request)
 	if (!(request->flags & KPATCH_REQUEST_NO_OWNER))
 		op->by.task = current;
 	op->by.restarts = request->flags & KPATCH_REQUEST_STORE && can_restart();
+	op->by.quiet = request->flags & KPATCH_REQUEST_QUIET;
 	op->by.deadline = jiffies + timeout_of(request);
 	op->by.queued = is_queued;
 	init_waitqueue_head(&op->by.wait);
@@ -263,7 +283,7 @@ static bool is_same(const struct kpatch_request *a,
 
 /*
  * Test whether a verdict must not be used any more. Either a later operation has
- * changed the patch; or the patch was unloaded and loaded again, which is an operation,
+ * changed the patch; or the patch was unloaded and loaded again, which changes it,
  * too; or the requester has not restarted its write at once. It may have left a signal
  * handler by longjmp(), and write the same anew. It may also have been kept from
  * running, so each further verdict is good for twice as long.
@@ -272,16 +292,16 @@ static bool is_stale(const struct operation *op)
 {
 	const struct kpatch_patch *patch = op->request.kpmod->patch;
 
-	if (op->state != KPATCH_REQUEST_DONE)
+	if (op->state != KPATCH_REQUEST_KEPT)
 		return false;
-	return READ_ONCE(patch->operation) != op->by.number ||
+	return READ_ONCE(patch->operation) > op->by.number ||
 	       time_after(jiffies,
 			  op->ended + (HZ << min(op->repeats, MAX_REPEATS)));
 }
 
 /*
  * The time for which a requester was stopped while it waited for its turn does not count.
- * That of signal handlers does: they may never end.
+ * That of short signal handlers does: there may be no end of them.
  */
 static void extend_deadline(struct operation *op)
 {
@@ -344,7 +364,11 @@ static struct operation *submit(const struct kpatch_request *request)
 		return NULL;
 	op->repeats = repeats;
 	spin_lock(&operations_lock);
-	list_add_tail(&op->list, &operations);
+	/* The removal of the file waits for this task. */
+	if (request->flags & KPATCH_REQUEST_STORE && request->kpmod->patch->gone)
+		op->state = KPATCH_REQUEST_NONE;
+	else
+		list_add_tail(&op->list, &operations);
 	spin_unlock(&operations_lock);
 	return op;
 }
@@ -375,8 +399,9 @@ static void describe(char *buf, size_t size)
 	};
 	const struct operation *op;
 
-	strscpy(buf, "remove the hooks of an earlier one", size);
 	spin_lock(&operations_lock);
+	strscpy(buf, busy ? "remove the hooks of an earlier one" :
+		     "the kernel thread kpatch does not get to run", size);
 	list_for_each_entry(op, &operations, list) {
 		if (is_running(op))
 			scnprintf(buf, size, "%s '%s', for %s (%d)",
@@ -435,22 +460,54 @@ static bool waits(const struct operation *op)
 	return READ_ONCE(op->state) == KPATCH_REQUEST_WAITING;
 }
 
+/* The first operation whose requester is there, NULL if there is none. */
+static struct operation *find_next(void)
+{
+	struct operation *op;
+
+	lockdep_assert_held(&operations_lock);
+	list_for_each_entry(op, &operations, list) {
+		if (op->state == KPATCH_REQUEST_WAITING)
+			return op;
+	}
+	return NULL;
+}
+
+/* Sleep until the operation runs. Return as wait_event_killable_timeout() does. */
+static long sleep_until_turn(struct operation *op, long timeout)
+{
+	if (op->by.restarts)
+		return wait_event_interruptible_timeout(op->by.wait, !waits(op),
+							timeout);
+	return ___wait_event(op->by.wait, ___wait_cond_timeout(!waits(op)),
+			     KILLABLE_IDLE, 0, timeout,
+			     __ret = schedule_timeout(__ret));
+}
+
+/* Test whether the thread has only to run to begin the operation. */
+static bool is_next(const struct operation *op)
+{
+	bool next;
+
+	spin_lock(&operations_lock);
+	next = !busy && find_next() == op;
+	spin_unlock(&operations_lock);
+	return next;
+}
+
+/* The deadline bounds the wait for others, however short it is. */
 static int wait_for_turn(struct operation *op)
 {
-	long left = max_t(long, op->by.deadline - jiffies, 0);
+	long left = max_t(long, op->by.deadline - jiffies, 1);
 
 	wake_up(&work);
 	if (!op->by.task) {
 		wait_event_idle(op->by.wait, !waits(op));
-		return end_turn(op, left);
+		return end_turn(op, 0);
 	}
-	if (op->by.restarts)
-		left = wait_event_interruptible_timeout(op->by.wait, !waits(op),
-							left);
-	else
-		left = ___wait_event(op->by.wait, ___wait_cond_timeout(!waits(op)),
-				     KILLABLE_IDLE, 0, left,
-				     __ret = schedule_timeout(__ret));
+	left = sleep_until_turn(op, left);
+	if (!left && is_next(op))
+		left = sleep_until_turn(op, HZ);
 	return end_turn(op, left);
 }
 
@@ -582,23 +639,46 @@ int kpatch_request_switch(struct kpatch_module *kpmod, const char *name,
 }
 
 /**
- * kpatch_request_gone() - end the wait of all who request something of a patch
- * @kpmod: the patch, unregistered
+ * kpatch_request_drop() - the current task writes something else
+ *
+ * To be called if a write fails before it becomes a request: then an operation that the
+ * task has left is not what it wants any more.
  *
  * Context: process context.
  */
-void kpatch_request_gone(const struct kpatch_module *kpmod)
+void kpatch_request_drop(void)
+{
+	struct operation *op;
+
+	spin_lock(&operations_lock);
+	op = find_left();
+	if (op)
+		abandon(op);
+	spin_unlock(&operations_lock);
+}
+
+/**
+ * kpatch_request_gone() - end the wait of all who request something of a patch
+ * @patch: the patch, unregistered
+ *
+ * Those who request something of it from now on do not begin to wait.
+ *
+ * Context: process context.
+ */
+void kpatch_request_gone(struct kpatch_patch *patch)
 {
 	struct operation *op, *next;
 
 	spin_lock(&operations_lock);
+	patch->gone = true;
 	list_for_each_entry_safe(op, next, &operations, list) {
-		if (op->request.kpmod != kpmod)
+		/* One of no task finds out by itself. */
+		if (op->request.kpmod != patch->kpmod || !op->by.task)
 			continue;
 		if (op->state == KPATCH_REQUEST_WAITING) {
 			step(op, KPATCH_REQUEST_CANCEL);
 			wake_up(&op->by.wait);
-		} else if (!is_running(op)) {
+		} else if (can_drop(op)) {
 			abandon(op);
 		}
 	}
@@ -613,23 +693,9 @@ static void prune(void)
 	list_for_each_entry_safe(op, next, &operations, list) {
 		if (!(op->task->flags & PF_EXITING))
 			continue;
-		if (op->state == KPATCH_REQUEST_PAUSED ||
-		    op->state == KPATCH_REQUEST_DONE)
+		if (can_drop(op))
 			abandon(op);
 	}
-}
-
-/* The first operation whose requester is there, NULL if there is none. */
-static struct operation *find_next(void)
-{
-	struct operation *op;
-
-	lockdep_assert_held(&operations_lock);
-	list_for_each_entry(op, &operations, list) {
-		if (op->state == KPATCH_REQUEST_WAITING)
-			return op;
-	}
-	return NULL;
 }
 
 /* An operation of no task has all its time from here on, see kpatch_module_going(). */
@@ -640,6 +706,7 @@ static struct operation *take_next(void)
 	spin_lock(&operations_lock);
 	prune();
 	op = find_next();
+	busy = op;
 	if (op) {
 		refcount_inc(&op->users);
 		op->by.number = ++last_number;
@@ -675,6 +742,17 @@ static void carry_out(struct operation *op)
 	end_operation(op, ret);
 }
 
+/* The next operation may need the hooks that this one leaves. */
+static bool has_next(void)
+{
+	bool next;
+
+	spin_lock(&operations_lock);
+	next = find_next();
+	spin_unlock(&operations_lock);
+	return next;
+}
+
 static int kpatch_thread(void *unused)
 {
 	struct operation *op;
@@ -682,7 +760,8 @@ static int kpatch_thread(void *unused)
 	for (;;) {
 		wait_event_idle(work, (op = take_next()));
 		carry_out(op);
-		kpatch_hook_release();
+		if (!has_next())
+			kpatch_hook_release();
 	}
 	return 0;
 }

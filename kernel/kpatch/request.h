@@ -18,7 +18,8 @@
  * @KPATCH_REQUEST_RUNNING: it is being carried out
  * @KPATCH_REQUEST_AWAY: it is, and the requester has left to be parked
  * @KPATCH_REQUEST_CANCELLING: it ends after the current attempt
- * @KPATCH_REQUEST_DONE: it has ended, the verdict is to be collected
+ * @KPATCH_REQUEST_DONE: it has ended, and the requester is about to collect the verdict
+ * @KPATCH_REQUEST_KEPT: it has ended, and the requester is away
  * @KPATCH_REQUEST_NR_STATES: number of states
  */
 enum kpatch_request_state {
@@ -29,6 +30,7 @@ enum kpatch_request_state {
 	KPATCH_REQUEST_AWAY,
 	KPATCH_REQUEST_CANCELLING,
 	KPATCH_REQUEST_DONE,
+	KPATCH_REQUEST_KEPT,
 	KPATCH_REQUEST_NR_STATES,
 };
 
@@ -59,10 +61,12 @@ enum kpatch_request_event {
  *	restarted, and a requester that is killed need not wait for the end
  * @KPATCH_REQUEST_NO_OWNER: the operation is for no task: signals of the current task
  *	do not matter, nor how long other operations take
+ * @KPATCH_REQUEST_QUIET: do not log why it fails
  */
 enum kpatch_request_flags {
 	KPATCH_REQUEST_STORE	= BIT(0),
 	KPATCH_REQUEST_NO_OWNER	= BIT(1),
+	KPATCH_REQUEST_QUIET	= BIT(2),
 };
 
 /**
@@ -90,7 +94,8 @@ int kpatch_request(const struct kpatch_request *request);
 int kpatch_request_switch(struct kpatch_module *kpmod, const char *name,
 			  enum kpatch_action action, unsigned int flags,
 			  unsigned int timeout_ms);
-void kpatch_request_gone(const struct kpatch_module *kpmod);
+void kpatch_request_drop(void);
+void kpatch_request_gone(struct kpatch_patch *patch);
 enum kpatch_request_state
 kpatch_request_next(enum kpatch_request_state state,
 		    enum kpatch_request_event event);

@@ -37,8 +37,11 @@
 /* The longest wait while any task is held. */
 #define RETRY_HELD_MS		10U
 
-/* How long a task may be held in one operation, all its holds together. */
-#define HOLD_MS			500U
+/*
+ * How long a task may be held in one operation, all its holds together: half a second,
+ * less what a timer may be late.
+ */
+#define HOLD_MS			450U
 
 /* How long parked tasks wait while no other arrives. There is time for further tries. */
 #define PATIENCE_MS		125U
@@ -96,8 +99,7 @@ static bool is_cancelled(struct operation *op)
 {
 	struct task_struct *task = op->by->task;
 
-	if (task && (fatal_signal_pending(task) || freezing(task) ||
-		     task->flags & PF_EXITING))
+	if (task && (kpatch_txn_is_orphan(&op->txn) || freezing(task)))
 		WRITE_ONCE(op->by->cancel, true);
 	return READ_ONCE(op->by->cancel);
 }
@@ -218,8 +220,9 @@ static u8 facts_of(const struct operation *op, const struct task_struct *task)
 
 	/* Else it is hopeless if it is inside. It does not sleep as others do. */
 	if (task == op->by->task)
-		return op->by->restarts ? KPATCH_FACT_REQUESTER |
-		       KPATCH_FACT_PARKABLE | KPATCH_FACT_WAKES : 0;
+		return op->by->restarts && kpatch_park_takes(task) ?
+		       KPATCH_FACT_REQUESTER | KPATCH_FACT_PARKABLE |
+		       KPATCH_FACT_WAKES : 0;
 
 	if (op->by->queued(task))
 		facts |= KPATCH_FACT_QUEUED;
@@ -290,10 +293,6 @@ static void close_park(struct operation *op)
 static unsigned long hold_limit(const struct operation *op,
 				const struct kpatch_task *t)
 {
-	long left = op->by->deadline - jiffies;
-
-	if (t->facts & KPATCH_FACT_REQUESTER)
-		return max(left, 0L) + HZ;
 	return max(nsecs_to_jiffies(kpatch_evict_left(&op->evict, t)), 1UL);
 }
 
@@ -362,9 +361,15 @@ static void wait_before_retry(struct operation *op, bool coming, bool stopped)
 	long wait = msecs_to_jiffies(min(op->wait_ms, most));
 
 	coming = coming && !stopped;
+	/*
+	 * Others may use the mutex now: the patches of this operation are not OFF, so
+	 * they stay registered.
+	 */
+	mutex_unlock(&kpatch_mutex);
 	wait_event_idle_timeout(wakeup, is_cancelled(op) ||
 				(coming && kpatch_park_complete(op->park)),
 				clamp(left, 0L, wait));
+	mutex_lock(&kpatch_mutex);
 	op->wait_ms = min(2 * op->wait_ms, most);
 }
 
@@ -477,6 +482,7 @@ static void init_operation(struct operation *op, struct kpatch_change *changes,
 	op->txn.changes = changes;
 	op->txn.nr = nr;
 	op->txn.flags = flags;
+	op->txn.requester = by->task;
 	op->txn.scan.requester = by->restarts ? NULL : by->task;
 	op->txn.scan.cancel = &by->cancel;
 	op->txn.budget_ns = READ_ONCE(stop_budget_us) * (u64)NSEC_PER_USEC;
@@ -511,9 +517,9 @@ static enum kpatch_cause run_operation(struct operation *op)
  *
  * Each patch gets a copy of the blockers and the statistics.
  *
- * Context: kernel thread, under kpatch_mutex. Sleeps until the deadline of the
- * requester at most, or until the operation is cancelled. Makes one attempt at least.
- * Stops the machine.
+ * Context: kernel thread, under kpatch_mutex, which is released between attempts. Sleeps
+ * until the deadline of the requester at most, or until the operation is cancelled. Makes
+ * one attempt at least. Stops the machine.
  *
  * Return: %KPATCH_CAUSE_NONE if all patches are in state @to, on all CPUs; in a dry
  * run, if they could be, with a report that lists the tasks that would have to be

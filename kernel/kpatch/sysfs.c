@@ -176,9 +176,12 @@ static ssize_t store_request(struct kobject *kobj, const char *file,
 	int ret;
 
 	/* The task that opened the file may have passed it to this one. */
-	if (!capable(CAP_SYS_ADMIN))
+	if (!capable(CAP_SYS_ADMIN)) {
+		kpatch_request_drop();
 		return -EPERM;
+	}
 	if (parse_switch(buf, count, &on, &timeout_ms)) {
+		kpatch_request_drop();
 		if (!__ratelimit(&limit))
 			return -EINVAL;
 		return kpatch_refuse(KPATCH_CAUSE_SYNTAX, .kpmod = kpmod,
@@ -484,7 +487,7 @@ static void del_dir(struct kpatch_dir *dir)
  */
 void kpatch_sysfs_forget(struct kpatch_patch *patch)
 {
-	kpatch_request_gone(patch->kpmod);
+	kpatch_request_gone(patch);
 	if (patch->dir)
 		del_dir(patch->dir);
 	kpatch_patch_free(patch);

@@ -418,7 +418,7 @@ void kpatch_tasks_rescan(struct kpatch_tasks *tasks,
  * Finds the tasks that need not be scanned in the stop, and blockers, for which a
  * stop would be in vain. If tasks are tracked, the stop scans only those that are
  * noted here or run later, so there must be no stop unless the prescan was complete.
- * A fatal signal ends it early.
+ * Cancelling the operation ends it early.
  *
  * Context: process context, may sleep.
  */

@@ -12,6 +12,7 @@
 #include <linux/module.h>
 #include <linux/nmi.h>
 #include <linux/percpu.h>
+#include <linux/sched/signal.h>
 #include <linux/stop_machine.h>
 #include <linux/timekeeping.h>
 
@@ -223,8 +224,8 @@ static int build_scan(struct kpatch_txn *txn)
 
 /**
  * kpatch_txn_prepare() - collect the text that no task may be inside
- * @txn: the transaction, zeroed but for @changes, @nr, @flags, @budget_ns, and the
- *	requester and @cancel of @scan
+ * @txn: the transaction, zeroed but for @changes, @nr, @flags, @requester, @budget_ns,
+ *	and the requester and @cancel of @scan
  *
  * Must be followed by kpatch_txn_release(), whatever this returns.
  *
@@ -271,6 +272,22 @@ static void scan_share(struct kpatch_txn *txn, u64 end)
 		cpu_relax();
 }
 
+/**
+ * kpatch_txn_is_orphan() - test whether the requester is dying
+ * @txn: the transaction
+ *
+ * Context: any. While the machine is stopped the answer does not change.
+ *
+ * Return: true if nobody can learn the verdict any more.
+ */
+bool kpatch_txn_is_orphan(const struct kpatch_txn *txn)
+{
+	struct task_struct *task = txn->requester;
+
+	return task && (fatal_signal_pending(task) ||
+			READ_ONCE(task->flags) & PF_EXITING);
+}
+
 /* Scan what one CPU scans alone, and return the verdict of the whole scan. */
 static enum kpatch_cause finish_scan(struct attempt *attempt, u64 end)
 {
@@ -286,6 +303,9 @@ static enum kpatch_cause finish_scan(struct attempt *attempt, u64 end)
 	if (!all || !kpatch_tasks_all_scanned(&txn->tasks) ||
 	    ktime_get_mono_fast_ns() > end)
 		return KPATCH_CAUSE_BUDGET;
+	/* Nothing is switched for a requester that is gone. */
+	if (kpatch_txn_is_orphan(txn))
+		return KPATCH_CAUSE_KILLED;
 	/* A bug, see kpatch_txn_try(). Do not switch, but retry as after an NMI. */
 	attempt->missed = kpatch_tasks_missed(&txn->tasks);
 	return attempt->missed ? KPATCH_CAUSE_NMI : KPATCH_CAUSE_NONE;
@@ -438,8 +458,8 @@ void kpatch_txn_begin(struct kpatch_txn *txn)
  * the machine.
  *
  * Return: %KPATCH_CAUSE_NONE if it is committed, or could have been if this is a dry
- * run. Else, with nothing changed, %KPATCH_CAUSE_BLOCKED, %KPATCH_CAUSE_NMI, or
- * %KPATCH_CAUSE_BUDGET.
+ * run. Else, with nothing changed, %KPATCH_CAUSE_BLOCKED, %KPATCH_CAUSE_NMI,
+ * %KPATCH_CAUSE_BUDGET, or %KPATCH_CAUSE_KILLED.
  */
 enum kpatch_cause kpatch_txn_try(struct kpatch_txn *txn)
 {

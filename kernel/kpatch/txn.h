@@ -22,6 +22,7 @@ enum kpatch_txn_flags {
  * @changes: the patches that it switches, each bound and hooked
  * @nr: number of elements in @changes
  * @flags: &enum kpatch_txn_flags
+ * @requester: the task for which it is, %NULL if there is none
  * @budget_ns: how long a stop may take to scan tasks, in nanoseconds
  * @scan: the text that no task may be inside
  * @tasks: all tasks
@@ -32,6 +33,7 @@ struct kpatch_txn {
 	struct kpatch_change *changes;
 	unsigned int nr;
 	unsigned int flags;
+	struct task_struct *requester;
 	u64 budget_ns;
 	struct kpatch_scan scan;
 	struct kpatch_tasks tasks;
@@ -44,5 +46,6 @@ void kpatch_txn_begin(struct kpatch_txn *txn);
 enum kpatch_cause kpatch_txn_try(struct kpatch_txn *txn);
 void kpatch_txn_end(struct kpatch_txn *txn);
 void kpatch_txn_release(struct kpatch_txn *txn);
+bool kpatch_txn_is_orphan(const struct kpatch_txn *txn);
 
 #endif /* _KPATCH_TXN_H */

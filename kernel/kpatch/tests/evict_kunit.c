@@ -101,7 +101,7 @@ static void no_task_is_held_for_too_long(struct kunit *test)
 }
 
 /* It would not do anything else. */
-static void the_requester_may_be_held_until_the_verdict(struct kunit *test)
+static void the_requester_may_be_held_again_and_again(struct kunit *test)
 {
 	struct fixture *f = test->priv;
 
@@ -109,7 +109,7 @@ static void the_requester_may_be_held_until_the_verdict(struct kunit *test)
 	f->t[0].facts |= KPATCH_FACT_REQUESTER;
 	f->t[0].held_ns = 2 * HOLD_NS;
 	KUNIT_EXPECT_TRUE(test, must_go(f, 0));
-	KUNIT_EXPECT_EQ(test, kpatch_evict_left(&f->evict, &f->t[0]), U64_MAX);
+	KUNIT_EXPECT_EQ(test, kpatch_evict_left(&f->evict, &f->t[0]), HOLD_NS);
 }
 
 /* It would wait, too, but has a deadline of its own. */
@@ -180,6 +180,13 @@ static void running_tasks_are_not_parked_for_a_kernel_thread(struct kunit *test)
 	f->t[1].facts |= KPATCH_FACT_RUNS;
 	f->t[2].facts |= KPATCH_FACT_RUNS;
 	find_entered(f, 1, 10);
+	KUNIT_EXPECT_FALSE(test, must_go(f, 2));
+	/* Nor if it comes when they are parked. */
+	scanned(&f->t[0], false, true);
+	find_entered(f, 1, 10);
+	KUNIT_EXPECT_TRUE(test, must_go(f, 2));
+	scanned(&f->t[0], true, true);
+	decide(f, START);
 	KUNIT_EXPECT_FALSE(test, must_go(f, 2));
 }
 
@@ -360,7 +367,7 @@ static struct kunit_case evict_cases[] = {
 	KUNIT_CASE(no_task_is_parked_without_a_blocker),
 	KUNIT_CASE(a_task_inside_is_parked),
 	KUNIT_CASE(no_task_is_held_for_too_long),
-	KUNIT_CASE(the_requester_may_be_held_until_the_verdict),
+	KUNIT_CASE(the_requester_may_be_held_again_and_again),
 	KUNIT_CASE(a_queued_requester_may_be_held_again_and_again),
 	KUNIT_CASE(running_tasks_are_parked_if_others_enter_all_the_time),
 	KUNIT_CASE(running_tasks_are_parked_at_once_if_many_have_entered),
