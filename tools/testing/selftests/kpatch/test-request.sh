@@ -19,8 +19,8 @@ other_files=$kpatch_sysfs/$other
 on_the_way=(vfs_write ksys_write kernfs_fop_write_iter sysfs_kf_write)
 # The function in which a task waits for its vfork() child: no signal makes it leave.
 stuck=$(symbol_of __x64_sys_vfork)
-# The function that a kernel thread is in, again and again.
-restless=msleep_interruptible
+# The function that a kernel thread is in, and runs in from time to time.
+restless=wait_for_completion_interruptible
 
 # Results of a write.
 ebusy=-16
@@ -93,7 +93,7 @@ kill_stuck()
 # parked again and again.
 start_restless()
 {
-	check "insmod" load test_kpatch_kthread nap_ms=50
+	check "insmod" load test_kpatch_kthread wake_ms=50
 	check "the thread sleeps" wait_for 10 sleeps "$(pgrep kpatch_kthread)"
 }
 
