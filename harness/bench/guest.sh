@@ -294,7 +294,7 @@ scenario_busy() {
 	done
 }
 
-# Who asks does not matter for those who are held. Both CPUs are busy.
+# The class of the requester does not matter for tasks that are held. Both CPUs are busy.
 scenario_hold() {
 	local class
 

@@ -90,7 +90,7 @@ struct kpatch_stats {
 };
 
 /**
- * struct kpatch_requester - who has requested an operation
+ * struct kpatch_requester - the requester of an operation
  * @task: the task, with a reference; %NULL if the operation is for no task
  * @restarts: the task can leave the kernel and restart its system call, so it can be
  *	parked like others

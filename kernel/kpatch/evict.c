@@ -15,7 +15,7 @@
  * as tasks arrive there is hope: a crowd is not unparked halfway.
  *
  * No task is held for longer than @hold_ns in one operation: a task that has been held so
- * long is not parked again. The requester and those who wait for their turn wait for the
+ * long is not parked again. The requester, and writers that wait for their turn, wait for the
  * operation anyway, in the park or elsewhere: only each single hold is bounded.
  */
 #include "common.h"

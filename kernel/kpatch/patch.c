@@ -444,7 +444,7 @@ void __init kpatch_patch_on_change(void (*changed)(struct kpatch_patch *patch))
  * kpatch_patch_finish_add() - enable a patch that is being registered, if wanted
  * @patch: the patch, as kpatch_patch_add() left it
  * @to: %KPATCH_ON to enable it, %KPATCH_OFF to leave it disabled
- * @by: who registers it
+ * @by: the requester
  *
  * Return: 0, or an errno as kpatch_enable() lists them, with a line logged and the
  * patch disabled.
@@ -466,7 +466,7 @@ int kpatch_patch_finish_add(struct kpatch_patch *patch, enum kpatch_state to,
 /**
  * kpatch_patch_disable() - disable a registered patch whose module goes
  * @patch: the patch
- * @by: who requests it
+ * @by: the requester
  *
  * Interrupts isolated CPUs even if they are to be spared: the text of the module is
  * freed afterwards in any case.
@@ -502,7 +502,7 @@ bool kpatch_patch_live(const struct kpatch_func *func)
  * kpatch_patch_switch() - enable or disable a patch, or check whether one could
  * @kpmod: the patch; may have been unregistered meanwhile
  * @action: one of the first four of &enum kpatch_action
- * @by: who requests it
+ * @by: the requester
  *
  * Context: kernel thread of request.c, sleeps, under kpatch_mutex.
  *

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Operations: who requests one, who waits for it, and the thread that carries it out.
+ * Operations: their requesters, which wait for them, and the thread that carries them
+ * out.
  *
  * One operation is carried out at a time, by a kernel thread. So the priority, the CPU
  * quota, the signals and the stack of the requester do not matter. Others wait for
@@ -325,7 +326,7 @@ static struct operation *find_left(void)
 
 /*
  * Continue with the operation that the current task has left. If the task now requests
- * something else, or the verdict is too old, nobody asks for that verdict any more.
+ * something else, or the verdict is too old, that verdict is dropped.
  */
 static struct operation *resume(const struct kpatch_request *request,
 				unsigned int *repeats)
@@ -658,10 +659,10 @@ void kpatch_request_drop(void)
 }
 
 /**
- * kpatch_request_gone() - end the wait of all who request something of a patch
+ * kpatch_request_gone() - end all requests to switch a patch
  * @patch: the patch, unregistered
  *
- * Those who request something of it from now on do not begin to wait.
+ * Requests that come later fail at once.
  *
  * Context: process context.
  */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Operations: who requests one, who waits for it, and the thread that carries it out.
+ * Operations: their requesters, which wait for them, and the thread that carries them
+ * out.
  */
 #ifndef _KPATCH_REQUEST_H
 #define _KPATCH_REQUEST_H

@@ -70,7 +70,7 @@ static DECLARE_WAIT_QUEUE_HEAD(wakeup);
 
 /**
  * struct operation - a request to switch a set of patches
- * @by: who has requested it
+ * @by: the requester
  * @txn: the transaction
  * @evict: decides which tasks are parked
  * @park: where tasks are parked, %NULL if no task is to be
@@ -389,7 +389,7 @@ static bool may_retry(struct operation *op, enum kpatch_cause cause)
  * While parked tasks would wait in vain no task is parked, so the last attempt has found
  * many blockers that could be. If there are others, report only these, as they are now.
  */
-static void report_those_who_stay(struct operation *op)
+static void report_tasks_that_stay(struct operation *op)
 {
 	struct kpatch_txn *txn = &op->txn;
 
@@ -440,7 +440,7 @@ static enum kpatch_cause attempt_until_deadline(struct operation *op)
 		wait_before_retry(op, coming, op->txn.stats.stops != stops);
 	}
 	if (cause == KPATCH_CAUSE_BLOCKED && op->park)
-		report_those_who_stay(op);
+		report_tasks_that_stay(op);
 	return cause;
 }
 
@@ -513,7 +513,7 @@ static enum kpatch_cause run_operation(struct operation *op)
  * @changes: the patches: bound, hooked, their modules pinned, in state @from
  * @nr: number of elements in @changes
  * @flags: &enum kpatch_txn_flags
- * @by: who has requested it
+ * @by: the requester
  *
  * Each patch gets a copy of the blockers and the statistics.
  *

@@ -278,7 +278,7 @@ static void scan_share(struct kpatch_txn *txn, u64 end)
  *
  * Context: any. While the machine is stopped the answer does not change.
  *
- * Return: true if nobody can learn the verdict any more.
+ * Return: true if the verdict has no receiver any more.
  */
 bool kpatch_txn_is_orphan(const struct kpatch_txn *txn)
 {

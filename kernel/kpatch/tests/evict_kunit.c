@@ -124,7 +124,7 @@ static void a_queued_requester_may_be_held_again_and_again(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, kpatch_evict_left(&f->evict, &f->t[0]), HOLD_NS);
 }
 
-/* Attempt after attempt finds task @i inside, and nobody has sent it to the park. */
+/* Attempt after attempt finds task @i inside, and it has not been sent to the park. */
 static void find_entered(struct fixture *f, unsigned int i, unsigned int attempts)
 {
 	while (attempts--) {
@@ -288,8 +288,8 @@ static void parked_tasks_wait_while_others_arrive(struct kunit *test)
 			KPATCH_EVICT_UNPARK);
 }
 
-/* Those who are inside only since no task is parked now are not to blame. */
-static void only_those_who_stay_are_to_blame(struct kunit *test)
+/* Tasks that are inside only because no task is parked now are not to blame. */
+static void only_tasks_that_stay_are_to_blame(struct kunit *test)
 {
 	struct fixture *f = test->priv;
 
@@ -378,7 +378,7 @@ static struct kunit_case evict_cases[] = {
 	KUNIT_CASE(parked_tasks_do_not_wait_long_for_one_that_does_not_arrive),
 	KUNIT_CASE(parked_tasks_do_not_wait_long_for_a_kernel_thread),
 	KUNIT_CASE(parked_tasks_wait_while_others_arrive),
-	KUNIT_CASE(only_those_who_stay_are_to_blame),
+	KUNIT_CASE(only_tasks_that_stay_are_to_blame),
 	KUNIT_CASE(a_stuck_task_can_be_slow),
 	KUNIT_CASE(times_may_wrap),
 	KUNIT_CASE(a_dry_run_succeeds_if_all_blockers_can_be_parked),

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Who may request an operation, how, and what may happen to the requester meanwhile. A
+# The ways to request an operation, and what may happen to the requester meanwhile. A
 # write returns the verdict, also if it runs through the functions that are switched.
 
 # shellcheck source=sleepers.sh
