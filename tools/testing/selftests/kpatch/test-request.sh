@@ -467,6 +467,26 @@ test_a_parked_requester_can_be_killed()
 }
 
 # A tracer of system calls sees restarts as after a signal, and then the verdict.
+# The writer hardly gets the CPU, so the patch is unregistered before the writer has taken
+# its verdict.
+test_a_patch_is_unloaded_before_its_writer_has_run()
+{
+	local i cpu
+
+	for ((cpu = 0; cpu < $(nproc); cpu++)); do
+		background bash -c 'while :; do :; done'
+	done
+	for i in 1 2 3 4 5; do
+		load_through eventfd_read
+		check "enable, $i" try_switch enabled 1
+		start_writer write $files/enabled 0
+		renice -n 19 "$writer" > /dev/null
+		check "rmmod, $i" timeout $((20 * patience)) nice -n -10 bash -c \
+			"until rmmod $patch 2> /dev/null; do :; done"
+		check "the writer ends" wait_for 20 is_gone "$writer"
+	done
+}
+
 test_a_tracer_sees_the_verdict()
 {
 	local seen
