@@ -473,7 +473,7 @@ int kpatch_log_cause(enum kpatch_cause cause, const struct kpatch_subject *s)
 				s->action);
 	case KPATCH_CAUSE_KILLED:
 		return log_line(s, -EINTR,
-				"cannot %s: interrupted by a fatal signal, or as the system is suspended; try again",
+				"cannot %s: interrupted by a fatal signal, by suspend, or by another request of the same task; try again",
 				s->action);
 
 	case KPATCH_CAUSE_NO_MEMORY:
