@@ -5,9 +5,9 @@
  * This file only decides. It parks no task, reads no clock and looks at no
  * task_struct: the caller passes the time, and the facts and events of each task.
  *
- * Tasks that are inside are sent to the park. If attempt after attempt finds other
- * tasks preempted inside, or more of them than there are CPUs, they enter as fast as
- * others leave, so all runnable tasks are sent there as well. This would be of no use
+ * Tasks that are inside are sent to the park. If attempt after attempt finds others that
+ * have entered, or more tasks preempted inside than there are CPUs, they enter as fast
+ * as others leave, so all runnable tasks are sent there as well. This would be of no use
  * against a blocker that cannot be parked.
  *
  * A parked task may be what a blocker waits for. So if no task arrives for some time, all
@@ -219,11 +219,16 @@ static bool takes_too_long(const struct kpatch_evict *evict, unsigned long now)
 	       time_after(now, evict->last + evict->patience);
 }
 
-/* Test whether a task was preempted inside, and has not been sent to the park. */
-static bool has_entered(const struct kpatch_task *t)
+/*
+ * Test whether a task was preempted inside and has not been sent to the park, or has
+ * entered while others are parked.
+ */
+static bool has_entered(const struct kpatch_evict *evict,
+			const struct kpatch_task *t)
 {
-	return t->inside && t->state == KPATCH_TASK_FREE &&
-	       t->facts & KPATCH_FACT_RUNS;
+	if (!t->inside || t->state != KPATCH_TASK_FREE)
+		return false;
+	return t->facts & KPATCH_FACT_RUNS || (evict->occupied && !t->held_ns);
 }
 
 static void delay_all(struct kpatch_evict *evict, struct kpatch_tasks *tasks)
@@ -259,7 +264,7 @@ enum kpatch_evict_action kpatch_evict_decide(struct kpatch_evict *evict,
 	for (t = tasks->t; t < tasks->t + tasks->nr; t++) {
 		slow |= is_slow(t);
 		inside |= t->inside;
-		entered += has_entered(t);
+		entered += has_entered(evict, t);
 		unparkable |= t->inside && !(t->facts & KPATCH_FACT_PARKABLE);
 		stay |= stays(t);
 		cond_resched();

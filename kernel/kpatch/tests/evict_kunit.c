@@ -162,6 +162,20 @@ static void running_tasks_are_parked_at_once_if_many_have_entered(struct kunit *
 	KUNIT_EXPECT_TRUE(test, must_go(f, 3));
 }
 
+/* Threads that are created one after the other enter, and sleep there. */
+static void running_tasks_are_parked_if_new_ones_come_all_the_time(struct kunit *test)
+{
+	struct fixture *f = test->priv;
+
+	f->t[3].facts |= KPATCH_FACT_RUNS;
+	scanned(&f->t[0], true, false);
+	kpatch_evict_sent(&f->evict, &f->t[0], START);
+	find_entered(f, 1, 2);
+	KUNIT_EXPECT_FALSE(test, must_go(f, 3));
+	find_entered(f, 1, 1);
+	KUNIT_EXPECT_TRUE(test, must_go(f, 3));
+}
+
 static void running_tasks_are_not_parked_for_a_task_that_sleeps(struct kunit *test)
 {
 	struct fixture *f = test->priv;
@@ -371,6 +385,7 @@ static struct kunit_case evict_cases[] = {
 	KUNIT_CASE(a_queued_requester_may_be_held_again_and_again),
 	KUNIT_CASE(running_tasks_are_parked_if_others_enter_all_the_time),
 	KUNIT_CASE(running_tasks_are_parked_at_once_if_many_have_entered),
+	KUNIT_CASE(running_tasks_are_parked_if_new_ones_come_all_the_time),
 	KUNIT_CASE(running_tasks_are_not_parked_for_a_task_that_sleeps),
 	KUNIT_CASE(running_tasks_are_not_parked_for_a_kernel_thread),
 	KUNIT_CASE(a_task_inside_while_parked_is_not_parked_again),
