@@ -61,8 +61,8 @@ enum kpatch_task_event {
  * @occupied: some task was sent to the park since it was opened
  * @last: when the last one was sent or arrived, in jiffies
  * @entries: how often tasks were found that have entered since the park was opened, or
- *	were preempted inside and had not been sent there, and no blocker that cannot be parked; more tasks than
- *	CPUs count as %KPATCH_CROWD_ENTRIES times
+ *	were preempted inside and had not been sent there, and no blocker that cannot
+ *	be parked; more tasks than CPUs count as %KPATCH_CROWD_ENTRIES times
  * @unparkable: there is a blocker that cannot be parked
  */
 struct kpatch_evict {
