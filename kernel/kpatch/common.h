@@ -26,7 +26,8 @@
  * DOC: Locking
  *
  * One kernel thread carries out one operation at a time (request.c), and holds
- * kpatch_mutex meanwhile. The mutex protects the lists of patches, all that the core
+ * kpatch_mutex meanwhile, except while it waits between two attempts. Then the patches of
+ * the operation are neither ON nor OFF, so they stay registered. The mutex protects the lists of patches, all that the core
  * owns in them, the ftrace hooks, the writers of the handler's table and the
  * transaction. Readers without it are the ftrace handler, which reads the table, the
  * state of a patch and the transaction word (see handler.c); the stopped CPUs, which

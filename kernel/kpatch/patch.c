@@ -41,7 +41,7 @@
  * OFF      (none)     kpatch_unregister(), or kpatch_register() that failed
  * ======== ========== ========================================================
  *
- * While kpatch_mutex is free a patch is OFF or ON. Its module is pinned exactly while
+ * While no operation is carried out a patch is OFF or ON. Its module is pinned exactly while
  * the state is not OFF, so rmmod of an enabled patch fails.
  */
 

@@ -26,8 +26,7 @@
  * kernfs_notify() wakes tasks that poll() a file for a change. It takes spinlocks, but
  * neither the lock of an open file nor an active reference, which readers hold while
  * they wait for kpatch_mutex, and writers while they wait for an operation: so it may be
- * called under that mutex. It must
- * be called before the mutex is released. The content of a file is compared with its
+ * called under that mutex. It must be called before the mutex is released. The content of a file is compared with its
  * content at the last notification, and another operation in between could restore
  * that, after a reader has seen the change.
  */
@@ -221,7 +220,7 @@ static int blockers_show(struct seq_file *seq, void *unused)
 
 	if (!file_ns_capable(of->file, &init_user_ns, CAP_SYS_ADMIN))
 		return -EACCES;
-	/* An operation may hold this for seconds, and park readers meanwhile. */
+	/* An attempt may hold this for long, and readers may have to be parked. */
 	if (mutex_lock_interruptible(&kpatch_mutex))
 		return restart_syscall();
 	for (i = 0; i < kpatch_report_nr(report); i++) {

@@ -13,8 +13,8 @@
  *    lives. A task that has run, and is off its CPU again, has left it.
  *
  * Then all that a scan reads is unchanged: only a task itself puts return addresses
- * there. The text that the scan looks for does not change either, while kpatch_mutex
- * is held.
+ * there. The text that the scan looks for does not change either during an
+ * operation.
  *
  * From before the last prescan on, tasks that leave a CPU are noted, see track.c. So
  * the stop does not even compare the counts of the others. A task that was created
