@@ -26,13 +26,14 @@
  * DOC: Locking
  *
  * One kernel thread carries out one operation at a time (request.c), and holds
- * kpatch_mutex meanwhile, except while it waits between two attempts. Then the patches of
- * the operation are neither ON nor OFF, so they stay registered. The mutex protects the lists of patches, all that the core
- * owns in them, the ftrace hooks, the writers of the handler's table and the
- * transaction. Readers without it are the ftrace handler, which reads the table, the
- * state of a patch and the transaction word (see handler.c); the stopped CPUs, which
- * work on behalf of the thread that holds the mutex; and sysfs files that show a state
- * or a number. Requesters wait for their operation without the mutex.
+ * kpatch_mutex meanwhile, except while it waits between two attempts. Then the
+ * patches of the operation are neither ON nor OFF, so they stay registered. The mutex
+ * protects the lists of patches, all that the core owns in them, the ftrace hooks,
+ * the writers of the handler's table and the transaction. Readers without it are the
+ * ftrace handler, which reads the table, the state of a patch and the transaction
+ * word (see handler.c); the stopped CPUs, which work on behalf of the thread that
+ * holds the mutex; and sysfs files that show a state or a number. Requesters wait for
+ * their operation without the mutex.
  *
  * Lock order::
  *
