@@ -14,9 +14,10 @@
  * tasks are unparked, and no task is parked again before the blockers have run. As long
  * as tasks arrive there is hope: a crowd is not unparked halfway.
  *
- * No task is held for longer than @hold_ns in one operation: a task that has been held so
- * long is not parked again. The requester, and writers that wait for their turn, wait for the
- * operation anyway, in the park or elsewhere: only each single hold is bounded.
+ * No task is held for longer than @hold_ns in one operation: a task that has been
+ * held so long is not parked again. The requester, and writers that wait for their
+ * turn, wait for the operation anyway, in the park or elsewhere: only each single
+ * hold is bounded.
  */
 #include "common.h"
 

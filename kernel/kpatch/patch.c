@@ -41,8 +41,8 @@
  * OFF      (none)     kpatch_unregister(), or kpatch_register() that failed
  * ======== ========== ========================================================
  *
- * While no operation is carried out a patch is OFF or ON. Its module is pinned exactly while
- * the state is not OFF, so rmmod of an enabled patch fails.
+ * While no operation is carried out a patch is OFF or ON. Its module is pinned
+ * exactly while the state is not OFF, so rmmod of an enabled patch fails.
  */
 
 /* Registered patches. Writers hold kpatch_mutex and patches_lock, readers either. */

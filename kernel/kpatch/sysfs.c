@@ -23,12 +23,13 @@
  * may be dropped long after the module is gone. Once kpatch_sysfs_forget() has returned
  * no reader or writer is in one of their files, and only these look at the patch.
  *
- * kernfs_notify() wakes tasks that poll() a file for a change. It takes spinlocks, but
- * neither the lock of an open file nor an active reference, which readers hold while
- * they wait for kpatch_mutex, and writers while they wait for an operation: so it may be
- * called under that mutex. It must be called before the mutex is released. The content of a file is compared with its
- * content at the last notification, and another operation in between could restore
- * that, after a reader has seen the change.
+ * kernfs_notify() wakes tasks that poll() a file for a change. It takes spinlocks,
+ * but neither the lock of an open file nor an active reference, which readers hold
+ * while they wait for kpatch_mutex, and writers while they wait for an operation: so
+ * it may be called under that mutex. It must be called before the mutex is released.
+ * The content of a file is compared with its content at the last notification, and
+ * another operation in between could restore that, after a reader has seen the
+ * change.
  */
 #include "common.h"
 
