@@ -9,9 +9,11 @@
 #include <linux/delay.h>
 #include <linux/ftrace.h>
 #include <linux/rcupdate.h>
+#include <linux/sched.h>
 #include <linux/slab.h>
 #include <linux/sort.h>
 
+#include "cpus.h"
 #include "handler.h"
 #include "hook.h"
 
@@ -144,6 +146,17 @@ static struct batch *alloc_batch(unsigned int num)
 }
 
 /*
+ * Wait until all handlers that were running have returned. Handlers run with preemption
+ * off, and so does ftrace while it looks at an ops. synchronize_rcu() would wait for
+ * all RCU readers, preempted ones included, and these may be throttled for long.
+ */
+static void wait_for_handlers(void)
+{
+	while (kpatch_cpus_visit(MAX_SCHEDULE_TIMEOUT) >= 0)
+		;
+}
+
+/*
  * The ops lies in kvzalloc()ed memory, so ftrace treats it as dynamic and waits for
  * every task that may be in its trampoline. Return false if ftrace did not wait.
  */
@@ -170,8 +183,7 @@ static void free_refused(struct batch *batch, int err)
 	/* ftrace is dead, and may refer to anything: leak the batch. */
 	if (err == -ENODEV)
 		return;
-	synchronize_rcu();
-	synchronize_rcu_tasks_rude();
+	wait_for_handlers();
 	ftrace_free_filter(&batch->ops);
 	kvfree(batch);
 }
@@ -410,12 +422,7 @@ void kpatch_unhook(struct kpatch_object *object)
 {
 	lockdep_assert_held(&kpatch_mutex);
 	drop_sites(object);
-	/*
-	 * Handlers run with preemption off, so RCU waits for them wherever it is
-	 * watching. Elsewhere each CPU has to schedule.
-	 */
-	synchronize_rcu_tasks_rude();
-	synchronize_rcu();
+	wait_for_handlers();
 }
 
 /**
@@ -431,21 +438,15 @@ void kpatch_unhook(struct kpatch_object *object)
  */
 void kpatch_unhook_and_wait(struct kpatch_object *object)
 {
-	unsigned long gp = get_state_synchronize_rcu();
 	LIST_HEAD(unused);
 
 	lockdep_assert_held(&kpatch_mutex);
 	drop_sites(object);
 	take_unused(&unused);
-	/*
-	 * When ftrace unregisters an ops it waits until each CPU has scheduled and
-	 * all tasks have left the trampoline, see kpatch_unhook().
-	 */
-	if (!release_batches(&unused)) {
-		synchronize_rcu_tasks_rude();
+	wait_for_handlers();
+	/* When ftrace unregisters an ops it waits for tasks in the trampoline. */
+	if (!release_batches(&unused))
 		synchronize_rcu_tasks();
-	}
-	cond_synchronize_rcu(gp);
 }
 
 /**
