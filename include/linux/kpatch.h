@@ -18,6 +18,7 @@
 #include <linux/types.h>
 
 struct kpatch_module;
+struct kpatch_object;
 struct kpatch_patch;
 struct kpatch_site;
 
@@ -55,9 +56,15 @@ enum kpatch_func_flags {
  * enum kpatch_module_flags - how a patch is registered
  * @KPATCH_LOAD_DISABLED: kpatch_register() leaves the patch disabled; it is enabled
  *	later, by kpatch_enable() or through sysfs
+ * @KPATCH_PIN_TARGETS: while the patch is enabled, the modules that its functions and
+ *	symbols are in cannot be unloaded; they have to be loaded when it is enabled
+ *
+ * Without %KPATCH_PIN_TARGETS such a module may be loaded, unloaded and loaded again
+ * at any time. Functions of vmlinux may then find the pointers to its symbols %NULL.
  */
 enum kpatch_module_flags {
 	KPATCH_LOAD_DISABLED	= BIT(0),
+	KPATCH_PIN_TARGETS	= BIT(1),
 };
 
 /**
@@ -67,8 +74,8 @@ enum kpatch_module_flags {
  *	kallsyms; 0 requires the name to be unique
  * @old_addr: address of the function to replace, unless @old_name is set
  * @new_addr: the replacement, a function of the patch module
- * @objname: the module that contains the function, %NULL for vmlinux; only
- *	functions of vmlinux can be patched at present
+ * @objname: name of the module that contains the function, as /proc/modules lists
+ *	it, %NULL for vmlinux; the module need not be loaded
  *
  * The patch module fills in the members above. The members below belong to the
  * core, which sets them whatever they held before. The handler reads @new_addr to
@@ -85,8 +92,12 @@ enum kpatch_module_flags {
  * @new_size: size of the replacement in bytes, up to the next symbol
  * @mod: the patch module
  * @site: the ftrace site at @ip, while it is hooked for this patch
+ * @object: vmlinux or the module that the function is in
  * @flags: one of &enum kpatch_func_flags if the function is a clone, else 0;
  *	filled in by the patch module
+ * @original: a stub that KPATCH_ORIGINAL() has defined, to call the function as the
+ *	kernel was built, %NULL if the patch does not call it; filled in by the patch
+ *	module
  */
 struct kpatch_func {
 	const char *old_name;
@@ -104,10 +115,44 @@ struct kpatch_func {
 	unsigned long new_size;
 	struct module *mod;
 	struct kpatch_site *site;
+	struct kpatch_object *object;
 
 	/* Filled in by the patch module: */
 	unsigned int flags;
+	void *original;
 } ____cacheline_aligned;
+
+/**
+ * struct kpatch_symbol - a symbol that is not exported, for a patch to use
+ * @name: name of the symbol, a function or a variable
+ * @ptr: the pointer that is set to its address
+ * @objname: name of the module that contains the symbol, %NULL for vmlinux
+ * @sympos: which of several symbols of that name, counted from 1 in the order of
+ *	kallsyms, without those in init sections; 0 requires the name to be unique
+ *
+ * The pointer is set before the patch is enabled, and keeps its value when the patch
+ * is disabled. If the symbol is in a module, the pointer is set before the init of
+ * that module runs, and %NULL after the module is gone. The patch module fills in all
+ * members.
+ */
+struct kpatch_symbol {
+	const char *name;
+	void **ptr;
+	const char *objname;
+	unsigned long sympos;
+};
+
+/**
+ * struct kpatch_build_id - a build that a patch was made for
+ * @objname: name of a module, %NULL for vmlinux
+ * @id: its build ID in hexadecimal, as "file" shows it
+ *
+ * The patch is refused, or the module if it is loaded later, if the build differs.
+ */
+struct kpatch_build_id {
+	const char *objname;
+	const char *id;
+};
 
 /**
  * struct kpatch_module - a patch: functions that are replaced together
@@ -115,10 +160,14 @@ struct kpatch_func {
  * @funcs: the functions to replace
  * @num_funcs: number of elements in @funcs
  * @flags: &enum kpatch_module_flags
+ * @symbols: symbols that are not exported and that the patch uses
+ * @num_symbols: number of elements in @symbols
+ * @build_ids: the builds that the patch was made for
+ * @num_build_ids: number of elements in @build_ids
  *
  * The patch module fills in the members above. The members below belong to the
  * core, which sets them in kpatch_register() whatever they held before. The
- * structure and @funcs must stay in place from kpatch_register() until
+ * structure and all arrays must stay in place from kpatch_register() until
  * kpatch_unregister() has succeeded.
  *
  * @state: which version calls reach; written under kpatch_mutex, read by the
@@ -130,6 +179,10 @@ struct kpatch_module {
 	struct kpatch_func *funcs;
 	unsigned int num_funcs;
 	unsigned int flags;
+	const struct kpatch_symbol *symbols;
+	unsigned int num_symbols;
+	const struct kpatch_build_id *build_ids;
+	unsigned int num_build_ids;
 
 	/* Owned by the core: */
 	enum kpatch_state state;
@@ -149,52 +202,107 @@ struct kpatch_module {
  * KPATCH_FUNC() - initialise a struct kpatch_func, checking types
  * @_old: the function to replace, as its header declares it
  * @_new: the replacement
+ * @...: further members of struct kpatch_func, as in .objname = "ext4"
  *
  * If the two types differ, a compile error says so. For a function that no header
  * declares use KPATCH_FUNC_NAMED().
  */
-#define KPATCH_FUNC(_old, _new) {					\
+#define KPATCH_FUNC(_old, _new, ...) {					\
 	.old_name = __stringify(_old),					\
 	.new_addr = KPATCH_CHECKED(_old, _new),				\
+	__VA_ARGS__							\
 }
 
 /**
  * KPATCH_FUNC_NAMED() - initialise a struct kpatch_func for a static function
  * @_name: name of the function to replace, a string
  * @_new: the replacement
+ * @...: further members of struct kpatch_func, as in .objname = "ext4"
  */
-#define KPATCH_FUNC_NAMED(_name, _new) {				\
+#define KPATCH_FUNC_NAMED(_name, _new, ...) {				\
 	.old_name = (_name),						\
 	.new_addr = (void *)(_new),					\
+	__VA_ARGS__							\
 }
 
 /**
  * KPATCH_FUNC_CLONE() - initialise a struct kpatch_func for a clone
  * @_name: name of the clone to replace, a string such as "foo.part.0"
  * @_new: the replacement, with the arguments of the clone
+ * @...: further members of struct kpatch_func, as in .objname = "ext4"
  */
-#define KPATCH_FUNC_CLONE(_name, _new) {				\
+#define KPATCH_FUNC_CLONE(_name, _new, ...) {				\
 	.old_name = (_name),						\
 	.new_addr = (void *)(_new),					\
 	.flags = KPATCH_CLONE,						\
+	__VA_ARGS__							\
 }
 
 /**
  * KPATCH_FUNC_CLONE_KEEP() - list a clone that is not replaced
  * @_name: name of the clone, a string such as "foo.part.0"
+ * @...: further members of struct kpatch_func, as in .objname = "ext4"
  *
  * For a clone of a function that the patch replaces. When the patch is enabled, a
  * task inside the clone counts as inside that function. Afterwards other callers of
  * the clone may still call it.
  */
-#define KPATCH_FUNC_CLONE_KEEP(_name) {					\
+#define KPATCH_FUNC_CLONE_KEEP(_name, ...) {				\
 	.old_name = (_name),						\
 	.flags = KPATCH_CLONE_KEEP,					\
+	__VA_ARGS__							\
 }
+
+/* Evaluates to the address of _ptr. If its type is wrong, a compile error says so. */
+#define KPATCH_CHECKED_PTR(_name, _ptr)					\
+	((void **)&(_ptr) + 0 * sizeof(struct {				\
+		static_assert(__builtin_types_compatible_p(		\
+				      typeof(&(_name)), typeof(_ptr)),	\
+			      "kpatch: " #_ptr " is no pointer to the " \
+			      "type of " #_name);			\
+	}))
+
+/**
+ * KPATCH_SYMBOL() - initialise a struct kpatch_symbol, checking types
+ * @_name: the function or variable, as its header declares it
+ * @_ptr: the pointer to set, a static variable: typeof(name) *ptr
+ * @...: further members of struct kpatch_symbol, as in .objname = "ext4"
+ *
+ * For a symbol that no header declares, declare it, or use KPATCH_SYMBOL_NAMED().
+ */
+#define KPATCH_SYMBOL(_name, _ptr, ...) {				\
+	.name = __stringify(_name),					\
+	.ptr = KPATCH_CHECKED_PTR(_name, _ptr),				\
+	__VA_ARGS__							\
+}
+
+/**
+ * KPATCH_SYMBOL_NAMED() - initialise a struct kpatch_symbol, without a check of types
+ * @_name: name of the function or variable, a string
+ * @_ptr: the pointer to set, a static variable
+ * @...: further members of struct kpatch_symbol, as in .objname = "ext4"
+ */
+#define KPATCH_SYMBOL_NAMED(_name, _ptr, ...) {				\
+	.name = (_name),						\
+	.ptr = (void **)&(_ptr),					\
+	__VA_ARGS__							\
+}
+
+/* Members of struct kpatch_module for module_kpatch(), each from an array. */
+#define KPATCH_SYMBOLS(_symbols)					\
+	.symbols = (_symbols),						\
+	.num_symbols = sizeof(_symbols) / sizeof(struct kpatch_symbol) + \
+		       __must_be_array(_symbols)
+#define KPATCH_BUILD_IDS(_ids)						\
+	.build_ids = (_ids),						\
+	.num_build_ids = sizeof(_ids) / sizeof(struct kpatch_build_id) + \
+			 __must_be_array(_ids)
 
 /**
  * module_kpatch() - define a patch module that does nothing else
  * @_funcs: array of struct kpatch_func
+ * @...: further members of struct kpatch_module, as in .flags = KPATCH_PIN_TARGETS, or
+ *	KPATCH_SYMBOLS(array), KPATCH_BUILD_IDS(array)
  *
  * Defines the patch, the module's init and exit functions, and the mark in its
  * modinfo section that tells tools that this is a patch. insmod registers the patch
@@ -202,12 +310,13 @@ struct kpatch_module {
  * parameter enable=0 it leaves the patch disabled. rmmod works while the patch is
  * disabled.
  */
-#define module_kpatch(_funcs)						\
+#define module_kpatch(_funcs, ...)					\
 static struct kpatch_module _funcs##_patch = {				\
 	.mod = THIS_MODULE,						\
 	.funcs = (_funcs),						\
 	.num_funcs = sizeof(_funcs) / sizeof(struct kpatch_func) +	\
 		     __must_be_array(_funcs),				\
+	__VA_ARGS__							\
 };									\
 									\
 static bool _funcs##_enable = true;					\
