@@ -24,6 +24,8 @@ void kpatch_exit_abort(struct task_struct *task);
 
 /* kernel/module/main.c */
 bool kpatch_module_is_patch(const struct module *mod);
+void kpatch_take_down(struct module *mod);
+int kpatch_module_coming(struct module *mod);
 void kpatch_module_going(struct module *mod);
 
 #else /* CONFIG_KPATCH */
@@ -39,6 +41,13 @@ static inline void kpatch_exit_abort(struct task_struct *task) { }
 static inline bool kpatch_module_is_patch(const struct module *mod)
 {
 	return false;
+}
+
+static inline void kpatch_take_down(struct module *mod) { }
+
+static inline int kpatch_module_coming(struct module *mod)
+{
+	return 0;
 }
 
 static inline void kpatch_module_going(struct module *mod) { }

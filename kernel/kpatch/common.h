@@ -12,6 +12,7 @@
 #include <linux/list.h>
 #include <linux/mutex.h>
 #include <linux/slab.h>
+#include <linux/string.h>
 #include <linux/wait.h>
 
 #include "ranges.h"
@@ -123,26 +124,35 @@ struct kpatch_requester {
 };
 
 /**
- * struct kpatch_object - the functions of one object that a patch replaces
+ * struct kpatch_object - what a patch has to do with vmlinux or with one module
  * @patch: the patch
- * @name: name of the object; only "vmlinux" at present
- * @funcs: the functions
- * @num_funcs: number of elements in @funcs
+ * @name: "vmlinux", or the name of the module
+ * @list: link in the list of objects of the patch
+ * @named: link in the list of modules that registered patches name, see target.c
+ * @mod: the module while it is bound, %NULL for vmlinux
+ * @bound: the module is loaded, and the members below, the addresses in the functions
+ *	of the object and the pointers to its symbols are valid
+ * @hooked: its functions are hooked
+ * @pinned: @mod is pinned
  * @has_aliases: some function has several names
- * @bound: the members below and the addresses in @funcs are valid
+ * @told: the log has these names
  * @old_text: text of the functions as the kernel was built: each from behind its
  *	hook, the parts that the compiler split off, and the clones. Each range
  *	names its function.
  * @new_text: text of the replacements. A range without a function may belong to any
- *	replacement of the module.
+ *	replacement of the patch.
  */
 struct kpatch_object {
 	struct kpatch_patch *patch;
 	const char *name;
-	struct kpatch_func *funcs;
-	unsigned int num_funcs;
+	struct list_head list;
+	struct list_head named;
+	struct module *mod;
 	bool bound;
+	bool hooked;
+	bool pinned;
 	bool has_aliases;
+	bool told;
 	struct kpatch_ranges old_text;
 	struct kpatch_ranges new_text;
 };
@@ -150,11 +160,12 @@ struct kpatch_object {
 /**
  * struct kpatch_patch - what the core keeps for a registered patch
  * @kpmod: the patch as its module defined it; holds the state
- * @object: its functions, all in vmlinux
+ * @objects: vmlinux and the modules that it changes or uses
  * @list: link in the list of registered patches
  * @enabled: link in the list of enabled patches, in the order of enabling; empty
  *	while the patch is disabled
  * @operation: number of the last operation that has registered or switched it
+ * @switching: an operation switches it, so it must stay registered
  * @gone: it was unregistered; for request.c
  * @report: blockers of the last attempt, empty if the last operation made none
  * @stats: how operations on this patch went
@@ -162,10 +173,11 @@ struct kpatch_object {
  */
 struct kpatch_patch {
 	struct kpatch_module *kpmod;
-	struct kpatch_object object;
+	struct list_head objects;
 	struct list_head list;
 	struct list_head enabled;
 	unsigned long operation;
+	bool switching;
 	bool gone;
 	struct kpatch_report report;
 	struct kpatch_stats stats;
@@ -184,33 +196,54 @@ struct kpatch_change {
 	enum kpatch_state to;
 };
 
+/* The name of the object that is not a module. */
+#define KPATCH_VMLINUX	"vmlinux"
+
+static inline bool kpatch_is_vmlinux(const struct kpatch_object *object)
+{
+	return !strcmp(object->name, KPATCH_VMLINUX);
+}
+
 /* A listed clone that is not replaced has neither a replacement nor a hook. */
 static inline bool kpatch_is_kept(const struct kpatch_func *func)
 {
 	return func->flags & KPATCH_CLONE_KEEP;
 }
 
+/* Return the function of the object after @func, the first one if @func is %NULL. */
 static inline struct kpatch_func *
-kpatch_funcs_end(const struct kpatch_object *object)
+kpatch_next_func(const struct kpatch_object *object, struct kpatch_func *func)
 {
-	return object->funcs + object->num_funcs;
-}
+	const struct kpatch_module *kpmod = object->patch->kpmod;
 
-/*
- * Return the function after @func that is hooked and redirected, the first one if
- * @func is %NULL; %NULL if there is none. Only kept clones are not hooked.
- */
-static inline struct kpatch_func *
-kpatch_next_hooked(const struct kpatch_object *object,
-		   const struct kpatch_func *func)
-{
-	unsigned int i = func ? func - object->funcs + 1 : 0;
-
-	for (; i < object->num_funcs; i++) {
-		if (!kpatch_is_kept(&object->funcs[i]))
-			return &object->funcs[i];
+	func = func ? func + 1 : kpmod->funcs;
+	for (; func < kpmod->funcs + kpmod->num_funcs; func++) {
+		if (func->object == object)
+			return func;
 	}
 	return NULL;
 }
+
+/* As kpatch_next_func(), without kept clones, which are not hooked. */
+static inline struct kpatch_func *
+kpatch_next_hooked(const struct kpatch_object *object, struct kpatch_func *func)
+{
+	do
+		func = kpatch_next_func(object, func);
+	while (func && kpatch_is_kept(func));
+	return func;
+}
+
+#define kpatch_for_each_func(_func, _object)				\
+	for (_func = kpatch_next_func(_object, NULL); _func;		\
+	     _func = kpatch_next_func(_object, _func))
+
+/* Functions that are hooked and redirected. */
+#define kpatch_for_each_hooked(_func, _object)				\
+	for (_func = kpatch_next_hooked(_object, NULL); _func;		\
+	     _func = kpatch_next_hooked(_object, _func))
+
+#define kpatch_for_each_object(_object, _patch)				\
+	list_for_each_entry(_object, &(_patch)->objects, list)
 
 #endif /* _KPATCH_COMMON_H */

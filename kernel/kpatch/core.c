@@ -6,7 +6,7 @@
  * listed after it.
  *
  *   Requests     core.c module.c sysfs.c request.c
- *   Patches      patch.c object.c func.c memory.c
+ *   Patches      patch.c object.c bind.c func.c target.c memory.c
  *   Switching    switch.c evict.c txn.c tasks.c track.c cpus.c park.c scan.c saved.c
  *                exiting.c hook.c handler.c
  *   Leaves       report.c symbol.c ranges.c debug.c
@@ -76,13 +76,13 @@ static int run_load(const struct kpatch_request *request,
 
 /**
  * kpatch_register() - register a patch and enable it
- * @kpmod: the patch. The caller has filled in @mod, @funcs, @num_funcs and @flags,
- *	and its part of each function. Members that the core owns may hold anything.
+ * @kpmod: the patch. The caller has filled in its part of the structure, and of each
+ *	function. Members that the core owns may hold anything.
  *
- * Finds and checks all functions, creates the patch's directory in
- * /sys/kernel/kpatch, and enables the patch as kpatch_enable() does, unless
- * %KPATCH_LOAD_DISABLED or the kernel parameter kpatch.enable=0 is set. Does either
- * all of this or nothing.
+ * Finds and checks all functions and symbols, except those of modules that are not
+ * loaded, creates the patch's directory in /sys/kernel/kpatch, and enables the patch as
+ * kpatch_enable() does, unless %KPATCH_LOAD_DISABLED or the kernel parameter
+ * kpatch.enable=0 is set. Does either all of this or nothing.
  *
  * On success @kpmod and its functions belong to the core until kpatch_unregister()
  * has succeeded, and the module is pinned while the patch is enabled.
@@ -98,11 +98,13 @@ static int run_load(const struct kpatch_request *request,
  *   range; the same function twice; a new function outside the module's text; a
  *   function with clones that the patch does not list, or wrong flags for a clone,
  *   see &enum kpatch_func_flags; @kpmod or its functions in memory that cannot be
- *   written or does not stay: init, read-only or constant data, the stack
+ *   written or does not stay: init, read-only or constant data, the stack; a name that
+ *   no module can have, or that is of a patch module; an address in a module
  * * -ENOENT - there is no symbol of that name; if it was inlined or renamed, the line
  *   names the symbols that exist
  * * -ENOTUNIQ - there are several, and @sympos does not choose one
- * * -EOPNOTSUPP - the function cannot be traced, or is in a module
+ * * -EOPNOTSUPP - the function cannot be traced
+ * * -ENOEXEC - the patch was made for another build
  * * -EEXIST - the module has registered a patch already
  * * -EDEADLK - some task is always in the function: a kernel thread was started with
  *   it, or a switch itself runs it
@@ -156,10 +158,10 @@ int kpatch_unregister(struct kpatch_module *kpmod)
 			return kpatch_refuse(KPATCH_CAUSE_NOT_REGISTERED,
 					     .action = "unregister",
 					     .err = -ENOENT);
-		if (kpmod->state != KPATCH_OFF)
+		patch = kpmod->patch;
+		if (kpmod->state != KPATCH_OFF || patch->switching)
 			return kpatch_refuse(KPATCH_CAUSE_ENABLED,
 					     .kpmod = kpmod);
-		patch = kpmod->patch;
 		kpatch_patch_del(patch);
 	}
 	kpatch_sysfs_forget(patch);

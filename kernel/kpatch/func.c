@@ -2,7 +2,8 @@
 /*
  * Find and check functions: the old one by its name or address, its clones, and the
  * replacement in the patch module. Each function is checked on its own first, then
- * all functions of the object together.
+ * all functions of the object together. What can be checked without the object is
+ * checked even if the object is a module that is not loaded.
  */
 #include "common.h"
 
@@ -25,7 +26,7 @@
 /**
  * struct resolver - state while the functions of an object are looked up
  * @object: the object
- * @symbols: all symbols of the patch module
+ * @tab: symbols of the module that it is, %NULL for vmlinux
  * @funcs: the old functions, each from its first address
  * @clones: their clones, whether the patch lists them or not
  * @func: the function that is being looked up
@@ -34,7 +35,7 @@
  */
 struct resolver {
 	struct kpatch_object *object;
-	const struct kpatch_ranges *symbols;
+	const struct kpatch_symtab *tab;
 	struct kpatch_ranges funcs;
 	struct kpatch_ranges clones;
 	struct kpatch_func *func;
@@ -78,11 +79,12 @@ static const char *list_str(struct seq_buf *names)
 	return seq_buf_str(names);
 }
 
-static int refuse_missing(const struct kpatch_func *func)
+static int refuse_missing(const struct resolver *res)
 {
+	const struct kpatch_func *func = res->func;
 	DECLARE_SEQ_BUF(names, MAX_NAMES);
 
-	kpatch_on_each_variant(func->old_name, list_variant, &names);
+	kpatch_on_each_variant(res->tab, func->old_name, list_variant, &names);
 	if (names.len)
 		return kpatch_refuse(KPATCH_CAUSE_RENAMED, .func = func,
 				     .names = list_str(&names));
@@ -94,11 +96,11 @@ static int find_by_name(struct resolver *res)
 	struct kpatch_func *func = res->func;
 	int ret;
 
-	ret = kpatch_find_function(func->old_name, func->sympos, &func->addr,
-				   add_variant, res);
+	ret = kpatch_find_symbol(res->tab, func->old_name, func->sympos,
+				 &func->addr, add_variant, res);
 	switch (ret) {
 	case -ENOENT:
-		return refuse_missing(func);
+		return refuse_missing(res);
 	case -ENOTUNIQ:
 		return kpatch_refuse(KPATCH_CAUSE_NOT_UNIQUE, .func = func);
 	case -EINVAL:
@@ -112,15 +114,6 @@ static int find_old(struct resolver *res)
 {
 	struct kpatch_func *func = res->func;
 
-	if (!func->old_name == !func->old_addr)
-		return kpatch_refuse(func->old_name ?
-				     KPATCH_CAUSE_NAME_AND_ADDR :
-				     KPATCH_CAUSE_NO_NAME_NOR_ADDR,
-				     .kpmod = func->kpmod,
-				     .number = func - res->object->funcs);
-	if (func->objname)
-		return kpatch_refuse(KPATCH_CAUSE_OBJNAME, .func = func,
-				     .names = func->objname);
 	if (func->old_name)
 		return find_by_name(res);
 	func->addr = func->old_addr;
@@ -163,7 +156,7 @@ static int check_name(void *data, const char *name)
 	struct resolver *res = data;
 	struct kpatch_func *func = res->func;
 
-	if (is_always_live(name))
+	if (!res->tab && is_always_live(name))
 		return kpatch_refuse(KPATCH_CAUSE_ALWAYS_LIVE, .func = func);
 	if (res->names++)
 		res->object->has_aliases = true;
@@ -172,7 +165,7 @@ static int check_name(void *data, const char *name)
 	/* find_by_name() has visited the variants of this name. */
 	if (func->old_name && !strcmp(func->old_name, name))
 		return 0;
-	return kpatch_on_each_variant(name, add_variant, res);
+	return kpatch_on_each_variant(res->tab, name, add_variant, res);
 }
 
 static int check_names(struct resolver *res)
@@ -182,7 +175,7 @@ static int check_names(struct resolver *res)
 
 	res->names = 0;
 	res->is_clone = false;
-	ret = kpatch_on_each_name(func->addr, check_name, res);
+	ret = kpatch_on_each_name(res->tab, func->addr, check_name, res);
 	if (ret)
 		return ret;
 	if (res->is_clone && !func->flags)
@@ -192,17 +185,24 @@ static int check_names(struct resolver *res)
 	return 0;
 }
 
+static bool is_code(const struct kpatch_object *object, unsigned long addr)
+{
+	return object->mod ? within_module_mem_type(addr, object->mod, MOD_TEXT) :
+			     core_kernel_text(addr);
+}
+
 static int check_old(struct resolver *res)
 {
 	struct kpatch_func *func = res->func;
 	unsigned long addr = func->addr;
 
-	if (init_section_contains((void *)addr, 1))
+	/* Symbols of a module are listed without those of its init sections. */
+	if (!res->tab && init_section_contains((void *)addr, 1))
 		return kpatch_refuse(KPATCH_CAUSE_INIT_CODE, .func = func);
-	if (!core_kernel_text(addr))
+	if (!is_code(res->object, addr))
 		return kpatch_refuse(KPATCH_CAUSE_NOT_CODE, .func = func,
 				     .addr = addr);
-	func->old_size = kpatch_symbol_size(addr);
+	func->old_size = kpatch_symbol_size(res->tab, addr);
 	if (!func->old_size)
 		return kpatch_refuse(KPATCH_CAUSE_NOT_START, .func = func,
 				     .addr = addr);
@@ -213,37 +213,14 @@ static int check_old(struct resolver *res)
 	return check_names(res);
 }
 
-/**
- * kpatch_func_new_size() - get the size of a function of the patch module
- * @mod: the module
- * @symbols: all its symbols
- * @addr: start of the function
- *
- * Return: the distance to the next symbol or the end of the text, 0 if no symbol is
- * at @addr.
- */
-unsigned long kpatch_func_new_size(const struct module *mod,
-				   const struct kpatch_ranges *symbols,
-				   unsigned long addr)
+static int check_new(struct kpatch_func *func, const struct kpatch_symtab *own)
 {
-	const struct module_memory *text = &mod->mem[MOD_TEXT];
-	unsigned long end = (unsigned long)text->base + text->size;
-	const struct kpatch_range *symbol = kpatch_ranges_find(symbols, addr);
-
-	if (!symbol || symbol->start != addr)
-		return 0;
-	return min(symbol->end, end) - addr;
-}
-
-static int check_new(const struct resolver *res)
-{
-	struct kpatch_func *func = res->func;
 	unsigned long addr = (unsigned long)func->new_addr;
 
 	if (!within_module_mem_type(addr, func->mod, MOD_TEXT))
 		return kpatch_refuse(KPATCH_CAUSE_NEW_NOT_IN_MODULE,
 				     .func = func);
-	func->new_size = kpatch_func_new_size(func->mod, res->symbols, addr);
+	func->new_size = kpatch_symbol_size(own, addr);
 	if (!func->new_size)
 		return kpatch_refuse(KPATCH_CAUSE_NEW_NOT_START, .func = func);
 	return 0;
@@ -278,26 +255,69 @@ static void reset_func(struct kpatch_func *func, struct kpatch_module *kpmod)
 	func->site = NULL;
 }
 
+static int check_key(const struct kpatch_func *func)
+{
+	const struct kpatch_module *kpmod = func->kpmod;
+
+	if (!func->old_name == !func->old_addr)
+		return kpatch_refuse(func->old_name ?
+				     KPATCH_CAUSE_NAME_AND_ADDR :
+				     KPATCH_CAUSE_NO_NAME_NOR_ADDR,
+				     .kpmod = kpmod,
+				     .number = func - kpmod->funcs);
+	if (func->old_addr && !kpatch_is_vmlinux(func->object))
+		return kpatch_refuse(KPATCH_CAUSE_ADDR_IN_MODULE, .kpmod = kpmod,
+				     .number = func - kpmod->funcs,
+				     .names = func->object->name);
+	return 0;
+}
+
+/**
+ * kpatch_func_check() - check what a patch says about the functions of an object
+ * @object: the object, not bound. In its functions this sets all that the core owns,
+ *	addresses to 0, and @new_size.
+ * @own: symbols of the patch module
+ *
+ * If it fails, it logs one line that names function and remedy.
+ *
+ * Context: process context.
+ *
+ * Return: 0, or an errno as kpatch_register() lists them.
+ */
+int kpatch_func_check(struct kpatch_object *object,
+		      const struct kpatch_symtab *own)
+{
+	struct kpatch_func *func;
+	int ret;
+
+	kpatch_for_each_func(func, object) {
+		reset_func(func, object->patch->kpmod);
+		ret = check_flags(func);
+		if (ret)
+			return ret;
+		ret = check_key(func);
+		if (ret)
+			return ret;
+		if (kpatch_is_kept(func))
+			continue;
+		ret = check_new(func, own);
+		if (ret)
+			return ret;
+	}
+	return 0;
+}
+
 static int resolve_func(struct resolver *res, struct kpatch_func *func)
 {
 	int ret;
 
 	res->func = func;
-	reset_func(func, res->object->patch->kpmod);
-	ret = check_flags(func);
-	if (ret)
-		return ret;
 	ret = find_old(res);
 	if (ret)
 		return ret;
 	ret = check_old(res);
 	if (ret)
 		return ret;
-	if (!kpatch_is_kept(func)) {
-		ret = check_new(res);
-		if (ret)
-			return ret;
-	}
 	return kpatch_ranges_add(&res->funcs, func->addr,
 				 func->addr + func->old_size, 0, func);
 }
@@ -307,7 +327,7 @@ static int resolve_funcs(struct resolver *res)
 	struct kpatch_func *func;
 	int ret;
 
-	for (func = res->object->funcs; func < kpatch_funcs_end(res->object); func++) {
+	kpatch_for_each_func(func, res->object) {
 		ret = resolve_func(res, func);
 		if (ret)
 			return ret;
@@ -361,7 +381,9 @@ static int list_clone(void *data, const struct kpatch_variant *variant)
 
 static int list_clones_of(void *data, const char *name)
 {
-	return kpatch_on_each_variant(name, list_clone, data);
+	struct clone_list *list = data;
+
+	return kpatch_on_each_variant(list->res->tab, name, list_clone, list);
 }
 
 static int refuse_unlisted(const struct resolver *res,
@@ -370,7 +392,7 @@ static int refuse_unlisted(const struct resolver *res,
 	DECLARE_SEQ_BUF(names, MAX_NAMES);
 	struct clone_list list = { .res = res, .names = &names };
 
-	kpatch_on_each_name(func->addr, list_clones_of, &list);
+	kpatch_on_each_name(res->tab, func->addr, list_clones_of, &list);
 	return kpatch_refuse(KPATCH_CAUSE_UNLISTED_CLONES, .func = func,
 			     .names = list_str(&names));
 }
@@ -471,10 +493,11 @@ static int check_set(const struct resolver *res)
 }
 
 /**
- * kpatch_func_resolve() - find and check all functions of an object
- * @object: the object. In its functions this sets all that the core owns except
- *	@site; parts that the compiler split off are added to @old_text.
- * @symbols: all symbols of the patch module, joined
+ * kpatch_func_resolve() - find and check the functions of an object
+ * @object: the object, as kpatch_func_check() has left it; vmlinux, or its @mod is set.
+ *	In its functions this sets the rest of what the core owns, except @site; parts
+ *	that the compiler split off are added to @old_text.
+ * @tab: symbols of that module, indexed; %NULL for vmlinux
  *
  * If it fails, it logs one line that names function and remedy.
  *
@@ -483,9 +506,9 @@ static int check_set(const struct resolver *res)
  * Return: 0, or an errno as kpatch_register() lists them; -ENOMEM without a line.
  */
 int kpatch_func_resolve(struct kpatch_object *object,
-			const struct kpatch_ranges *symbols)
+			const struct kpatch_symtab *tab)
 {
-	struct resolver res = { .object = object, .symbols = symbols };
+	struct resolver res = { .object = object, .tab = tab };
 	int ret;
 
 	ret = resolve_funcs(&res);
@@ -504,7 +527,7 @@ void kpatch_func_forget(struct kpatch_object *object)
 {
 	struct kpatch_func *func;
 
-	for (func = object->funcs; func < kpatch_funcs_end(object); func++)
+	kpatch_for_each_func(func, object)
 		reset_func(func, object->patch->kpmod);
 }
 
@@ -544,7 +567,8 @@ static int list_alias(void *data, const char *name)
 	return 0;
 }
 
-static void log_aliases(const struct kpatch_func *func)
+static void log_aliases(const struct kpatch_func *func,
+			const struct kpatch_symtab *tab)
 {
 	DECLARE_SEQ_BUF(names, MAX_NAMES);
 	struct alias_list list = { .names = &names };
@@ -555,7 +579,7 @@ static void log_aliases(const struct kpatch_func *func)
 		kpatch_symbol_name(func->addr, name);
 		list.name = name;
 	}
-	kpatch_on_each_name(func->addr, list_alias, &list);
+	kpatch_on_each_name(tab, func->addr, list_alias, &list);
 	if (names.len)
 		kpatch_log_aliases(func, list.name, list_str(&names));
 }
@@ -563,19 +587,20 @@ static void log_aliases(const struct kpatch_func *func)
 /**
  * kpatch_func_log_aliases() - log further names of functions
  * @object: the object, resolved
+ * @tab: symbols of the module that it is, %NULL for vmlinux
  *
  * A compiler that finds two functions to be identical keeps one of them, under both
  * names, so the patch may change more than its author intended. That is no reason
  * for a refusal: such functions cannot be told from those with several names in the
  * source.
  */
-void kpatch_func_log_aliases(const struct kpatch_object *object)
+void kpatch_func_log_aliases(const struct kpatch_object *object,
+			     const struct kpatch_symtab *tab)
 {
 	struct kpatch_func *func;
 
 	if (!object->has_aliases)
 		return;
-	for (func = kpatch_next_hooked(object, NULL); func;
-	     func = kpatch_next_hooked(object, func))
-		log_aliases(func);
+	kpatch_for_each_hooked(func, object)
+		log_aliases(func, tab);
 }

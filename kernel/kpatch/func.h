@@ -6,15 +6,14 @@
 #define _KPATCH_FUNC_H
 
 struct kpatch_object;
-struct kpatch_ranges;
-struct module;
+struct kpatch_symtab;
 
+int kpatch_func_check(struct kpatch_object *object,
+		      const struct kpatch_symtab *own);
 int kpatch_func_resolve(struct kpatch_object *object,
-			const struct kpatch_ranges *symbols);
+			const struct kpatch_symtab *tab);
 void kpatch_func_forget(struct kpatch_object *object);
-void kpatch_func_log_aliases(const struct kpatch_object *object);
-unsigned long kpatch_func_new_size(const struct module *mod,
-				   const struct kpatch_ranges *symbols,
-				   unsigned long addr);
+void kpatch_func_log_aliases(const struct kpatch_object *object,
+			     const struct kpatch_symtab *tab);
 
 #endif /* _KPATCH_FUNC_H */

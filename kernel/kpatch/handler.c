@@ -39,8 +39,8 @@ DEFINE_MUTEX(kpatch_mutex);
  *    add or delete an entry redirects no call: the state of the patch decides
  *    which version is live.
  *  - Readers: the handler and kpatch_table_live(), with preemption off. A
- *    deleted entry must not change until kpatch_unhook() has waited for all of
- *    them.
+ *    deleted entry must not change until kpatch_hook_wait() has waited for all
+ *    of them.
  */
 static DEFINE_HASHTABLE(kpatch_table, KPATCH_HASH_BITS);
 
@@ -175,7 +175,7 @@ void kpatch_table_add(struct kpatch_func *func)
  * kpatch_table_del() - delete a function from the handler's table
  * @func: the function; its patch is in state OFF
  *
- * @func must not be changed, freed or added again before kpatch_unhook()
+ * @func must not be changed, freed or added again before kpatch_hook_wait()
  * returns.
  */
 void kpatch_table_del(struct kpatch_func *func)

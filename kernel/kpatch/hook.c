@@ -46,6 +46,7 @@ struct kpatch_site {
  * @list: link in the list of batches
  * @users: the users of all its sites
  * @num: number of sites
+ * @mod: the module that all sites are in, %NULL if that is vmlinux
  * @sites: the sites, sorted by address
  *
  * Each batch has an ftrace_ops of its own, with its filter complete before it is
@@ -59,11 +60,15 @@ struct batch {
 	struct list_head list;
 	unsigned int users;
 	unsigned int num;
+	struct module *mod;
 	struct kpatch_site sites[] __counted_by(num);
 };
 
 /* All batches. Under kpatch_mutex. A site belongs to its batch, not to a patch. */
 static LIST_HEAD(batches);
+
+/* Held while batches that are not on the list any more are released. Outer lock. */
+static DEFINE_MUTEX(release_mutex);
 
 static int cmp_sites(const void *a, const void *b)
 {
@@ -125,7 +130,7 @@ static int register_ips(struct ftrace_ops *ops, unsigned long *ips,
 	return ret;
 }
 
-static struct batch *alloc_batch(unsigned int num)
+static struct batch *alloc_batch(unsigned int num, struct module *mod)
 {
 	struct batch *batch;
 
@@ -133,6 +138,7 @@ static struct batch *alloc_batch(unsigned int num)
 	if (!batch)
 		return NULL;
 	batch->num = num;
+	batch->mod = mod;
 	batch->ops.func = kpatch_ftrace_handler;
 	/*
 	 * PERMANENT: ftrace_enabled=0 must not switch patches off. No RECURSION
@@ -145,12 +151,16 @@ static struct batch *alloc_batch(unsigned int num)
 	return batch;
 }
 
-/*
- * Wait until all handlers that were running have returned. Handlers run with preemption
- * off, and so does ftrace while it looks at an ops. synchronize_rcu() would wait for
- * all RCU readers, preempted ones included, and these may be throttled for long.
+/**
+ * kpatch_hook_wait() - wait until all handlers that were running have returned
+ *
+ * Handlers run with preemption off, and so does ftrace while it looks at an ops.
+ * synchronize_rcu() would wait for all RCU readers, preempted ones included, and these
+ * may be throttled for long.
+ *
+ * Context: process context, sleeps, under kpatch_mutex.
  */
-static void wait_for_handlers(void)
+void kpatch_hook_wait(void)
 {
 	while (kpatch_cpus_visit(MAX_SCHEDULE_TIMEOUT) >= 0)
 		;
@@ -183,7 +193,7 @@ static void free_refused(struct batch *batch, int err)
 	/* ftrace is dead, and may refer to anything: leak the batch. */
 	if (err == -ENODEV)
 		return;
-	wait_for_handlers();
+	kpatch_hook_wait();
 	ftrace_free_filter(&batch->ops);
 	kvfree(batch);
 }
@@ -192,7 +202,8 @@ static void free_refused(struct batch *batch, int err)
  * On -EBUSY ftrace does not tell which function is taken. Halve the batch until one
  * function is left that is refused on its own. Return 0 if that fails.
  */
-static unsigned long find_taken(unsigned long *ips, unsigned int num)
+static unsigned long find_taken(unsigned long *ips, unsigned int num,
+				struct module *mod)
 {
 	struct batch *probe;
 	unsigned int half;
@@ -201,7 +212,7 @@ static unsigned long find_taken(unsigned long *ips, unsigned int num)
 	while (num > 1) {
 		half = num / 2;
 		/* Only for its ops: it has no site, and so never a user. */
-		probe = alloc_batch(0);
+		probe = alloc_batch(0, mod);
 		if (!probe)
 			return 0;
 		ret = register_ips(&probe->ops, ips, half);
@@ -257,7 +268,7 @@ static enum kpatch_cause register_batch(struct batch *batch, unsigned long *ips,
 	if (ret) {
 		refused->err = ret;
 		if (ret == -EBUSY)
-			refused->addr = find_taken(ips, batch->num);
+			refused->addr = find_taken(ips, batch->num, batch->mod);
 		free_refused(batch, ret);
 		return cause_of(ret);
 	}
@@ -277,8 +288,7 @@ static void fill_batch(struct batch *batch, unsigned long *ips,
 	struct kpatch_func *func;
 	unsigned int i = 0;
 
-	for (func = kpatch_next_hooked(object, NULL); func;
-	     func = kpatch_next_hooked(object, func)) {
+	kpatch_for_each_hooked(func, object) {
 		if (!func->site)
 			batch->sites[i++] = (struct kpatch_site) {
 				.ip = func->ip,
@@ -302,18 +312,20 @@ static enum kpatch_cause hook_missing(struct kpatch_object *object,
 	ips = kvmalloc_array(missing, sizeof(*ips), GFP_KERNEL);
 	if (!ips)
 		return KPATCH_CAUSE_NO_MEMORY;
-	batch = alloc_batch(missing);
+	batch = alloc_batch(missing, object->mod);
 	if (!batch) {
 		kvfree(ips);
 		return KPATCH_CAUSE_NO_MEMORY;
 	}
 	fill_batch(batch, ips, object);
+	/* Its hooks may outlive the patch, see kpatch_target_goes(). */
+	if (object->mod)
+		object->mod->kpatch_hooked = true;
 	cause = register_batch(batch, ips, refused);
 	kvfree(ips);
 	if (cause)
 		return cause;
-	for (func = kpatch_next_hooked(object, NULL); func;
-	     func = kpatch_next_hooked(object, func)) {
+	kpatch_for_each_hooked(func, object) {
 		if (!func->site)
 			func->site = find_in_batch(batch, func->ip);
 	}
@@ -343,8 +355,7 @@ enum kpatch_cause kpatch_hook(struct kpatch_object *object,
 	enum kpatch_cause cause;
 
 	lockdep_assert_held(&kpatch_mutex);
-	for (func = kpatch_next_hooked(object, NULL); func;
-	     func = kpatch_next_hooked(object, func)) {
+	kpatch_for_each_hooked(func, object) {
 		func->site = find_site(func->ip);
 		missing += !func->site;
 	}
@@ -353,17 +364,17 @@ enum kpatch_cause kpatch_hook(struct kpatch_object *object,
 		if (cause)
 			return cause;
 	}
-	for (func = kpatch_next_hooked(object, NULL); func;
-	     func = kpatch_next_hooked(object, func)) {
+	kpatch_for_each_hooked(func, object) {
 		func->site->users++;
 		func->site->batch->users++;
 	}
+	object->hooked = true;
 	return KPATCH_CAUSE_NONE;
 }
 
 /**
  * kpatch_hook_is_shared() - test whether another enabled patch replaces a function
- * @func: a function of an enabled patch
+ * @func: a function of an enabled patch, hooked
  *
  * Context: process context, under kpatch_mutex.
  *
@@ -375,91 +386,75 @@ bool kpatch_hook_is_shared(const struct kpatch_func *func)
 	return func->site->users > 1;
 }
 
-/* Return true if ftrace has waited for one of them. */
-static bool release_batches(struct list_head *unused)
-{
-	struct batch *batch, *next;
-	bool waited = false;
-
-	list_for_each_entry_safe(batch, next, unused, list)
-		waited |= release_batch(batch);
-	return waited;
-}
-
-static void take_unused(struct list_head *unused)
+static void take_unused(struct list_head *unused, const struct module *mod)
 {
 	struct batch *batch, *next;
 
 	list_for_each_entry_safe(batch, next, &batches, list) {
-		if (!batch->users)
+		if (!batch->users && (!mod || batch->mod == mod))
 			list_move(&batch->list, unused);
-	}
-}
-
-static void drop_sites(struct kpatch_object *object)
-{
-	struct kpatch_func *func;
-
-	for (func = kpatch_next_hooked(object, NULL); func;
-	     func = kpatch_next_hooked(object, func)) {
-		func->site->users--;
-		func->site->batch->users--;
-		func->site = NULL;
 	}
 }
 
 /**
  * kpatch_unhook() - undo one kpatch_hook()
- * @object: the object, none of its functions in the handler's table, and none of them
- *	ever live
+ * @object: the object, none of its functions in the handler's table; nothing is done
+ *	if it is not hooked
  *
- * The hooks of functions that have no other user remain until kpatch_hook_release().
+ * Handlers may still look at the functions until kpatch_hook_wait() has returned. The
+ * hooks of functions that have no other user remain until kpatch_hook_release().
  *
- * Context: process context, sleeps, under kpatch_mutex. Waits until all handlers that
- * were running have returned.
+ * Context: process context, under kpatch_mutex.
  */
 void kpatch_unhook(struct kpatch_object *object)
 {
+	struct kpatch_func *func;
+
 	lockdep_assert_held(&kpatch_mutex);
-	drop_sites(object);
-	wait_for_handlers();
+	if (!object->hooked)
+		return;
+	kpatch_for_each_hooked(func, object) {
+		func->site->users--;
+		func->site->batch->users--;
+		func->site = NULL;
+	}
+	object->hooked = false;
 }
 
 /**
- * kpatch_unhook_and_wait() - undo one kpatch_hook() for functions that were live
- * @object: the object, none of its functions in the handler's table
+ * kpatch_hook_release() - unregister batches that have no user
+ * @mod: those of this module, which goes; %NULL for all
  *
- * A batch is unregistered, in one pass of ftrace, when none of its sites has a user.
+ * Context: process context, sleeps, takes kpatch_mutex for a moment; with %NULL not
+ * while another task hooks functions. Waits until tasks have left the trampolines, from
+ * which they would call functions of a patch. A task that does not get to run may keep
+ * this waiting for long. Waits for another task that does the same, too.
  *
- * Context: process context, sleeps, under kpatch_mutex. Waits until all handlers that
- * were running have returned, and until tasks have left the trampolines, from which
- * they would call functions of the object. A task that does not get to run may keep
- * this waiting for long.
+ * Return: true if there was such a batch, so that the trampolines were waited for.
  */
-void kpatch_unhook_and_wait(struct kpatch_object *object)
+bool kpatch_hook_release(const struct module *mod)
 {
+	struct batch *batch, *next;
+	bool waited = false;
 	LIST_HEAD(unused);
 
-	lockdep_assert_held(&kpatch_mutex);
-	drop_sites(object);
-	take_unused(&unused);
-	wait_for_handlers();
-	/* When ftrace unregisters an ops it waits for tasks in the trampoline. */
-	if (!release_batches(&unused))
-		synchronize_rcu_tasks();
-}
-
-/**
- * kpatch_hook_release() - unregister the batches that have no user
- *
- * Context: process context, sleeps, takes kpatch_mutex for a moment; not while another
- * task hooks functions. Waits as kpatch_unhook_and_wait() does, without the mutex.
- */
-void kpatch_hook_release(void)
-{
-	LIST_HEAD(unused);
-
+	guard(mutex)(&release_mutex);
 	scoped_guard(mutex, &kpatch_mutex)
-		take_unused(&unused);
-	release_batches(&unused);
+		take_unused(&unused, mod);
+	list_for_each_entry_safe(batch, next, &unused, list)
+		waited |= release_batch(batch);
+	return waited;
+}
+
+/**
+ * kpatch_hook_release_and_wait() - unregister unused batches, and wait for trampolines
+ *
+ * As kpatch_hook_release(), but waits also if no batch is unused.
+ *
+ * Context: as kpatch_hook_release(), without kpatch_mutex.
+ */
+void kpatch_hook_release_and_wait(void)
+{
+	if (!kpatch_hook_release(NULL))
+		synchronize_rcu_tasks();
 }

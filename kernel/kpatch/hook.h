@@ -9,6 +9,7 @@
 
 struct kpatch_func;
 struct kpatch_object;
+struct module;
 
 /**
  * struct kpatch_refused - the function that ftrace refused to hook
@@ -24,8 +25,9 @@ unsigned long kpatch_hook_ip(unsigned long addr);
 enum kpatch_cause kpatch_hook(struct kpatch_object *object,
 			      struct kpatch_refused *refused);
 void kpatch_unhook(struct kpatch_object *object);
-void kpatch_unhook_and_wait(struct kpatch_object *object);
-void kpatch_hook_release(void);
+void kpatch_hook_wait(void);
+bool kpatch_hook_release(const struct module *mod);
+void kpatch_hook_release_and_wait(void);
 bool kpatch_hook_is_shared(const struct kpatch_func *func);
 
 #endif /* _KPATCH_HOOK_H */

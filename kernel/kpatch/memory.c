@@ -85,3 +85,24 @@ enum kpatch_cause kpatch_memory_check(const void *start, size_t size)
 
 	return cause ?: check_byte(start + size - 1);
 }
+
+/**
+ * kpatch_memory_check_const() - check the memory of an array that is only read
+ * @start: its first byte
+ * @size: its size in bytes; if it is 0 there is nothing to check
+ *
+ * Context: process context.
+ *
+ * Return: %KPATCH_CAUSE_NONE, or why the memory is not fit.
+ */
+enum kpatch_cause kpatch_memory_check_const(const void *start, size_t size)
+{
+	enum kpatch_cause cause;
+
+	if (!size)
+		return KPATCH_CAUSE_NONE;
+	cause = kpatch_memory_check(start, size);
+	if (cause == KPATCH_CAUSE_IN_CONST || cause == KPATCH_CAUSE_RO_AFTER_INIT)
+		return KPATCH_CAUSE_NONE;
+	return cause;
+}

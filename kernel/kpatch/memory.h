@@ -8,5 +8,6 @@
 #include "report.h"
 
 enum kpatch_cause kpatch_memory_check(const void *start, size_t size);
+enum kpatch_cause kpatch_memory_check_const(const void *start, size_t size);
 
 #endif /* _KPATCH_MEMORY_H */

@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Patch modules that are removed while their patch is registered. An enabled patch
- * pins its module, and rmmod -f is refused. But the init function of a module may fail
- * after it has registered a patch, and a module need not have an exit function that
- * unregisters it.
+ * Calls from the module loader.
+ *
+ * Modules that patches name come and go: enabled patches redirect their functions.
+ *
+ * Patch modules are removed while their patch is registered: an enabled patch pins its
+ * module, and rmmod -f is refused. But the init function of a module may fail after it
+ * has registered a patch, and a module need not have an exit function that unregisters
+ * it.
  */
 #include "common.h"
 
@@ -12,9 +16,12 @@
 #include <linux/module.h>
 #include <linux/sched.h>
 
+#include "hook.h"
 #include "patch.h"
 #include "request.h"
+#include "switch.h"
 #include "sysfs.h"
+#include "target.h"
 
 #define RETRY_MS	1000
 
@@ -63,7 +70,7 @@ bool kpatch_module_is_patch(const struct module *mod)
 }
 
 /**
- * kpatch_module_going() - take down the patch of a module that is about to go
+ * kpatch_take_down() - take down the patch of a module that is about to go
  * @mod: the module; a failed init or a successful exit function has returned
  *
  * The removal cannot be refused. So this retries until no task is left in the text of
@@ -75,7 +82,7 @@ bool kpatch_module_is_patch(const struct module *mod)
  * Context: process context, sleeps. A fatal signal does not end the wait: the memory of
  * the module is freed next.
  */
-void kpatch_module_going(struct module *mod)
+void kpatch_take_down(struct module *mod)
 {
 	struct kpatch_patch *patch = kpatch_patch_of(mod), *gone = NULL;
 	struct kpatch_request request = {
@@ -98,4 +105,55 @@ void kpatch_module_going(struct module *mod)
 		return;
 	kpatch_log_taken_down(mod->name);
 	kpatch_sysfs_forget(gone);
+}
+
+/**
+ * kpatch_module_coming() - redirect functions of a module that is being loaded
+ * @mod: the module; ftrace accepts its functions, and none of its code has run
+ *
+ * Waits for one attempt of the current operation at most, and for nothing if no patch
+ * names the module.
+ *
+ * Context: process context, sleeps.
+ *
+ * Return: 0; -EINTR on a fatal signal; or an errno with a line logged. Then the module
+ * must not be loaded, and nothing of it is redirected.
+ */
+int kpatch_module_coming(struct module *mod)
+{
+	int ret;
+
+	if (!kpatch_target_comes(mod))
+		return 0;
+	ret = kpatch_switch_pause(TASK_KILLABLE);
+	if (ret)
+		return ret;
+	kpatch_target_came(mod);
+	ret = kpatch_patch_redirect(mod);
+	if (ret)
+		kpatch_target_goes(mod);
+	kpatch_switch_resume();
+	if (ret)
+		kpatch_hook_release(mod);
+	return ret;
+}
+
+/**
+ * kpatch_module_going() - forget a module that goes
+ * @mod: the module; its exit function or a failed init has returned, or its init has
+ *	not run
+ *
+ * When this returns no hook is left in the module, and no patch refers to it.
+ *
+ * Context: process context, sleeps. Waits for one attempt of the current operation at
+ * most, and for nothing if no patch names the module.
+ */
+void kpatch_module_going(struct module *mod)
+{
+	if (!kpatch_target_goes(mod))
+		return;
+	kpatch_switch_pause(TASK_UNINTERRUPTIBLE);
+	kpatch_patch_forget(mod);
+	kpatch_switch_resume();
+	kpatch_hook_release(mod);
 }

@@ -1,51 +1,118 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Functions of one object, and the ranges of their old and new text.
+ * Objects of a patch, vmlinux and modules: the functions of each, and the ranges of their
+ * old and new text.
  *
  * An object is bound when the addresses of its functions and its ranges are known.
- * It is bound while its patch is enabled, and otherwise only within an operation:
- * no address is kept while the patch is disabled.
+ * It is bound while its patch is enabled and the module is loaded, and otherwise only
+ * within an operation: no address is kept while the patch is disabled.
  */
 #include "common.h"
 
 #include <linux/module.h>
-#include <linux/module_symbol.h>
 
+#include "bind.h"
 #include "func.h"
 #include "object.h"
 #include "symbol.h"
+#include "target.h"
 
-/**
- * kpatch_object_init() - prepare the object of a patch
- * @object: the object, zeroed
- * @patch: the patch; all its functions are in vmlinux
- */
-void kpatch_object_init(struct kpatch_object *object,
-			struct kpatch_patch *patch)
+/* A name that no module can have would wait for it forever. */
+static bool is_module_name(const char *name)
 {
-	object->patch = patch;
-	object->name = "vmlinux";
-	object->funcs = patch->kpmod->funcs;
-	object->num_funcs = patch->kpmod->num_funcs;
+	size_t len = strlen(name);
+
+	return len && len < MODULE_NAME_LEN && strcspn(name, "-/ .") == len;
 }
 
-static int add_symbol(void *data, const char *name, unsigned long addr)
+static struct kpatch_object *find_object(struct kpatch_patch *patch,
+					 const char *name)
 {
-	/* Section and mapping symbols lie in the middle of functions. */
-	if (!*name || is_mapping_symbol(name))
-		return 0;
-	return kpatch_ranges_add(data, addr, addr, 0, NULL);
+	struct kpatch_object *object;
+
+	kpatch_for_each_object(object, patch) {
+		if (!strcmp(object->name, name))
+			return object;
+	}
+	return NULL;
 }
 
-/* List all symbols of @mod, data included, each up to the next one. */
-static int list_symbols(struct module *mod, struct kpatch_ranges *symbols)
+/* Return the object of that name, made if there is none; an errno on failure. */
+static struct kpatch_object *get_object(struct kpatch_patch *patch,
+					const char *name)
 {
+	struct kpatch_object *object;
 	int ret;
 
-	ret = kpatch_on_each_module_symbol(mod, add_symbol, symbols);
-	kpatch_ranges_sort(symbols);
-	kpatch_ranges_join(symbols, ULONG_MAX);
-	return ret;
+	name = name ?: KPATCH_VMLINUX;
+	object = find_object(patch, name);
+	if (object)
+		return object;
+	if (!is_module_name(name) || !strcmp(name, patch->kpmod->mod->name)) {
+		ret = kpatch_refuse(KPATCH_CAUSE_OBJNAME, .kpmod = patch->kpmod,
+				    .names = name);
+		return ERR_PTR(ret);
+	}
+	object = kzalloc_obj(*object, GFP_KERNEL);
+	if (!object) {
+		ret = kpatch_refuse(KPATCH_CAUSE_NO_MEMORY, .kpmod = patch->kpmod,
+				    .action = "register");
+		return ERR_PTR(ret);
+	}
+	object->patch = patch;
+	object->name = name;
+	list_add_tail(&object->list, &patch->objects);
+	return object;
+}
+
+/**
+ * kpatch_objects_create() - make the objects of a patch
+ * @patch: the patch; @kpmod is set, @objects is empty
+ *
+ * Sets @object of each function. kpatch_objects_free() must be called afterwards,
+ * whatever this returns.
+ *
+ * Context: process context, may sleep.
+ *
+ * Return: 0; -EINVAL or -ENOMEM with a line logged.
+ */
+int kpatch_objects_create(struct kpatch_patch *patch)
+{
+	const struct kpatch_module *kpmod = patch->kpmod;
+	struct kpatch_object *object;
+	unsigned int i;
+
+	for (i = 0; i < kpmod->num_funcs; i++) {
+		object = get_object(patch, kpmod->funcs[i].objname);
+		if (IS_ERR(object))
+			return PTR_ERR(object);
+		kpmod->funcs[i].object = object;
+	}
+	for (i = 0; i < kpmod->num_symbols; i++) {
+		object = get_object(patch, kpmod->symbols[i].objname);
+		if (IS_ERR(object))
+			return PTR_ERR(object);
+	}
+	for (i = 0; i < kpmod->num_build_ids; i++) {
+		object = get_object(patch, kpmod->build_ids[i].objname);
+		if (IS_ERR(object))
+			return PTR_ERR(object);
+	}
+	return 0;
+}
+
+/**
+ * kpatch_objects_free() - free the objects of a patch
+ * @patch: the patch; none of them is bound or named
+ */
+void kpatch_objects_free(struct kpatch_patch *patch)
+{
+	struct kpatch_object *object, *next;
+
+	list_for_each_entry_safe(object, next, &patch->objects, list) {
+		list_del(&object->list);
+		kfree(object);
+	}
 }
 
 /*
@@ -65,7 +132,7 @@ static int build_old_text(struct kpatch_object *object)
 	struct kpatch_func *func;
 	int ret;
 
-	for (func = object->funcs; func < kpatch_funcs_end(object); func++) {
+	kpatch_for_each_func(func, object) {
 		ret = kpatch_ranges_add(&object->old_text, old_start(func),
 					func->addr + func->old_size,
 					KPATCH_RANGE_OLD, func);
@@ -75,32 +142,15 @@ static int build_old_text(struct kpatch_object *object)
 	return 0;
 }
 
-/**
- * struct part_search - a search for parts and clones among the symbols of a module
- * @object: the object that gets their text
- * @symbols: all symbols of the module
- */
-struct part_search {
-	struct kpatch_object *object;
-	const struct kpatch_ranges *symbols;
-};
-
 /*
- * Add a part or a clone, which may belong to any function of the module. Helpers of
- * the patch have some, too; counting these only delays a switch.
+ * Add a part or a clone of the patch module, which may belong to any of its functions.
+ * Helpers of the patch have some, too; counting these only delays a switch.
  */
-static int add_new_part(void *data, const char *name, unsigned long addr)
+static int add_new_part(void *data, const struct kpatch_variant *variant)
 {
-	const struct part_search *search = data;
-	struct kpatch_object *object = search->object;
-	struct module *mod = object->patch->kpmod->mod;
+	struct kpatch_object *object = data;
 
-	if (kpatch_name_kind(name) == KPATCH_KIND_OWN ||
-	    !within_module_mem_type(addr, mod, MOD_TEXT))
-		return 0;
-	return kpatch_ranges_add(&object->new_text, addr,
-				 addr + kpatch_func_new_size(mod, search->symbols,
-							     addr),
+	return kpatch_ranges_add(&object->new_text, variant->start, variant->end,
 				 KPATCH_RANGE_OLD, NULL);
 }
 
@@ -109,15 +159,13 @@ static int add_new_part(void *data, const char *name, unsigned long addr)
  * of a replacement includes that.
  */
 static int build_new_text(struct kpatch_object *object,
-			  const struct kpatch_ranges *symbols)
+			  const struct kpatch_symtab *own)
 {
-	struct part_search search = { .object = object, .symbols = symbols };
 	struct kpatch_func *func;
 	unsigned long start;
 	int ret;
 
-	for (func = kpatch_next_hooked(object, NULL); func;
-	     func = kpatch_next_hooked(object, func)) {
+	kpatch_for_each_hooked(func, object) {
 		start = (unsigned long)func->new_addr;
 		ret = kpatch_ranges_add(&object->new_text, start,
 					start + func->new_size,
@@ -125,8 +173,7 @@ static int build_new_text(struct kpatch_object *object,
 		if (ret)
 			return ret;
 	}
-	return kpatch_on_each_module_symbol(object->patch->kpmod->mod,
-					    add_new_part, &search);
+	return kpatch_symtab_on_each_part(own, add_new_part, object);
 }
 
 static void forget(struct kpatch_object *object)
@@ -134,44 +181,82 @@ static void forget(struct kpatch_object *object)
 	kpatch_func_forget(object);
 	kpatch_ranges_clear(&object->old_text);
 	kpatch_ranges_clear(&object->new_text);
+	object->mod = NULL;
+	object->bound = false;
 }
 
-static int bind(struct kpatch_object *object, struct kpatch_ranges *symbols)
+static int bind(struct kpatch_object *object, const struct kpatch_symtab *tab,
+		const struct kpatch_symtab *own)
 {
 	int ret;
 
-	ret = list_symbols(object->patch->kpmod->mod, symbols);
+	ret = kpatch_bind_check_build(object);
 	if (ret)
 		return ret;
-	ret = kpatch_func_resolve(object, symbols);
+	ret = kpatch_func_resolve(object, tab);
 	if (ret)
 		return ret;
 	ret = build_old_text(object);
 	if (ret)
 		return ret;
-	return build_new_text(object, symbols);
+	ret = build_new_text(object, own);
+	if (ret)
+		return ret;
+	ret = kpatch_bind_symbols(object, tab);
+	if (ret)
+		return ret;
+	if (!object->told)
+		kpatch_func_log_aliases(object, tab);
+	object->told = true;
+	return 0;
+}
+
+static int bind_module(struct kpatch_object *object,
+		       const struct kpatch_symtab *own)
+{
+	struct kpatch_symtab tab;
+	int ret;
+
+	ret = kpatch_symtab_load(&tab, object->mod);
+	if (!ret)
+		ret = kpatch_symtab_index(&tab);
+	if (!ret)
+		ret = bind(object, &tab, own);
+	kpatch_symtab_free(&tab);
+	return ret;
 }
 
 /**
- * kpatch_object_bind() - find the functions of an object, and their text
- * @object: the object; nothing is done if it is bound
+ * kpatch_object_bind() - find the functions and symbols of an object, and their text
+ * @object: the object; nothing is done if it is bound. If it is a module that is not
+ *	loaded, its functions are checked as far as possible, and it is not bound.
+ * @own: symbols of the patch module
  *
  * Context: process context, may sleep, under kpatch_mutex.
  *
  * Return: 0, or an errno as kpatch_register() lists them, with a line logged and
  * the object not bound.
  */
-int kpatch_object_bind(struct kpatch_object *object)
+int kpatch_object_bind(struct kpatch_object *object,
+		       const struct kpatch_symtab *own)
 {
-	struct kpatch_ranges symbols = {};
 	int ret;
 
 	lockdep_assert_held(&kpatch_mutex);
 	if (object->bound)
 		return 0;
 	object->has_aliases = false;
-	ret = bind(object, &symbols);
-	kpatch_ranges_clear(&symbols);
+	ret = kpatch_func_check(object, own);
+	if (ret)
+		return ret;
+	if (kpatch_is_vmlinux(object)) {
+		ret = bind(object, NULL, own);
+	} else {
+		object->mod = kpatch_target_find(object->name);
+		if (!object->mod)
+			return 0;
+		ret = bind_module(object, own);
+	}
 	if (ret == -ENOMEM)
 		kpatch_refuse(KPATCH_CAUSE_NO_MEMORY,
 			      .kpmod = object->patch->kpmod,
@@ -192,8 +277,52 @@ int kpatch_object_bind(struct kpatch_object *object)
 void kpatch_object_unbind(struct kpatch_object *object)
 {
 	lockdep_assert_held(&kpatch_mutex);
+	if (object->bound)
+		forget(object);
+}
+
+/**
+ * kpatch_object_pin() - keep a module that a patch changes or uses from being unloaded
+ * @object: the object; nothing is done if it is vmlinux
+ *
+ * The init of a module that is being loaded may still fail, which no reference prevents.
+ * So it can be pinned only when it has returned.
+ *
+ * Context: process context, under kpatch_mutex.
+ *
+ * Return: 0; -ENOENT or -EBUSY with a line logged.
+ */
+int kpatch_object_pin(struct kpatch_object *object)
+{
+	enum kpatch_cause cause = KPATCH_CAUSE_NONE;
+
+	lockdep_assert_held(&kpatch_mutex);
+	if (kpatch_is_vmlinux(object) || object->pinned)
+		return 0;
 	if (!object->bound)
-		return;
-	forget(object);
-	object->bound = false;
+		cause = KPATCH_CAUSE_NOT_LOADED;
+	else if (!try_module_get(object->mod))
+		cause = KPATCH_CAUSE_NOT_LIVE;
+	else if (object->mod->state == MODULE_STATE_LIVE)
+		object->pinned = true;
+	if (!cause && !object->pinned) {
+		module_put(object->mod);
+		cause = KPATCH_CAUSE_NOT_LIVE;
+	}
+	return kpatch_refuse(cause, .kpmod = object->patch->kpmod,
+			     .names = object->name);
+}
+
+/**
+ * kpatch_object_unpin() - undo kpatch_object_pin()
+ * @object: the object, bound if it is pinned; nothing is done if it is not
+ *
+ * Context: process context, under kpatch_mutex.
+ */
+void kpatch_object_unpin(struct kpatch_object *object)
+{
+	lockdep_assert_held(&kpatch_mutex);
+	if (object->pinned)
+		module_put(object->mod);
+	object->pinned = false;
 }

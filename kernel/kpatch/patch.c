@@ -3,7 +3,8 @@
  * Registered patches, and operations that switch them.
  *
  * An operation prepares each patch of a set (pin, bind, hook), switches all of them
- * at one instant, and then undoes the preparation of those that are OFF.
+ * at one instant, and then undoes the preparation of those that are OFF. A module that
+ * is loaded later gets the functions of all enabled patches before its init runs.
  */
 #include "common.h"
 
@@ -15,14 +16,16 @@
 #include <linux/spinlock.h>
 #include <linux/timekeeping.h>
 
+#include "bind.h"
 #include "cpus.h"
-#include "func.h"
 #include "handler.h"
 #include "hook.h"
 #include "memory.h"
 #include "object.h"
 #include "patch.h"
 #include "switch.h"
+#include "symbol.h"
+#include "target.h"
 #include "txn.h"
 
 /**
@@ -42,7 +45,8 @@
  * ======== ========== ========================================================
  *
  * While no operation is carried out a patch is OFF or ON. Its module is pinned
- * exactly while the state is not OFF, so rmmod of an enabled patch fails.
+ * exactly while the state is not OFF, and during an operation, so rmmod of an enabled
+ * patch fails. A switch that gives way to a module returns to the state before.
  */
 
 /* Registered patches. Writers hold kpatch_mutex and patches_lock, readers either. */
@@ -109,8 +113,21 @@ static int check_memory(const struct kpatch_module *kpmod)
 	cause = kpatch_memory_check(kpmod->funcs,
 				    array_size(kpmod->num_funcs,
 					       sizeof(*kpmod->funcs)));
+	if (cause)
+		return kpatch_refuse(cause, .kpmod = kpmod,
+				     .action = "its array of functions");
+	/* The core only reads these. */
+	cause = kpatch_memory_check_const(kpmod->symbols,
+					  array_size(kpmod->num_symbols,
+						     sizeof(*kpmod->symbols)));
+	if (cause)
+		return kpatch_refuse(cause, .kpmod = kpmod,
+				     .action = "its array of symbols");
+	cause = kpatch_memory_check_const(kpmod->build_ids,
+					  array_size(kpmod->num_build_ids,
+						     sizeof(*kpmod->build_ids)));
 	return kpatch_refuse(cause, .kpmod = kpmod,
-			     .action = "its array of functions");
+			     .action = "its array of build IDs");
 }
 
 /**
@@ -123,14 +140,17 @@ static int check_memory(const struct kpatch_module *kpmod)
  */
 int kpatch_patch_check(const struct kpatch_module *kpmod)
 {
+	int ret;
+
 	if (!kpmod->mod)
 		return kpatch_refuse(KPATCH_CAUSE_NO_MODULE);
 	if (!kpmod->funcs || !kpmod->num_funcs)
 		return kpatch_refuse(KPATCH_CAUSE_NO_FUNCS, .kpmod = kpmod);
-	if (kpmod->flags & ~KPATCH_LOAD_DISABLED)
+	if (kpmod->flags & ~(KPATCH_LOAD_DISABLED | KPATCH_PIN_TARGETS))
 		return kpatch_refuse(KPATCH_CAUSE_MODULE_FLAGS, .kpmod = kpmod,
 				     .number = kpmod->flags);
-	return check_memory(kpmod);
+	ret = check_memory(kpmod);
+	return ret ?: kpatch_bind_check(kpmod);
 }
 
 /**
@@ -139,7 +159,87 @@ int kpatch_patch_check(const struct kpatch_module *kpmod)
  */
 void kpatch_patch_free(struct kpatch_patch *patch)
 {
+	if (patch)
+		kpatch_objects_free(patch);
 	kfree(patch);
+}
+
+/* A patch module must be free to go, so its functions are not patched themselves. */
+static int check_targets(const struct kpatch_patch *patch)
+{
+	const struct kpatch_module *kpmod = patch->kpmod;
+	const struct kpatch_object *object;
+	const struct module *mod;
+
+	if (kpatch_target_is_named(kpmod->mod->name))
+		return kpatch_refuse(KPATCH_CAUSE_IS_TARGET, .kpmod = kpmod);
+	kpatch_for_each_object(object, patch) {
+		if (kpatch_is_vmlinux(object))
+			continue;
+		mod = kpatch_target_find(object->name);
+		if (mod && kpatch_patch_of(mod))
+			return kpatch_refuse(KPATCH_CAUSE_TARGET_IS_PATCH,
+					     .kpmod = kpmod,
+					     .names = object->name);
+	}
+	return 0;
+}
+
+static void unbind_objects(struct kpatch_patch *patch)
+{
+	struct kpatch_object *object;
+
+	kpatch_for_each_object(object, patch) {
+		kpatch_object_unpin(object);
+		kpatch_object_unbind(object);
+	}
+}
+
+static int bind_objects(struct kpatch_patch *patch)
+{
+	struct kpatch_object *object;
+	struct kpatch_symtab own;
+	int ret;
+
+	ret = kpatch_symtab_load(&own, patch->kpmod->mod);
+	if (ret) {
+		kpatch_refuse(KPATCH_CAUSE_NO_MEMORY, .kpmod = patch->kpmod,
+			      .action = "list its symbols");
+		goto free;
+	}
+	kpatch_for_each_object(object, patch) {
+		ret = kpatch_object_bind(object, &own);
+		if (ret)
+			break;
+	}
+	if (ret)
+		unbind_objects(patch);
+free:
+	kpatch_symtab_free(&own);
+	return ret;
+}
+
+/* Add a patch to the list and its objects to those that modules look for. */
+static void publish(struct kpatch_patch *patch)
+{
+	struct kpatch_object *object;
+
+	kpatch_for_each_object(object, patch)
+		kpatch_target_add(object);
+	spin_lock(&patches_lock);
+	list_add_tail(&patch->list, &patches);
+	spin_unlock(&patches_lock);
+}
+
+static void withdraw(struct kpatch_patch *patch)
+{
+	struct kpatch_object *object;
+
+	kpatch_for_each_object(object, patch)
+		kpatch_target_del(object);
+	spin_lock(&patches_lock);
+	list_del(&patch->list);
+	spin_unlock(&patches_lock);
 }
 
 /**
@@ -167,17 +267,24 @@ int kpatch_patch_add(struct kpatch_module *kpmod)
 	kpmod->patch = patch;
 	patch->kpmod = kpmod;
 	INIT_LIST_HEAD(&patch->enabled);
-	kpatch_object_init(&patch->object, patch);
-	ret = kpatch_object_bind(&patch->object);
-	if (ret) {
-		kpatch_patch_free(patch);
-		return ret;
-	}
-	kpatch_func_log_aliases(&patch->object);
-	spin_lock(&patches_lock);
-	list_add_tail(&patch->list, &patches);
-	spin_unlock(&patches_lock);
+	INIT_LIST_HEAD(&patch->objects);
+	ret = kpatch_objects_create(patch);
+	if (ret)
+		goto free;
+	/* Before modules are looked for, see target.c. */
+	publish(patch);
+	ret = check_targets(patch);
+	if (!ret)
+		ret = bind_objects(patch);
+	if (ret)
+		goto withdraw;
 	return 0;
+
+withdraw:
+	withdraw(patch);
+free:
+	kpatch_patch_free(patch);
+	return ret;
 }
 
 /**
@@ -189,10 +296,8 @@ int kpatch_patch_add(struct kpatch_module *kpmod)
 void kpatch_patch_del(struct kpatch_patch *patch)
 {
 	lockdep_assert_held(&kpatch_mutex);
-	kpatch_object_unbind(&patch->object);
-	spin_lock(&patches_lock);
-	list_del(&patch->list);
-	spin_unlock(&patches_lock);
+	unbind_objects(patch);
+	withdraw(patch);
 }
 
 static int refuse_hook(const struct kpatch_patch *patch,
@@ -204,30 +309,53 @@ static int refuse_hook(const struct kpatch_patch *patch,
 			     .addr = refused->addr, .err = refused->err);
 }
 
-/* Pin the module of @patch, find its addresses and hook its functions. */
-static int prepare_enable(struct kpatch_patch *patch)
+/* Nothing is done for a module that is not loaded. */
+static int hook_object(struct kpatch_object *object)
 {
 	struct kpatch_refused refused = {};
 	enum kpatch_cause cause;
+
+	if (!object->bound)
+		return 0;
+	cause = kpatch_hook(object, &refused);
+	return cause ? refuse_hook(object->patch, cause, &refused) : 0;
+}
+
+/*
+ * Undo all that prepare_enable() has done, after functions were redirected or not. No
+ * handler looks at the functions any more afterwards.
+ */
+static void undo_enable(struct kpatch_patch *patch)
+{
+	struct kpatch_object *object;
+
+	kpatch_for_each_object(object, patch)
+		kpatch_unhook(object);
+	kpatch_hook_wait();
+	unbind_objects(patch);
+}
+
+/* Find the addresses of @patch and hook its functions. */
+static int prepare_enable(struct kpatch_patch *patch)
+{
+	bool pin = patch->kpmod->flags & KPATCH_PIN_TARGETS;
+	struct kpatch_object *object;
 	int ret;
 
-	if (!try_module_get(patch->kpmod->mod))
-		return kpatch_refuse(KPATCH_CAUSE_UNLOADING,
-				     .kpmod = patch->kpmod);
-	ret = kpatch_object_bind(&patch->object);
+	ret = bind_objects(patch);
 	if (ret)
-		goto put_module;
-	cause = kpatch_hook(&patch->object, &refused);
-	if (cause) {
-		ret = refuse_hook(patch, cause, &refused);
-		goto unbind;
+		return ret;
+	kpatch_for_each_object(object, patch) {
+		ret = pin ? kpatch_object_pin(object) : 0;
+		if (!ret)
+			ret = hook_object(object);
+		if (ret)
+			goto undo;
 	}
 	return 0;
 
-unbind:
-	kpatch_object_unbind(&patch->object);
-put_module:
-	module_put(patch->kpmod->mod);
+undo:
+	undo_enable(patch);
 	return ret;
 }
 
@@ -235,16 +363,38 @@ put_module:
 static bool has_site(const struct kpatch_patch *patch,
 		     const struct kpatch_func *func)
 {
-	const struct kpatch_func *own;
+	const struct kpatch_object *object;
+	struct kpatch_func *own;
 
 	if (!kpatch_hook_is_shared(func))
 		return false;
-	for (own = kpatch_next_hooked(&patch->object, NULL); own;
-	     own = kpatch_next_hooked(&patch->object, own)) {
-		if (own->site == func->site)
-			return true;
+	kpatch_for_each_object(object, patch) {
+		if (!object->hooked || strcmp(object->name, func->object->name))
+			continue;
+		kpatch_for_each_hooked(own, object) {
+			if (own->site == func->site)
+				return true;
+		}
 	}
 	return false;
+}
+
+/* Find a function of @newer that @patch replaces, too. */
+static const struct kpatch_func *
+find_shared(const struct kpatch_patch *newer, const struct kpatch_patch *patch)
+{
+	const struct kpatch_object *object;
+	struct kpatch_func *func;
+
+	kpatch_for_each_object(object, newer) {
+		if (!object->hooked)
+			continue;
+		kpatch_for_each_hooked(func, object) {
+			if (has_site(patch, func))
+				return func;
+		}
+	}
+	return NULL;
 }
 
 static bool goes_off(const struct kpatch_patch *patch,
@@ -275,11 +425,9 @@ find_newer(const struct kpatch_patch *patch,
 			break;
 		if (goes_off(newer, changes, nr))
 			continue;
-		for (func = kpatch_next_hooked(&newer->object, NULL); func;
-		     func = kpatch_next_hooked(&newer->object, func)) {
-			if (has_site(patch, func))
-				return func;
-		}
+		func = find_shared(newer, patch);
+		if (func)
+			return func;
 	}
 	return NULL;
 }
@@ -297,25 +445,32 @@ static int prepare_disable(const struct kpatch_patch *patch,
 			     .quiet = by->quiet);
 }
 
-/* This may take long if tasks in trampolines do not get to run: publish the time. */
-static void remove_hooks(struct kpatch_patch *patch)
+/*
+ * Remove the hooks of a patch that was disabled. This may take long if tasks in
+ * trampolines do not get to run: publish the time, and let others use the mutex. The
+ * patch is OFF, and stays registered as long as it is @switching.
+ */
+static void undo_and_wait(struct kpatch_patch *patch)
 {
 	u64 start = ktime_get_mono_fast_ns();
 
-	kpatch_unhook_and_wait(&patch->object);
+	undo_enable(patch);
+	mutex_unlock(&kpatch_mutex);
+	kpatch_hook_release_and_wait();
+	mutex_lock(&kpatch_mutex);
 	patch->stats.unhook_ns = ktime_get_mono_fast_ns() - start;
 }
 
 /*
- * A patch that is OFF needs neither hooks nor addresses nor its module. After
- * kpatch_unhook() no handler looks at its functions. If it was not enabled by this
- * operation, none has redirected a call, and that suffices; the hooks that it no
- * longer needs are removed by kpatch_hook_release(), after the verdict.
+ * A patch that is OFF needs neither hooks nor addresses nor its module. If it was not
+ * enabled by this operation, none of its functions has redirected a call, and
+ * undo_enable() suffices; the hooks that it no longer needs are removed by
+ * kpatch_hook_release(), after the verdict.
  *
  * If it was disabled by this operation, no task, interrupt, NMI, trampoline or saved
  * address can reach the text of its module any more: the scan found no such task, and
- * kpatch_unhook_and_wait() waits for tasks in trampolines as well. So the module may
- * be unloaded from here on.
+ * undo_and_wait() waits for tasks in trampolines as well. So the module may be unloaded
+ * when the operation has ended.
  */
 static void finish_change(struct kpatch_change *change)
 {
@@ -330,11 +485,9 @@ static void finish_change(struct kpatch_change *change)
 		return;
 	list_del_init(&patch->enabled);
 	if (change->from == KPATCH_OFF)
-		kpatch_unhook(&patch->object);
+		undo_enable(patch);
 	else
-		remove_hooks(patch);
-	kpatch_object_unbind(&patch->object);
-	module_put(patch->kpmod->mod);
+		undo_and_wait(patch);
 }
 
 static int prepare(struct kpatch_change *changes, unsigned int nr,
@@ -377,13 +530,81 @@ static int check_isolated(const struct kpatch_patch *patch, const char *action,
 			     .action = action, .cpus = cpus);
 }
 
+/* Pin the modules of all patches that are OFF. Those of others are pinned. */
+static int pin(struct kpatch_change *changes, unsigned int nr)
+{
+	struct kpatch_patch *patch;
+	unsigned int i;
+
+	for (i = 0; i < nr; i++) {
+		patch = changes[i].patch;
+		if (changes[i].from == KPATCH_OFF &&
+		    !try_module_get(patch->kpmod->mod))
+			goto undo;
+		patch->switching = true;
+	}
+	return 0;
+
+undo:
+	while (i--) {
+		changes[i].patch->switching = false;
+		if (changes[i].from == KPATCH_OFF)
+			module_put(changes[i].patch->kpmod->mod);
+	}
+	return kpatch_refuse(KPATCH_CAUSE_UNLOADING, .kpmod = patch->kpmod);
+}
+
+/* A patch that is ON now keeps its module pinned. */
+static void unpin(struct kpatch_change *changes, unsigned int nr)
+{
+	unsigned int i;
+
+	for (i = 0; i < nr; i++) {
+		changes[i].patch->switching = false;
+		if (changes[i].patch->kpmod->state == KPATCH_OFF)
+			module_put(changes[i].patch->kpmod->mod);
+	}
+}
+
+/* Switch a set whose modules are pinned. May give way to modules that are loaded. */
+static int switch_set(struct kpatch_operation *op, struct kpatch_change *changes,
+		      unsigned int nr, unsigned int flags,
+		      struct kpatch_requester *by)
+{
+	const char *action = changes[0].to == KPATCH_ON ? "enable" : "disable";
+	struct kpatch_patch *patch = changes[0].patch;
+	enum kpatch_cause cause;
+	unsigned int i;
+	int ret;
+
+	for (;;) {
+		ret = prepare(changes, nr, by);
+		if (ret)
+			return ret;
+		cause = kpatch_switch(op);
+		if (cause != KPATCH_CAUSE_GIVE_WAY)
+			break;
+		for (i = 0; i < nr; i++)
+			finish_change(&changes[i]);
+		kpatch_switch_give_way();
+	}
+	ret = kpatch_refuse(cause, .kpmod = patch->kpmod, .action = action,
+			    .report = &patch->report, .quiet = by->quiet);
+	if (!ret && flags & KPATCH_TXN_DRY_RUN)
+		kpatch_log_dry_run(patch->kpmod, action, &patch->report);
+	/* In this order: later changes are newer. */
+	for (i = 0; i < nr; i++)
+		finish_change(&changes[i]);
+	return ret;
+}
+
 /* Switch a set of patches at one instant, or log why that is not possible. */
 static int operate(struct kpatch_change *changes, unsigned int nr,
 		   unsigned int flags, struct kpatch_requester *by)
 {
 	struct kpatch_patch *patch = changes[0].patch;
 	const char *action = changes[0].to == KPATCH_ON ? "enable" : "disable";
-	enum kpatch_cause cause;
+	struct kpatch_operation *op;
 	unsigned int i;
 	int ret;
 
@@ -393,17 +614,17 @@ static int operate(struct kpatch_change *changes, unsigned int nr,
 	ret = check_isolated(patch, action, by);
 	if (ret)
 		return ret;
-	ret = prepare(changes, nr, by);
+	ret = pin(changes, nr);
 	if (ret)
 		return ret;
-	cause = kpatch_switch(changes, nr, flags, by);
-	ret = kpatch_refuse(cause, .kpmod = patch->kpmod, .action = action,
-			    .report = &patch->report, .quiet = by->quiet);
-	if (!ret && flags & KPATCH_TXN_DRY_RUN)
-		kpatch_log_dry_run(patch->kpmod, action, &patch->report);
-	/* In this order: later changes are newer. */
-	for (i = 0; i < nr; i++)
-		finish_change(&changes[i]);
+	op = kpatch_switch_create(changes, nr, flags, by);
+	if (op)
+		ret = switch_set(op, changes, nr, flags, by);
+	else
+		ret = kpatch_refuse(KPATCH_CAUSE_NO_MEMORY, .kpmod = patch->kpmod,
+				    .action = action);
+	kpatch_switch_free(op);
+	unpin(changes, nr);
 	return ret;
 }
 
@@ -459,7 +680,7 @@ int kpatch_patch_finish_add(struct kpatch_patch *patch, enum kpatch_state to,
 	if (to == KPATCH_ON)
 		ret = switch_patch(patch, KPATCH_ON, 0, by);
 	else
-		kpatch_object_unbind(&patch->object);
+		unbind_objects(patch);
 	return ret;
 }
 
@@ -479,6 +700,115 @@ int kpatch_patch_disable(struct kpatch_patch *patch,
 {
 	lockdep_assert_held(&kpatch_mutex);
 	return switch_patch(patch, KPATCH_OFF, 0, by);
+}
+
+/* Redirect functions of a module that is being loaded. None of its code runs yet. */
+static int redirect_object(struct kpatch_object *object)
+{
+	struct kpatch_symtab own;
+	struct kpatch_func *func;
+	int ret;
+
+	ret = kpatch_symtab_load(&own, object->patch->kpmod->mod);
+	if (ret)
+		kpatch_refuse(KPATCH_CAUSE_NO_MEMORY, .kpmod = object->patch->kpmod,
+			      .action = "list its symbols");
+	else
+		ret = kpatch_object_bind(object, &own);
+	kpatch_symtab_free(&own);
+	if (!ret)
+		ret = hook_object(object);
+	if (ret)
+		return ret;
+	kpatch_for_each_hooked(func, object)
+		kpatch_table_add(func);
+	return 0;
+}
+
+/* Undo redirect_object(), also if it has failed. No task is in the module. */
+static void release_object(struct kpatch_object *object)
+{
+	struct kpatch_func *func;
+
+	if (object->hooked) {
+		kpatch_for_each_hooked(func, object)
+			kpatch_table_del(func);
+		kpatch_unhook(object);
+		kpatch_hook_wait();
+	}
+	kpatch_object_unbind(object);
+}
+
+static struct kpatch_object *object_of(const struct kpatch_patch *patch,
+				       const struct module *mod)
+{
+	struct kpatch_object *object;
+
+	kpatch_for_each_object(object, patch) {
+		if (!kpatch_is_vmlinux(object) && !strcmp(object->name, mod->name))
+			return object;
+	}
+	return NULL;
+}
+
+/**
+ * kpatch_patch_redirect() - redirect functions of a module that is being loaded
+ * @mod: the module, which is alive for kpatch, and none of whose code has run
+ *
+ * Enabled patches do this in the order in which they were enabled, so the newest one
+ * wins. It needs no switch: no task can be inside. Disabled patches refuse nothing.
+ *
+ * Context: process context, sleeps, under kpatch_mutex, while no patch is switched.
+ *
+ * Return: 0, or an errno as kpatch_enable() lists them, with a line logged and nothing
+ * redirected.
+ */
+int kpatch_patch_redirect(struct module *mod)
+{
+	struct kpatch_object *object;
+	struct kpatch_patch *patch;
+	int ret = 0;
+
+	lockdep_assert_held(&kpatch_mutex);
+	kpatch_log_loading(mod->name);
+	list_for_each_entry(patch, &enabled_patches, enabled) {
+		object = object_of(patch, mod);
+		if (!object)
+			continue;
+		ret = redirect_object(object);
+		if (ret)
+			break;
+		on_change(patch);
+	}
+	kpatch_log_loading(NULL);
+	if (ret)
+		kpatch_patch_forget(mod);
+	return ret;
+}
+
+/**
+ * kpatch_patch_forget() - forget all that patches know of a module that goes
+ * @mod: the module, which is not alive for kpatch any more
+ *
+ * No task is in the module, nor in a replacement of one of its functions. Hooks that
+ * have no user any more remain until kpatch_hook_release().
+ *
+ * Context: process context, sleeps, under kpatch_mutex, while no patch is switched.
+ */
+void kpatch_patch_forget(struct module *mod)
+{
+	struct kpatch_object *object;
+	struct kpatch_patch *patch;
+
+	lockdep_assert_held(&kpatch_mutex);
+	list_for_each_entry(patch, &patches, list) {
+		object = object_of(patch, mod);
+		if (!object)
+			continue;
+		release_object(object);
+		kpatch_bind_forget(object);
+		on_change(patch);
+	}
 }
 
 /**

@@ -8,6 +8,7 @@
 #include <linux/kpatch.h>
 
 struct kpatch_requester;
+struct module;
 
 /**
  * enum kpatch_action - what is requested of a patch
@@ -37,6 +38,8 @@ struct kpatch_patch *kpatch_patch_of(const struct module *mod);
 bool kpatch_patch_known(const struct kpatch_module *kpmod);
 int kpatch_patch_disable(struct kpatch_patch *patch,
 			 struct kpatch_requester *by);
+int kpatch_patch_redirect(struct module *mod);
+void kpatch_patch_forget(struct module *mod);
 bool kpatch_patch_live(const struct kpatch_func *func);
 int kpatch_patch_switch(struct kpatch_module *kpmod, enum kpatch_action action,
 			struct kpatch_requester *by);

@@ -200,11 +200,24 @@ static const char *patch_name(const struct kpatch_module *kpmod)
 	return kpmod->mod->name;
 }
 
+/* A module that is not loaded if a patch does not fit it. Under kpatch_mutex. */
+static const char *loading;
+
+/* What follows from a line in the log, beside the errno. */
+static const char *consequence(char *buf, size_t size)
+{
+	if (!loading || !mutex_is_locked(&kpatch_mutex))
+		return "";
+	scnprintf(buf, size, "; module '%s' is not loaded", loading);
+	return buf;
+}
+
 /* Log a line about kpatch itself, a patch, or a function of a patch. */
 static __printf(3, 4)
 int log_line(const struct kpatch_subject *s, int err, const char *fmt, ...)
 {
 	struct va_format vaf = { .fmt = fmt };
+	char buf[MODULE_NAME_LEN + 32];
 	va_list args;
 
 	if (s->quiet)
@@ -212,11 +225,13 @@ int log_line(const struct kpatch_subject *s, int err, const char *fmt, ...)
 	va_start(args, fmt);
 	vaf.va = &args;
 	if (s->func)
-		pr_err("'%s': function '%s'%pV (%d)\n",
+		pr_err("'%s': function '%s'%pV%s (%d)\n",
 		       patch_name(s->func->kpmod),
-		       s->func->old_name ?: "(by address)", &vaf, err);
+		       s->func->old_name ?: "(by address)", &vaf,
+		       consequence(buf, sizeof(buf)), err);
 	else if (s->kpmod)
-		pr_err("'%s': %pV (%d)\n", patch_name(s->kpmod), &vaf, err);
+		pr_err("'%s': %pV%s (%d)\n", patch_name(s->kpmod), &vaf,
+		       consequence(buf, sizeof(buf)), err);
 	else
 		pr_err("%pV (%d)\n", &vaf, err);
 	va_end(args);
@@ -308,7 +323,7 @@ int kpatch_log_cause(enum kpatch_cause cause, const struct kpatch_subject *s)
 				"no function to patch; set funcs and num_funcs");
 	case KPATCH_CAUSE_MODULE_FLAGS:
 		return log_line(s, -EINVAL,
-				"flags are %#lx; set KPATCH_LOAD_DISABLED or none",
+				"flags are %#lx; set KPATCH_LOAD_DISABLED, KPATCH_PIN_TARGETS or none",
 				s->number);
 	case KPATCH_CAUSE_REGISTERED:
 		return log_line(s, -EEXIST,
@@ -321,6 +336,9 @@ int kpatch_log_cause(enum kpatch_cause cause, const struct kpatch_subject *s)
 		return log_line(s, -EBUSY,
 				"cannot unregister: the patch is enabled; write 0 to /sys/kernel/kpatch/%s/enabled first",
 				patch_name(s->kpmod));
+	case KPATCH_CAUSE_NO_ARRAY:
+		return log_line(s, -EINVAL,
+				"a number of symbols or build IDs without an array; set symbols and build_ids");
 	case KPATCH_CAUSE_UNLOADING:
 		return log_line(s, -ENODEV,
 				"cannot enable: the module is being unloaded; load it again");
@@ -366,6 +384,51 @@ int kpatch_log_cause(enum kpatch_cause cause, const struct kpatch_subject *s)
 				"%s is in program text; pass the address of the data",
 				s->action);
 
+	case KPATCH_CAUSE_OBJNAME:
+		return log_line(s, -EINVAL,
+				"no module that it could patch is called '%s'; set objname to a name as in /proc/modules, with underscores",
+				s->names);
+	case KPATCH_CAUSE_IS_TARGET:
+		return log_line(s, -EINVAL,
+				"another patch is for functions of this module; disable and unload that, a patch module cannot be patched");
+	case KPATCH_CAUSE_TARGET_IS_PATCH:
+		return log_line(s, -EINVAL,
+				"module '%s' is a patch module, which cannot be patched; patch what it patches",
+				s->names);
+	case KPATCH_CAUSE_NOT_LOADED:
+		return log_line(s, -ENOENT,
+				"module '%s' is not loaded, and the patch pins it; load it first",
+				s->names);
+	case KPATCH_CAUSE_NOT_LIVE:
+		return log_line(s, -EBUSY,
+				"module '%s', which the patch pins, is just being loaded or unloaded; try again",
+				s->names);
+	case KPATCH_CAUSE_BUILD_ID_SYNTAX:
+		return log_line(s, -EINVAL,
+				"the build ID of %s is not a hexadecimal number of 20 bytes at most; set id as 'file' shows it",
+				s->names);
+	case KPATCH_CAUSE_OTHER_BUILD:
+		return log_line(s, -ENOEXEC,
+				"was made for another build of %s, this one is %s; build the patch for that",
+				s->action, s->names);
+
+	case KPATCH_CAUSE_SYMBOL_EMPTY:
+		return log_line(s, -EINVAL,
+				"symbol number %lu has no name or no pointer; set both",
+				s->number);
+	case KPATCH_CAUSE_SYMBOL_MISSING:
+		return log_line(s, -ENOENT,
+				"symbol '%s' is not in %s, or only in its init code; build the patch for the running kernel",
+				s->names, s->action);
+	case KPATCH_CAUSE_SYMBOL_NOT_UNIQUE:
+		return log_line(s, -ENOTUNIQ,
+				"symbol '%s' exists more than once in %s; set sympos to choose one",
+				s->names, s->action);
+	case KPATCH_CAUSE_SYMBOL_NO_SYMPOS:
+		return log_line(s, -EINVAL,
+				"%s has no symbol '%s' number %lu; set sympos to one that exists",
+				s->action, s->names, s->number);
+
 	case KPATCH_CAUSE_NAME_AND_ADDR:
 		return log_line(s, -EINVAL,
 				"function number %lu has a name and an address; set one of old_name and old_addr",
@@ -374,13 +437,14 @@ int kpatch_log_cause(enum kpatch_cause cause, const struct kpatch_subject *s)
 		return log_line(s, -EINVAL,
 				"function number %lu has neither name nor address; set one of old_name and old_addr",
 				s->number);
-	case KPATCH_CAUSE_OBJNAME:
-		return log_line(s, -EOPNOTSUPP,
-				" is in module '%s'; only functions of the kernel proper can be patched, leave objname unset",
-				s->names);
+	case KPATCH_CAUSE_ADDR_IN_MODULE:
+		return log_line(s, -EINVAL,
+				"function number %lu is in module '%s', which has no address of its own; set old_name instead of old_addr",
+				s->number, s->names);
 	case KPATCH_CAUSE_NO_SYMBOL:
 		return log_line(s, -ENOENT,
-				" is not in this kernel; build the patch for the running kernel");
+				" is not in %s; build the patch for the running kernel",
+				s->func->object->name);
 	case KPATCH_CAUSE_RENAMED:
 		return log_line(s, -ENOENT,
 				": no such symbol; inlined, or renamed to %s; patch that as a clone, see KPATCH_CLONE, or what calls it",
@@ -397,8 +461,8 @@ int kpatch_log_cause(enum kpatch_cause cause, const struct kpatch_subject *s)
 				" is init code, freed at boot; patch what it has set up instead");
 	case KPATCH_CAUSE_NOT_CODE:
 		return log_line(s, -EINVAL,
-				": %pS is not code of the kernel proper; only its functions can be patched",
-				(void *)s->addr);
+				": %pS is not code of %s; set objname if it is in another module",
+				(void *)s->addr, s->func->object->name);
 	case KPATCH_CAUSE_NOT_START:
 		return log_line(s, -EINVAL,
 				": %pS is not the start of a function; set old_addr to one",
@@ -476,12 +540,28 @@ int kpatch_log_cause(enum kpatch_cause cause, const struct kpatch_subject *s)
 				"cannot %s: interrupted by a fatal signal, by suspend, or by another request of the same task; try again",
 				s->action);
 
+	case KPATCH_CAUSE_GIVE_WAY:
+		/* Not the end of an operation. */
+		break;
+
 	case KPATCH_CAUSE_NO_MEMORY:
 		return log_line(s, -ENOMEM,
 				"cannot %s: out of memory; try again with more of it",
 				s->action);
 	}
 	return -EINVAL;
+}
+
+/**
+ * kpatch_log_loading() - say in further lines that a module is not loaded
+ * @module: its name; %NULL to end that
+ *
+ * Context: process context, under kpatch_mutex.
+ */
+void kpatch_log_loading(const char *module)
+{
+	lockdep_assert_held(&kpatch_mutex);
+	WRITE_ONCE(loading, module);
 }
 
 /**

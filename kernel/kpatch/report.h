@@ -118,6 +118,7 @@ enum kpatch_cause {
 	KPATCH_CAUSE_NOT_REGISTERED,
 	KPATCH_CAUSE_ENABLED,
 	KPATCH_CAUSE_UNLOADING,
+	KPATCH_CAUSE_NO_ARRAY,
 	KPATCH_CAUSE_COVERED,
 	KPATCH_CAUSE_ISOLATED,
 	KPATCH_CAUSE_SYSFS,
@@ -131,10 +132,25 @@ enum kpatch_cause {
 	KPATCH_CAUSE_IN_CONST,
 	KPATCH_CAUSE_IN_TEXT,
 
+	/* of an object */
+	KPATCH_CAUSE_OBJNAME,
+	KPATCH_CAUSE_IS_TARGET,
+	KPATCH_CAUSE_TARGET_IS_PATCH,
+	KPATCH_CAUSE_NOT_LOADED,
+	KPATCH_CAUSE_NOT_LIVE,
+	KPATCH_CAUSE_BUILD_ID_SYNTAX,
+	KPATCH_CAUSE_OTHER_BUILD,
+
+	/* of a symbol */
+	KPATCH_CAUSE_SYMBOL_EMPTY,
+	KPATCH_CAUSE_SYMBOL_MISSING,
+	KPATCH_CAUSE_SYMBOL_NOT_UNIQUE,
+	KPATCH_CAUSE_SYMBOL_NO_SYMPOS,
+
 	/* of a function */
 	KPATCH_CAUSE_NAME_AND_ADDR,
 	KPATCH_CAUSE_NO_NAME_NOR_ADDR,
-	KPATCH_CAUSE_OBJNAME,
+	KPATCH_CAUSE_ADDR_IN_MODULE,
 	KPATCH_CAUSE_NO_SYMBOL,
 	KPATCH_CAUSE_RENAMED,
 	KPATCH_CAUSE_NOT_UNIQUE,
@@ -167,6 +183,7 @@ enum kpatch_cause {
 	KPATCH_CAUSE_NMI,
 	KPATCH_CAUSE_BUDGET,
 	KPATCH_CAUSE_KILLED,
+	KPATCH_CAUSE_GIVE_WAY,
 
 	KPATCH_CAUSE_NO_MEMORY,
 };
@@ -175,11 +192,12 @@ enum kpatch_cause {
  * struct kpatch_subject - what a line in the log is about
  * @kpmod: the patch, unless @func is set
  * @func: the function
- * @action: what is not done, in the infinitive; or the name of a file or a structure
- * @names: names of clones, of another patch or of a thread; or what another operation
- *	does
+ * @action: what is not done, in the infinitive; or the name of a file, a structure or
+ *	an object
+ * @names: names of clones, of another patch, of a thread, of a symbol or of an object;
+ *	a build ID; or what another operation does
  * @addr: an address in a function
- * @number: index of a function, flags, or a thread id
+ * @number: index of a function or a symbol, flags, a position, or a thread id
  * @err: the errno of another part of the kernel that is passed on
  * @report: the blockers
  * @cpus: CPUs that would be interrupted
@@ -208,6 +226,7 @@ int kpatch_log_cause(enum kpatch_cause cause,
 #define kpatch_refuse(_cause, ...)					\
 	kpatch_log_cause(_cause, &(const struct kpatch_subject) { __VA_ARGS__ })
 
+void kpatch_log_loading(const char *module);
 void kpatch_log_loaded(const struct kpatch_module *kpmod);
 void kpatch_log_unloaded(const struct kpatch_module *kpmod);
 void kpatch_log_switched(const struct kpatch_module *kpmod);

@@ -762,7 +762,7 @@ static int kpatch_thread(void *unused)
 		wait_event_idle(work, (op = take_next()));
 		carry_out(op);
 		if (!has_next())
-			kpatch_hook_release();
+			kpatch_hook_release(NULL);
 	}
 	return 0;
 }

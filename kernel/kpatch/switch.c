@@ -65,11 +65,32 @@ static bool park = true;
 module_param(park, bool, 0644);
 MODULE_PARM_DESC(park, "park user tasks that are inside functions that are switched");
 
-/* The kernel thread sleeps here between two attempts. */
+/* The kernel thread sleeps here between two attempts, and while it gives way. */
 static DECLARE_WAIT_QUEUE_HEAD(wakeup);
 
 /**
- * struct operation - a request to switch a set of patches
+ * DOC: Giving way
+ *
+ * While a module that a patch names is loaded or removed, no switch may be under way:
+ * it would have the functions of the module or not, depending on when it began. And the
+ * module must not wait for the switch, which may be waiting for a task that waits for
+ * the module. So the switch gives way at the end of the attempt: the patches return to
+ * the states before, the park is closed, and the mutex is released until no module
+ * waits. Then the operation begins again, with the same deadline.
+ *
+ * A switch also releases the mutex while it waits between two attempts, with its patches
+ * in state ADDING or REMOVING. @switching tells this from the former.
+ */
+static atomic_t modules_waiting = ATOMIC_INIT(0);
+
+/* A transaction has begun. Written under kpatch_mutex. */
+static bool switching;
+
+/* Tasks in kpatch_switch_pause() sleep here until the transaction has ended. */
+static DECLARE_WAIT_QUEUE_HEAD(gave_way);
+
+/**
+ * struct kpatch_operation - an operation that switches a set of patches
  * @by: the requester
  * @txn: the transaction
  * @evict: decides which tasks are parked
@@ -78,8 +99,10 @@ static DECLARE_WAIT_QUEUE_HEAD(wakeup);
  * @prescan: scan tasks before the stop; always, except in tests
  * @wait_ms: the wait before the next attempt
  * @all: all blockers of the last attempt
+ *
+ * What tasks were held for stays in @txn and @evict when a switch gives way.
  */
-struct operation {
+struct kpatch_operation {
 	struct kpatch_requester *by;
 	struct kpatch_txn txn;
 	struct kpatch_evict evict;
@@ -95,7 +118,7 @@ struct operation {
  * system call, cannot set @cancel when it is killed, or when it exits for another
  * reason. A task that waits would keep the system from being suspended.
  */
-static bool is_cancelled(struct operation *op)
+static bool is_cancelled(struct kpatch_operation *op)
 {
 	struct task_struct *task = op->by->task;
 
@@ -108,7 +131,7 @@ static bool is_cancelled(struct operation *op)
  * Scan all tasks while the machine runs. If this finds a blocker, or the operation is
  * cancelled, the machine is not stopped.
  */
-static enum kpatch_cause prescan(struct operation *op)
+static enum kpatch_cause prescan(struct kpatch_operation *op)
 {
 	struct kpatch_txn *txn = &op->txn;
 
@@ -130,7 +153,7 @@ static enum kpatch_cause prescan(struct operation *op)
  * tracking, which therefore begins before the second prescan: it notes the tasks
  * that run, and the prescan notes those that it does not find clean.
  */
-static enum kpatch_cause prescan_again_and_stop(struct operation *op)
+static enum kpatch_cause prescan_again_and_stop(struct kpatch_operation *op)
 {
 	struct kpatch_txn *txn = &op->txn;
 	enum kpatch_cause cause;
@@ -151,7 +174,7 @@ static enum kpatch_cause prescan_again_and_stop(struct operation *op)
 	return cause;
 }
 
-static enum kpatch_cause attempt(struct operation *op)
+static enum kpatch_cause attempt(struct kpatch_operation *op)
 {
 	struct kpatch_txn *txn = &op->txn;
 	enum kpatch_cause cause;
@@ -170,7 +193,7 @@ static enum kpatch_cause attempt(struct operation *op)
 }
 
 /* A task leaves the park: account for the time that it was held. */
-static void end_hold(struct operation *op, struct kpatch_task *t)
+static void end_hold(struct kpatch_operation *op, struct kpatch_task *t)
 {
 	struct kpatch_stats *stats = &op->txn.stats;
 	u64 held = kpatch_park_held(t->parked);
@@ -184,7 +207,7 @@ static void end_hold(struct operation *op, struct kpatch_task *t)
 }
 
 /* Record what the park knows of a task that was sent there. */
-static void update_parked(struct operation *op, struct kpatch_task *t)
+static void update_parked(struct kpatch_operation *op, struct kpatch_task *t)
 {
 	if (!kpatch_park_has_come(t->parked))
 		return;
@@ -201,7 +224,7 @@ static void update_parked(struct operation *op, struct kpatch_task *t)
  * in the park only then; it must not be taken for one that is inside while it is
  * parked.
  */
-static void before_attempt(struct operation *op)
+static void before_attempt(struct kpatch_operation *op)
 {
 	struct kpatch_task *t;
 
@@ -214,7 +237,7 @@ static void before_attempt(struct operation *op)
 	}
 }
 
-static u8 facts_of(const struct operation *op, const struct task_struct *task)
+static u8 facts_of(const struct kpatch_operation *op, const struct task_struct *task)
 {
 	u8 facts = 0;
 
@@ -241,7 +264,7 @@ static u8 facts_of(const struct operation *op, const struct task_struct *task)
  * work elsewhere than at the return to user space, as io_uring does while it waits;
  * or functions of that return are being switched.
  */
-static void after_attempt(struct operation *op)
+static void after_attempt(struct kpatch_operation *op)
 {
 	struct kpatch_task *t;
 	bool released = false;
@@ -264,12 +287,12 @@ static void after_attempt(struct operation *op)
 		kpatch_park_wake(op->park);
 }
 
-static void open_park(struct operation *op)
+static void open_park(struct kpatch_operation *op)
 {
 	op->park = kpatch_park_open(&wakeup);
 }
 
-static void close_park(struct operation *op)
+static void close_park(struct kpatch_operation *op)
 {
 	struct kpatch_task *t;
 
@@ -290,13 +313,13 @@ static void close_park(struct operation *op)
  * How long the park may hold a task, in jiffies. The park enforces this, also if this
  * thread is delayed.
  */
-static unsigned long hold_limit(const struct operation *op,
+static unsigned long hold_limit(const struct kpatch_operation *op,
 				const struct kpatch_task *t)
 {
 	return max(nsecs_to_jiffies(kpatch_evict_left(&op->evict, t)), 1UL);
 }
 
-static bool send_to_park(struct operation *op, struct kpatch_task *t)
+static bool send_to_park(struct kpatch_operation *op, struct kpatch_task *t)
 {
 	t->parked = kpatch_park_task(op->park, t->task, hold_limit(op, t));
 	if (!t->parked)
@@ -310,7 +333,7 @@ static bool send_to_park(struct operation *op, struct kpatch_task *t)
 	return true;
 }
 
-static bool park_tasks(struct operation *op)
+static bool park_tasks(struct kpatch_operation *op)
 {
 	struct kpatch_task *t, *end = op->txn.tasks.t + op->txn.tasks.nr;
 	bool crowded = kpatch_evict_crowded(&op->evict), sent = false;
@@ -326,7 +349,7 @@ static bool park_tasks(struct operation *op)
 }
 
 /* Try to make blockers leave. Return true if tasks are on their way to the park. */
-static bool evict(struct operation *op)
+static bool evict(struct kpatch_operation *op)
 {
 	if (!op->park)
 		return false;
@@ -345,7 +368,12 @@ static bool evict(struct operation *op)
 	return !kpatch_park_complete(op->park);
 }
 
-static bool is_over(const struct operation *op)
+static bool must_give_way(void)
+{
+	return atomic_read(&modules_waiting);
+}
+
+static bool is_over(const struct kpatch_operation *op)
 {
 	return time_after_eq(jiffies, op->by->deadline);
 }
@@ -354,7 +382,7 @@ static bool is_over(const struct operation *op)
  * Wait until all tasks that were sent to the park have arrived, or until the next
  * attempt is due. After a stop, always let the machine run until then.
  */
-static void wait_before_retry(struct operation *op, bool coming, bool stopped)
+static void wait_before_retry(struct kpatch_operation *op, bool coming, bool stopped)
 {
 	unsigned int most = op->evict.occupied ? RETRY_HELD_MS : RETRY_MAX_MS;
 	long left = op->by->deadline - jiffies;
@@ -366,14 +394,14 @@ static void wait_before_retry(struct operation *op, bool coming, bool stopped)
 	 * they stay registered.
 	 */
 	mutex_unlock(&kpatch_mutex);
-	wait_event_idle_timeout(wakeup, is_cancelled(op) ||
+	wait_event_idle_timeout(wakeup, is_cancelled(op) || must_give_way() ||
 				(coming && kpatch_park_complete(op->park)),
 				clamp(left, 0L, wait));
 	mutex_lock(&kpatch_mutex);
 	op->wait_ms = min(2 * op->wait_ms, most);
 }
 
-static bool may_retry(struct operation *op, enum kpatch_cause cause)
+static bool may_retry(struct kpatch_operation *op, enum kpatch_cause cause)
 {
 	switch (cause) {
 	case KPATCH_CAUSE_BLOCKED:
@@ -389,7 +417,7 @@ static bool may_retry(struct operation *op, enum kpatch_cause cause)
  * While parked tasks would wait in vain no task is parked, so the last attempt has found
  * many blockers that could be. If there are others, report only these, as they are now.
  */
-static void report_tasks_that_stay(struct operation *op)
+static void report_tasks_that_stay(struct kpatch_operation *op)
 {
 	struct kpatch_txn *txn = &op->txn;
 
@@ -404,7 +432,7 @@ static void report_tasks_that_stay(struct operation *op)
  * A dry run parks no task. If all blockers are tasks that would be parked, its
  * verdict is that the switch is possible, and the report lists them.
  */
-static enum kpatch_cause verdict(const struct operation *op,
+static enum kpatch_cause verdict(const struct kpatch_operation *op,
 				 enum kpatch_cause cause)
 {
 	const struct kpatch_txn *txn = &op->txn;
@@ -420,7 +448,7 @@ static enum kpatch_cause verdict(const struct operation *op,
 	return KPATCH_CAUSE_BLOCKED;
 }
 
-static enum kpatch_cause attempt_until_deadline(struct operation *op)
+static enum kpatch_cause attempt_until_deadline(struct kpatch_operation *op)
 {
 	enum kpatch_cause cause;
 	unsigned long stops;
@@ -436,8 +464,12 @@ static enum kpatch_cause attempt_until_deadline(struct operation *op)
 		cause = verdict(op, cause);
 		if (!may_retry(op, cause))
 			break;
+		if (must_give_way())
+			return KPATCH_CAUSE_GIVE_WAY;
 		coming = evict(op);
 		wait_before_retry(op, coming, op->txn.stats.stops != stops);
+		if (must_give_way())
+			return KPATCH_CAUSE_GIVE_WAY;
 	}
 	if (cause == KPATCH_CAUSE_BLOCKED && op->park)
 		report_tasks_that_stay(op);
@@ -474,9 +506,9 @@ static void publish(const struct kpatch_txn *txn)
 	}
 }
 
-static void init_operation(struct operation *op, struct kpatch_change *changes,
-			   unsigned int nr, unsigned int flags,
-			   struct kpatch_requester *by)
+static void init_operation(struct kpatch_operation *op,
+			   struct kpatch_change *changes, unsigned int nr,
+			   unsigned int flags, struct kpatch_requester *by)
 {
 	op->by = by;
 	op->txn.changes = changes;
@@ -488,32 +520,64 @@ static void init_operation(struct operation *op, struct kpatch_change *changes,
 	op->txn.budget_ns = READ_ONCE(stop_budget_us) * (u64)NSEC_PER_USEC;
 	op->may_park = READ_ONCE(park);
 	op->prescan = kpatch_debug_prescan();
-	op->wait_ms = RETRY_MS;
 	kpatch_evict_init(&op->evict, msecs_to_jiffies(PATIENCE_MS),
 			  HOLD_MS * (u64)NSEC_PER_MSEC, num_online_cpus());
 }
 
-/* Run an operation whose transaction is prepared. */
-static enum kpatch_cause run_operation(struct operation *op)
+/**
+ * kpatch_switch_create() - make an operation that switches a set of patches
+ * @changes: the patches; kept until kpatch_switch_free()
+ * @nr: number of elements in @changes
+ * @flags: &enum kpatch_txn_flags
+ * @by: the requester
+ *
+ * Return: the operation, %NULL if there is no memory.
+ */
+struct kpatch_operation *kpatch_switch_create(struct kpatch_change *changes,
+					      unsigned int nr, unsigned int flags,
+					      struct kpatch_requester *by)
+{
+	struct kpatch_operation *op = kzalloc_obj(*op, GFP_KERNEL);
+
+	if (op)
+		init_operation(op, changes, nr, flags, by);
+	return op;
+}
+
+/**
+ * kpatch_switch_free() - free an operation
+ * @op: the operation; %NULL is allowed
+ */
+void kpatch_switch_free(struct kpatch_operation *op)
+{
+	if (op)
+		kpatch_tasks_put(&op->txn.tasks);
+	kfree(op);
+}
+
+/* Switch a set whose transaction is prepared. */
+static enum kpatch_cause run_operation(struct kpatch_operation *op)
 {
 	enum kpatch_cause cause;
 
 	if (op->may_park && !(op->txn.flags & KPATCH_TXN_DRY_RUN))
 		open_park(op);
+	op->wait_ms = RETRY_MS;
+	switching = true;
 	kpatch_txn_begin(&op->txn);
 	cause = attempt_until_deadline(op);
 	kpatch_txn_end(&op->txn);
+	WRITE_ONCE(switching, false);
 	close_park(op);
 	kpatch_track_detach();
+	wake_up(&gave_way);
 	return cause;
 }
 
 /**
  * kpatch_switch() - switch a set of patches at one instant
- * @changes: the patches: bound, hooked, their modules pinned, in state @from
- * @nr: number of elements in @changes
- * @flags: &enum kpatch_txn_flags
- * @by: the requester
+ * @op: the operation. Its patches are bound, hooked, their modules pinned, in the
+ *	state before.
  *
  * Each patch gets a copy of the blockers and the statistics.
  *
@@ -521,32 +585,93 @@ static enum kpatch_cause run_operation(struct operation *op)
  * until the deadline of the requester at most, or until the operation is cancelled. Makes
  * one attempt at least. Stops the machine.
  *
- * Return: %KPATCH_CAUSE_NONE if all patches are in state @to, on all CPUs; in a dry
+ * Return: %KPATCH_CAUSE_NONE if all patches are in the state after, on all CPUs; in a dry
  * run, if they could be, with a report that lists the tasks that would have to be
- * parked. Else, with all patches in state @from: %KPATCH_CAUSE_BLOCKED or
+ * parked. Else, with all patches in the state before: %KPATCH_CAUSE_BLOCKED or
  * %KPATCH_CAUSE_HOPELESS with blockers in the report; %KPATCH_CAUSE_NMI;
- * %KPATCH_CAUSE_BUDGET; %KPATCH_CAUSE_KILLED; %KPATCH_CAUSE_NO_MEMORY.
+ * %KPATCH_CAUSE_BUDGET; %KPATCH_CAUSE_KILLED; %KPATCH_CAUSE_NO_MEMORY; or
+ * %KPATCH_CAUSE_GIVE_WAY: call kpatch_switch_give_way(), prepare the patches anew, and
+ * call this again.
  */
-enum kpatch_cause kpatch_switch(struct kpatch_change *changes, unsigned int nr,
-				unsigned int flags, struct kpatch_requester *by)
+enum kpatch_cause kpatch_switch(struct kpatch_operation *op)
 {
 	enum kpatch_cause cause;
-	struct operation *op;
 
 	lockdep_assert_held(&kpatch_mutex);
-	op = kzalloc_obj(*op, GFP_KERNEL);
-	if (!op)
-		return KPATCH_CAUSE_NO_MEMORY;
-	init_operation(op, changes, nr, flags, by);
 	cause = kpatch_txn_prepare(&op->txn);
 	if (!cause)
 		cause = run_operation(op);
-	publish(&op->txn);
 	kpatch_txn_release(&op->txn);
-	kfree(op);
-	WRITE_ONCE(by->decided, true);
-	wake_up(&by->wait);
+	if (cause == KPATCH_CAUSE_GIVE_WAY)
+		return cause;
+	publish(&op->txn);
+	WRITE_ONCE(op->by->decided, true);
+	wake_up(&op->by->wait);
 	return cause;
+}
+
+/**
+ * kpatch_switch_give_way() - let modules be loaded or removed
+ *
+ * Context: kernel thread, under kpatch_mutex, which is released meanwhile.
+ */
+void kpatch_switch_give_way(void)
+{
+	mutex_unlock(&kpatch_mutex);
+	wait_event_idle(wakeup, !must_give_way());
+	mutex_lock(&kpatch_mutex);
+}
+
+static int lock_mutex(unsigned int state)
+{
+	if (state == TASK_KILLABLE)
+		return mutex_lock_killable(&kpatch_mutex);
+	mutex_lock(&kpatch_mutex);
+	return 0;
+}
+
+/**
+ * kpatch_switch_pause() - keep patches from being switched, and take kpatch_mutex
+ * @state: %TASK_KILLABLE or %TASK_UNINTERRUPTIBLE
+ *
+ * Context: process context, sleeps; not the kernel thread. Waits for one attempt of the
+ * current operation at most.
+ *
+ * Return: 0; then kpatch_switch_resume() must follow. -EINTR on a fatal signal, if
+ * @state is %TASK_KILLABLE.
+ */
+int kpatch_switch_pause(unsigned int state)
+{
+	int ret;
+
+	atomic_inc(&modules_waiting);
+	for (;;) {
+		wake_up(&wakeup);
+		ret = lock_mutex(state);
+		if (ret)
+			break;
+		if (!switching)
+			return 0;
+		mutex_unlock(&kpatch_mutex);
+		ret = wait_event_state(gave_way, !READ_ONCE(switching), state);
+		if (ret)
+			break;
+	}
+	atomic_dec(&modules_waiting);
+	wake_up(&wakeup);
+	return -EINTR;
+}
+
+/**
+ * kpatch_switch_resume() - undo kpatch_switch_pause()
+ *
+ * Context: the task that has called kpatch_switch_pause().
+ */
+void kpatch_switch_resume(void)
+{
+	mutex_unlock(&kpatch_mutex);
+	atomic_dec(&modules_waiting);
+	wake_up(&wakeup);
 }
 
 /**

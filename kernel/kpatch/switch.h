@@ -8,10 +8,17 @@
 #include "report.h"
 
 struct kpatch_change;
+struct kpatch_operation;
 struct kpatch_requester;
 
-enum kpatch_cause kpatch_switch(struct kpatch_change *changes, unsigned int nr,
-				unsigned int flags, struct kpatch_requester *by);
+struct kpatch_operation *kpatch_switch_create(struct kpatch_change *changes,
+					      unsigned int nr, unsigned int flags,
+					      struct kpatch_requester *by);
+void kpatch_switch_free(struct kpatch_operation *op);
+enum kpatch_cause kpatch_switch(struct kpatch_operation *op);
+void kpatch_switch_give_way(void);
+int kpatch_switch_pause(unsigned int state);
+void kpatch_switch_resume(void);
 void kpatch_switch_wake(void);
 
 #endif /* _KPATCH_SWITCH_H */

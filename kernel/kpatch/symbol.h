@@ -58,26 +58,47 @@ typedef int (*kpatch_variant_fn)(void *data,
 				 const struct kpatch_variant *variant);
 
 /**
- * typedef kpatch_symbol_fn - callback for each symbol of a module
- * @data: as passed to kpatch_on_each_module_symbol()
- * @name: name of the symbol
- * @addr: its address
+ * struct kpatch_symtab - the symbols of a module
+ * @mod: the module
+ * @entries: the symbols, sorted by address
+ * @by_name: their indices, sorted by name and then by the order of kallsyms; %NULL
+ *	until kpatch_symtab_index()
+ * @nr: number of symbols
+ * @names: their names
  *
- * Return: 0 to continue, an errno to end the walk.
+ * Symbols of init sections are left out, since they vanish, and so are those that do
+ * not mark the start of a function or a variable. A copy is made because names in
+ * kallsyms may be freed when the init of the module returns.
  */
-typedef int (*kpatch_symbol_fn)(void *data, const char *name,
-				unsigned long addr);
+struct kpatch_symtab {
+	struct module *mod;
+	struct kpatch_symtab_entry *entries;
+	unsigned int *by_name;
+	unsigned int nr;
+	char *names;
+};
 
-int kpatch_find_function(const char *name, unsigned long sympos,
-			 unsigned long *addr, kpatch_variant_fn fn, void *data);
-int kpatch_on_each_variant(const char *name, kpatch_variant_fn fn, void *data);
-int kpatch_on_each_name(unsigned long addr, kpatch_name_fn fn, void *data);
-unsigned long kpatch_symbol_size(unsigned long addr);
+int kpatch_symtab_load(struct kpatch_symtab *tab, struct module *mod);
+int kpatch_symtab_index(struct kpatch_symtab *tab);
+void kpatch_symtab_free(struct kpatch_symtab *tab);
+int kpatch_symtab_on_each_part(const struct kpatch_symtab *tab,
+			       kpatch_variant_fn fn, void *data);
+
+/* Of vmlinux if @tab is NULL, else of a module, from an index. */
+int kpatch_find_symbol(const struct kpatch_symtab *tab, const char *name,
+		       unsigned long sympos, unsigned long *addr,
+		       kpatch_variant_fn fn, void *data);
+int kpatch_on_each_variant(const struct kpatch_symtab *tab, const char *name,
+			   kpatch_variant_fn fn, void *data);
+int kpatch_on_each_name(const struct kpatch_symtab *tab, unsigned long addr,
+			kpatch_name_fn fn, void *data);
+unsigned long kpatch_symbol_size(const struct kpatch_symtab *tab,
+				 unsigned long addr);
+
+bool kpatch_is_init(unsigned long addr);
 unsigned long kpatch_symbol_pos(const char *name, unsigned long addr);
 void kpatch_symbol_name(unsigned long addr, char name[KSYM_NAME_LEN]);
 size_t kpatch_base_len(const char *name);
 enum kpatch_kind kpatch_name_kind(const char *name);
-int kpatch_on_each_module_symbol(struct module *mod, kpatch_symbol_fn fn,
-				 void *data);
 
 #endif /* _KPATCH_SYMBOL_H */

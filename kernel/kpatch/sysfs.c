@@ -17,7 +17,7 @@
  *   <patch>/hold_ns
  *   <patch>/max_hold_ns
  *   <patch>/unhook_ns
- *   <patch>/vmlinux/<function>,<sympos>/live
+ *   <patch>/<object>/<function>,<sympos>/live
  *
  * The kobjects belong to the core, not to the patch module: the last reference to one
  * may be dropped long after the module is gone. Once kpatch_sysfs_forget() has returned
@@ -55,7 +55,7 @@
  * struct kpatch_dir - the directory of a patch
  * @kobj: the directory
  * @patch: the patch, valid until kpatch_sysfs_forget()
- * @object: the directory of its functions in vmlinux
+ * @objects: the directories of its objects, struct object_dir
  * @funcs: the directories of its functions, struct func_dir
  * @list: link in the list of all directories
  * @enabled: the file "enabled"
@@ -66,13 +66,23 @@
 struct kpatch_dir {
 	struct kobject kobj;
 	struct kpatch_patch *patch;
-	struct kobject *object;
+	struct list_head objects;
 	struct list_head funcs;
 	struct list_head list;
 	struct kernfs_node *enabled;
 	struct kernfs_node *blockers;
 	bool was_enabled;
 	bool had_blockers;
+};
+
+/**
+ * struct object_dir - the directory of vmlinux or a module
+ * @kobj: the directory
+ * @list: link in the objects of struct kpatch_dir
+ */
+struct object_dir {
+	struct kobject *kobj;
+	struct list_head list;
 };
 
 /**
@@ -333,7 +343,8 @@ static const struct kobj_type func_ktype = {
 	.default_groups = func_groups,
 };
 
-static int add_func(struct kpatch_dir *dir, struct kpatch_func *func)
+static int add_func(struct kpatch_dir *dir, struct kobject *parent,
+		    struct kpatch_func *func)
 {
 	char name[KSYM_NAME_LEN];
 	struct func_dir *entry;
@@ -352,7 +363,7 @@ static int add_func(struct kpatch_dir *dir, struct kpatch_func *func)
 	if (!entry)
 		return -ENOMEM;
 	entry->func = func;
-	ret = kobject_init_and_add(&entry->kobj, &func_ktype, dir->object,
+	ret = kobject_init_and_add(&entry->kobj, &func_ktype, parent,
 				   "%s,%lu", name, pos);
 	if (ret) {
 		kobject_put(&entry->kobj);
@@ -363,17 +374,39 @@ static int add_func(struct kpatch_dir *dir, struct kpatch_func *func)
 	return 0;
 }
 
-static int add_funcs(struct kpatch_dir *dir)
+static int add_object(struct kpatch_dir *dir, const struct kpatch_object *object)
 {
+	struct object_dir *entry;
 	struct kpatch_func *func;
 	int ret;
 
-	dir->object = kobject_create_and_add(dir->patch->object.name, &dir->kobj);
-	if (!dir->object)
+	/* One that only has symbols or a build ID. */
+	if (!kpatch_next_hooked(object, NULL))
+		return 0;
+	entry = kzalloc_obj(*entry, GFP_KERNEL);
+	if (!entry)
 		return -ENOMEM;
-	for (func = kpatch_next_hooked(&dir->patch->object, NULL); func;
-	     func = kpatch_next_hooked(&dir->patch->object, func)) {
-		ret = add_func(dir, func);
+	entry->kobj = kobject_create_and_add(object->name, &dir->kobj);
+	if (!entry->kobj) {
+		kfree(entry);
+		return -ENOMEM;
+	}
+	list_add(&entry->list, &dir->objects);
+	kpatch_for_each_hooked(func, object) {
+		ret = add_func(dir, entry->kobj, func);
+		if (ret)
+			return ret;
+	}
+	return 0;
+}
+
+static int add_objects(struct kpatch_dir *dir)
+{
+	const struct kpatch_object *object;
+	int ret;
+
+	kpatch_for_each_object(object, dir->patch) {
+		ret = add_object(dir, object);
 		if (ret)
 			return ret;
 	}
@@ -460,14 +493,16 @@ static void del_func(struct func_dir *entry)
 static void del_dir(struct kpatch_dir *dir)
 {
 	struct func_dir *entry, *next;
+	struct object_dir *object, *other;
 
 	scoped_guard(mutex, &dirs_lock)
 		list_del_init(&dir->list);
 	list_for_each_entry_safe(entry, next, &dir->funcs, list)
 		del_func(entry);
-	if (dir->object) {
-		kobject_del(dir->object);
-		kobject_put(dir->object);
+	list_for_each_entry_safe(object, other, &dir->objects, list) {
+		kobject_del(object->kobj);
+		kobject_put(object->kobj);
+		kfree(object);
 	}
 	kobject_del(&dir->kobj);
 	put_file(dir->enabled);
@@ -511,7 +546,7 @@ static int fill_dir(struct kpatch_dir *dir)
 	ret = add_blockers(dir);
 	if (ret)
 		return ret;
-	return add_funcs(dir);
+	return add_objects(dir);
 }
 
 /**
@@ -536,6 +571,7 @@ int kpatch_sysfs_add(struct kpatch_patch *patch)
 	if (!dir)
 		return -ENOMEM;
 	dir->patch = patch;
+	INIT_LIST_HEAD(&dir->objects);
 	INIT_LIST_HEAD(&dir->funcs);
 	INIT_LIST_HEAD(&dir->list);
 	ret = kobject_init_and_add(&dir->kobj, &patch_ktype, kpatch_root, "%s",

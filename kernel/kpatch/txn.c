@@ -59,8 +59,8 @@
  *  4. kpatch_txn_end(): if nothing was committed, restore the states. Functions of
  *     patches that are OFF leave the table.
  *
- * There is nothing to wait for after a commit. kpatch_unhook() waits for handlers
- * that still look at functions of patches that are OFF.
+ * There is nothing to wait for after a commit. kpatch_hook_wait() waits for
+ * handlers that still look at functions of patches that are OFF.
  *
  * In the stop nothing may sleep, allocate, take a lock or print. Blockers are
  * recorded there and reported later.
@@ -104,7 +104,7 @@ static DEFINE_PER_CPU(u64, left_at);
 static int add_replacement(struct kpatch_ranges *text,
 			   const struct kpatch_func *top)
 {
-	const struct kpatch_ranges *new = &top->kpmod->patch->object.new_text;
+	const struct kpatch_ranges *new = &top->object->new_text;
 	const struct kpatch_range *range;
 	int ret;
 
@@ -141,7 +141,7 @@ static int add_live_text(struct kpatch_ranges *text,
 			return ret;
 	}
 	/* Kept clones, too: an older patch may have replaced one. */
-	for (func = object->funcs; func < kpatch_funcs_end(object); func++) {
+	kpatch_for_each_func(func, object) {
 		top = kpatch_table_top(func->ip);
 		ret = top ? add_replacement(text, top) : 0;
 		if (ret)
@@ -170,8 +170,7 @@ static int add_slots(struct kpatch_ranges *slots,
 	struct kpatch_func *func;
 	int ret;
 
-	for (func = kpatch_next_hooked(object, NULL); func;
-	     func = kpatch_next_hooked(object, func)) {
+	kpatch_for_each_hooked(func, object) {
 		ret = kpatch_ranges_add(slots, func->ip + 1,
 					func->ip + MCOUNT_INSN_SIZE + 1,
 					KPATCH_RANGE_OLD, NULL);
@@ -181,19 +180,33 @@ static int add_slots(struct kpatch_ranges *slots,
 	return 0;
 }
 
+static int add_object(struct kpatch_scan *scan, const struct kpatch_object *object,
+		      enum kpatch_state to)
+{
+	int ret = 0;
+
+	/* Else it is a module that is not loaded: no task can be inside. */
+	if (!object->bound)
+		return 0;
+	if (to == KPATCH_ON)
+		ret = add_live_text(&scan->text, object);
+	return ret ?: add_slots(&scan->slots, object);
+}
+
 static int add_change(struct kpatch_scan *scan,
 		      const struct kpatch_change *change)
 {
-	const struct kpatch_object *object = &change->patch->object;
+	const struct kpatch_patch *patch = change->patch;
+	const struct kpatch_object *object;
 	int ret;
 
-	if (change->to == KPATCH_ON)
-		ret = add_live_text(&scan->text, object);
-	else
-		ret = add_module_text(&scan->text, change->patch->kpmod->mod);
-	if (ret)
-		return ret;
-	return add_slots(&scan->slots, object);
+	kpatch_for_each_object(object, patch) {
+		ret = add_object(scan, object, change->to);
+		if (ret)
+			return ret;
+	}
+	return change->to == KPATCH_ON ?
+	       0 : add_module_text(&scan->text, patch->kpmod->mod);
 }
 
 static int build_scan(struct kpatch_txn *txn)
@@ -240,17 +253,17 @@ enum kpatch_cause kpatch_txn_prepare(struct kpatch_txn *txn)
 }
 
 /**
- * kpatch_txn_release() - free what a transaction holds
- * @txn: the transaction
+ * kpatch_txn_release() - undo kpatch_txn_prepare()
+ * @txn: the transaction; it keeps its tasks, and may be prepared again
  *
  * Context: process context, may sleep.
  */
 void kpatch_txn_release(struct kpatch_txn *txn)
 {
-	kpatch_tasks_put(&txn->tasks);
 	kpatch_ranges_clear(&txn->scan.text);
 	kpatch_ranges_clear(&txn->scan.slots);
 	kvfree(txn->scan.traces);
+	txn->scan.traces = NULL;
 }
 
 /* Interrupts are off: keep the lockup detector quiet. */
@@ -424,6 +437,21 @@ static void account(const struct attempt *attempt)
 	stats->scanned_stopped = atomic_read(&attempt->txn->tasks.scanned);
 }
 
+/* Call @fn for all functions of @patch that are hooked. */
+static void on_each_hooked(const struct kpatch_patch *patch,
+			   void (*fn)(struct kpatch_func *func))
+{
+	const struct kpatch_object *object;
+	struct kpatch_func *func;
+
+	kpatch_for_each_object(object, patch) {
+		if (!object->hooked)
+			continue;
+		kpatch_for_each_hooked(func, object)
+			fn(func);
+	}
+}
+
 /**
  * kpatch_txn_begin() - make the patches of a transaction ready for its commit
  * @txn: the transaction, prepared
@@ -435,7 +463,6 @@ static void account(const struct attempt *attempt)
 void kpatch_txn_begin(struct kpatch_txn *txn)
 {
 	struct kpatch_change *change;
-	struct kpatch_func *func;
 
 	lockdep_assert_held(&kpatch_mutex);
 	for (change = txn->changes; change < txn->changes + txn->nr; change++) {
@@ -444,9 +471,7 @@ void kpatch_txn_begin(struct kpatch_txn *txn)
 			continue;
 		}
 		set_state(change->patch->kpmod, KPATCH_ADDING);
-		for (func = kpatch_next_hooked(&change->patch->object, NULL); func;
-		     func = kpatch_next_hooked(&change->patch->object, func))
-			kpatch_table_add(func);
+		on_each_hooked(change->patch, kpatch_table_add);
 	}
 }
 
@@ -482,8 +507,8 @@ enum kpatch_cause kpatch_txn_try(struct kpatch_txn *txn)
  * @txn: the transaction
  *
  * All its patches are ON or OFF when this returns. Handlers may still look at
- * functions of those that are OFF, so these must not change before kpatch_unhook()
- * has returned.
+ * functions of those that are OFF, so these must not change before
+ * kpatch_hook_wait() has returned.
  *
  * Context: process context, under kpatch_mutex.
  */
@@ -491,16 +516,12 @@ void kpatch_txn_end(struct kpatch_txn *txn)
 {
 	struct kpatch_change *change;
 	struct kpatch_module *kpmod;
-	struct kpatch_func *func;
 
 	for (change = txn->changes; change < txn->changes + txn->nr; change++) {
 		kpmod = change->patch->kpmod;
 		if (kpmod->state != change->to)
 			set_state(kpmod, change->from);
-		if (kpmod->state != KPATCH_OFF)
-			continue;
-		for (func = kpatch_next_hooked(&change->patch->object, NULL); func;
-		     func = kpatch_next_hooked(&change->patch->object, func))
-			kpatch_table_del(func);
+		if (kpmod->state == KPATCH_OFF)
+			on_each_hooked(change->patch, kpatch_table_del);
 	}
 }

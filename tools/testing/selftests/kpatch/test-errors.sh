@@ -232,19 +232,29 @@ test_init_function()
 test_data()
 {
 	check_refused "$einval" "'$any': function 'jiffies_64': jiffies" $any name=jiffies_64
-	check_refused "$einval" "is not code of the kernel proper" $any \
+	check_refused "$einval" "is not code of vmlinux" $any \
 		addr="$(address_of jiffies_64)"
 }
 
 test_address_in_user_space()
 {
-	check_refused "$einval" "is not code of the kernel proper" $any addr=0x1000
+	check_refused "$einval" "is not code of vmlinux" $any addr=0x1000
 }
 
-test_function_of_a_module()
+test_names_that_no_module_has()
 {
-	check_refused "$eopnotsupp" "is in module 'ext4'; only functions of the kernel proper" \
-		$any name=ext4_file_open objname=ext4
+	local objname
+
+	for objname in "" kpatch-target a/b $any; do
+		check_refused "$einval" "no module that it could patch is called '$objname'" \
+			$any name=ext4_file_open objname="$objname"
+	done
+}
+
+test_address_in_a_module()
+{
+	check_refused "$einval" "is in module 'ext4', which has no address of its own" \
+		$any addr="$(address_of vfs_read)" objname=ext4
 }
 
 test_address_within_a_function()

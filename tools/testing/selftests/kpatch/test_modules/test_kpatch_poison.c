@@ -41,6 +41,7 @@ static void fill_in(struct kpatch_func *func, const struct kpatch_func *from)
 	func->new_addr = from->new_addr;
 	func->objname = from->objname;
 	func->flags = from->flags;
+	func->original = from->original;
 }
 
 static void fill_in_all(struct kpatch_func *funcs)
@@ -54,6 +55,10 @@ static void fill_in_all(struct kpatch_func *funcs)
 	patch->funcs = funcs;
 	patch->num_funcs = ARRAY_SIZE(templates);
 	patch->flags = 0;
+	patch->symbols = NULL;
+	patch->num_symbols = 0;
+	patch->build_ids = NULL;
+	patch->num_build_ids = 0;
 }
 
 static int __init poison_init(void)
