@@ -17,6 +17,13 @@
 #include <linux/stringify.h>
 #include <linux/types.h>
 
+#ifdef CONFIG_HAVE_KPATCH_ORIGINAL
+#include <asm/kpatch_original.h>
+#else
+#define arch_kpatch_construct_stub(_name)				\
+	static_assert(0, "kpatch: " _name ": this architecture cannot call originals")
+#endif
+
 struct kpatch_module;
 struct kpatch_object;
 struct kpatch_patch;
@@ -252,6 +259,56 @@ struct kpatch_module {
 	.flags = KPATCH_CLONE_KEEP,					\
 	__VA_ARGS__							\
 }
+
+/**
+ * KPATCH_ORIGINAL() - define a function that runs the original of a replaced one
+ * @_name: name of the function to define, unique in the module
+ * @_like: a declared function with the same type: the function to replace or, if no
+ *	header declares that, the replacement
+ *
+ * At file scope. The original is the function as the kernel was built. A patch that
+ * calls it sets @original of its struct kpatch_func, and the replacement uses
+ * kpatch_call_original()::
+ *
+ *   KPATCH_ORIGINAL(original_foo, foo);
+ *
+ *   static int new_foo(int n)
+ *   {
+ *           return n < LIMIT ? kpatch_call_original(original_foo, n) : -EINVAL;
+ *   }
+ *
+ *   static struct kpatch_func funcs[] = {
+ *           KPATCH_FUNC(foo, new_foo, .original = original_foo),
+ *   };
+ *
+ * The function works in any context, NMIs included, once the patch has been enabled.
+ * Before that it must not be called. Not every architecture has it.
+ */
+#define KPATCH_ORIGINAL(_name, _like)					\
+	extern typeof(_like) _name;					\
+	arch_kpatch_construct_stub(#_name)
+
+/* Runs at the end of kpatch_call_original(): something is left to do after the call. */
+static __always_inline void kpatch_after_original(const char *unused)
+{
+	barrier();
+}
+
+/**
+ * kpatch_call_original() - call the original of a function from its replacement
+ * @_name: a function that KPATCH_ORIGINAL() has defined
+ * @...: its arguments
+ *
+ * A plain call in the last statement of the replacement could become a jump. Then the
+ * stack of a task in the original would not show that the replacement has called it.
+ *
+ * Return: what the original returns.
+ */
+#define kpatch_call_original(_name, ...) ({				\
+	const char __kpatch_frame					\
+		__cleanup(kpatch_after_original) __maybe_unused = 0;	\
+	(_name)(__VA_ARGS__);						\
+})
 
 /* Evaluates to the address of _ptr. If its type is wrong, a compile error says so. */
 #define KPATCH_CHECKED_PTR(_name, _ptr)					\

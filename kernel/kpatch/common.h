@@ -49,6 +49,7 @@
  *                -> dirs_lock -> kernfs     (notifying poll())
  *                -> tracepoints_mutex -> cpu_hotplug_lock -> jump_label_mutex
  *                   -> text_mutex           (tracking)
+ *                -> text_mutex              (stubs of originals)
  *                -> direct_mutex -> ftrace_lock -> text_mutex
  *                -> cpu_hotplug_lock -> pi_lock, rq lock   (second prescan)
  *                -> cpu_hotplug_lock -> stop_cpus_mutex -> stopped, no lock
@@ -139,8 +140,8 @@ struct kpatch_requester {
  * @old_text: text of the functions as the kernel was built: each from behind its
  *	hook, the parts that the compiler split off, and the clones. Each range
  *	names its function.
- * @new_text: text of the replacements. A range without a function may belong to any
- *	replacement of the patch.
+ * @new_text: text of the replacements, and the stubs through which they call the
+ *	originals. A range without a function may belong to any replacement of the patch.
  */
 struct kpatch_object {
 	struct kpatch_patch *patch;

@@ -18,6 +18,7 @@
 
 #include "func.h"
 #include "hook.h"
+#include "original.h"
 #include "symbol.h"
 
 /* How many bytes of a line in the log a list of names may take. */
@@ -233,9 +234,13 @@ static int check_flags(const struct kpatch_func *func)
 	case KPATCH_CLONE:
 		return 0;
 	case KPATCH_CLONE_KEEP:
-		if (!func->new_addr)
-			return 0;
-		return kpatch_refuse(KPATCH_CAUSE_KEPT_REPLACED, .func = func);
+		if (func->new_addr)
+			return kpatch_refuse(KPATCH_CAUSE_KEPT_REPLACED,
+					     .func = func);
+		if (func->original)
+			return kpatch_refuse(KPATCH_CAUSE_KEPT_ORIGINAL,
+					     .func = func);
+		return 0;
 	default:
 		return kpatch_refuse(KPATCH_CAUSE_FUNC_FLAGS, .func = func);
 	}
@@ -301,6 +306,9 @@ int kpatch_func_check(struct kpatch_object *object,
 		if (kpatch_is_kept(func))
 			continue;
 		ret = check_new(func, own);
+		if (ret)
+			return ret;
+		ret = kpatch_original_check(func);
 		if (ret)
 			return ret;
 	}

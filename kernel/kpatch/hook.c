@@ -16,6 +16,7 @@
 #include "cpus.h"
 #include "handler.h"
 #include "hook.h"
+#include "original.h"
 
 #define HOOK_TRIES		10
 #define HOOK_RETRY_MS		10
@@ -338,7 +339,9 @@ static enum kpatch_cause hook_missing(struct kpatch_object *object,
  * @refused: filled in if ftrace refuses
  *
  * All functions that are not hooked yet are hooked in one pass of ftrace. Calls are
- * not redirected by this, but by the handler's table.
+ * not redirected by this, but by the handler's table. The stubs of the originals are
+ * written first: like ftrace, this interrupts all CPUs, so it is not done when the
+ * object is bound, which a registration does, too.
  *
  * Context: process context, sleeps, under kpatch_mutex.
  *
@@ -355,6 +358,7 @@ enum kpatch_cause kpatch_hook(struct kpatch_object *object,
 	enum kpatch_cause cause;
 
 	lockdep_assert_held(&kpatch_mutex);
+	kpatch_original_write(object);
 	kpatch_for_each_hooked(func, object) {
 		func->site = find_site(func->ip);
 		missing += !func->site;

@@ -14,6 +14,7 @@
 #include "bind.h"
 #include "func.h"
 #include "object.h"
+#include "original.h"
 #include "symbol.h"
 #include "target.h"
 
@@ -170,6 +171,9 @@ static int build_new_text(struct kpatch_object *object,
 		ret = kpatch_ranges_add(&object->new_text, start,
 					start + func->new_size,
 					KPATCH_RANGE_OLD, func);
+		if (ret)
+			return ret;
+		ret = kpatch_original_add_text(func, &object->new_text);
 		if (ret)
 			return ret;
 	}

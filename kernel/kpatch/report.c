@@ -508,6 +508,20 @@ int kpatch_log_cause(enum kpatch_cause cause, const struct kpatch_subject *s)
 	case KPATCH_CAUSE_KEPT_ALONE:
 		return log_line(s, -EINVAL,
 				" is to be kept, but is a clone of no function of the patch; leave it out");
+	case KPATCH_CAUSE_KEPT_ORIGINAL:
+		return log_line(s, -EINVAL,
+				" is to be kept, so it needs no stub to call it; leave original unset");
+	case KPATCH_CAUSE_NO_ORIGINALS:
+		return log_line(s, -EOPNOTSUPP,
+				": the original cannot be called on this architecture; leave original unset");
+	case KPATCH_CAUSE_NO_STUB:
+		return log_line(s, -EINVAL,
+				": %pS is no stub in the patch module; set original to one that KPATCH_ORIGINAL() defines",
+				s->func->original);
+	case KPATCH_CAUSE_SHARED_STUB:
+		return log_line(s, -EINVAL,
+				": another function of the patch has the stub %ps, too; define one for each by KPATCH_ORIGINAL()",
+				s->func->original);
 
 	case KPATCH_CAUSE_TAKEN:
 		return log_taken(s, -EBUSY);

@@ -122,7 +122,9 @@ static int add_replacement(struct kpatch_ranges *text,
 /*
  * Add the text that is live now in the place of the functions of @object. No task can
  * be inside a version that a newer patch covers: that was verified when the newer one
- * was enabled.
+ * was enabled. The original of a function is live if no patch has replaced it, and also
+ * if the newest replacement calls it. In the latter case the stack of a task in the
+ * original may not show the replacement: the compiler can turn the call into a jump.
  */
 static int add_live_text(struct kpatch_ranges *text,
 			 const struct kpatch_object *object)
@@ -133,7 +135,8 @@ static int add_live_text(struct kpatch_ranges *text,
 	int ret;
 
 	for (range = old->r; range < old->r + old->nr; range++) {
-		if (kpatch_table_top(range->func->ip))
+		top = kpatch_table_top(range->func->ip);
+		if (top && !top->original)
 			continue;
 		ret = kpatch_ranges_add(text, range->start, range->end,
 					range->flags, NULL);
@@ -163,6 +166,43 @@ static int add_module_text(struct kpatch_ranges *text, const struct module *mod)
 				 KPATCH_RANGE_FREED, NULL);
 }
 
+static bool calls_any_original(const struct kpatch_object *object)
+{
+	struct kpatch_func *func;
+
+	kpatch_for_each_func(func, object) {
+		if (func->original)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Add the originals that the replacements of @object call, and the clones that these
+ * may continue in. A task that is in one of them may not have the replacement on its
+ * stack, as in add_live_text(), so that the text of the module does not suffice. It
+ * must not stay: what is live once the patch is disabled may be another version.
+ */
+static int add_called_originals(struct kpatch_ranges *text,
+				const struct kpatch_object *object)
+{
+	const struct kpatch_ranges *old = &object->old_text;
+	const struct kpatch_range *range;
+	int ret;
+
+	if (!calls_any_original(object))
+		return 0;
+	for (range = old->r; range < old->r + old->nr; range++) {
+		if (!range->func->original && !kpatch_is_kept(range->func))
+			continue;
+		ret = kpatch_ranges_add(text, range->start, range->end,
+					range->flags, NULL);
+		if (ret)
+			return ret;
+	}
+	return 0;
+}
+
 /* Add the addresses that the hooks return to. */
 static int add_slots(struct kpatch_ranges *slots,
 		     const struct kpatch_object *object)
@@ -183,13 +223,15 @@ static int add_slots(struct kpatch_ranges *slots,
 static int add_object(struct kpatch_scan *scan, const struct kpatch_object *object,
 		      enum kpatch_state to)
 {
-	int ret = 0;
+	int ret;
 
 	/* Else it is a module that is not loaded: no task can be inside. */
 	if (!object->bound)
 		return 0;
 	if (to == KPATCH_ON)
 		ret = add_live_text(&scan->text, object);
+	else
+		ret = add_called_originals(&scan->text, object);
 	return ret ?: add_slots(&scan->slots, object);
 }
 

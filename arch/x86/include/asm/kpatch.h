@@ -1,15 +1,21 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Where a task that is not running keeps its return addresses.
+ * Where a task that is not running keeps its return addresses, and how the original of
+ * a function is reached.
  */
 #ifndef _ASM_X86_KPATCH_H
 #define _ASM_X86_KPATCH_H
 
+#include <linux/ftrace.h>
 #include <linux/pgtable.h>
 #include <linux/processor.h>
 #include <linux/sched.h>
+#include <linux/string.h>
+#include <linux/sync_core.h>
 
+#include <asm/kpatch_original.h>
 #include <asm/page_types.h>
+#include <asm/text-patching.h>
 
 /*
  * Once a task is switched out, all registers that may hold a text address are
@@ -47,6 +53,48 @@ static inline bool arch_kpatch_generated(unsigned long addr)
 }
 
 #define arch_kpatch_generated arch_kpatch_generated
+
+/*
+ * Test whether arch_kpatch_construct_stub() has defined what is at @stub. All KPATCH_STUB_SIZE
+ * bytes of it can be read.
+ */
+static inline bool arch_kpatch_is_stub(const void *stub)
+{
+	static const u8 unset[] = { 0x0f, 0x0b, 0xcc, 0xcc, 0xcc };
+	static const u8 mark[] = { 0x0f, 0x1f, 0x80, 'k', 'p', 'a', 't' };
+	const u8 *jump = stub + KPATCH_STUB_JUMP;
+
+	static_assert(sizeof(unset) == JMP32_INSN_SIZE);
+	static_assert(KPATCH_STUB_JUMP + sizeof(unset) + sizeof(mark) ==
+		      KPATCH_STUB_SIZE);
+	if (memcmp(jump + sizeof(unset), mark, sizeof(mark)))
+		return false;
+	return *jump == JMP32_INSN_OPCODE ||
+	       !memcmp(jump, unset, sizeof(unset));
+}
+
+/*
+ * Let @stub jump to the first instruction behind the hook at @ip. Nobody calls it
+ * meanwhile. Needs text_mutex. Return true if that has changed it: then each CPU has to
+ * call arch_kpatch_sync() before it calls the stub.
+ */
+static inline bool arch_kpatch_write_stub(void *stub, unsigned long ip)
+{
+	void *jump = stub + KPATCH_STUB_JUMP;
+	u8 insn[JMP32_INSN_SIZE];
+
+	__text_gen_insn(insn, JMP32_INSN_OPCODE, jump,
+			(void *)(ip + MCOUNT_INSN_SIZE), JMP32_INSN_SIZE);
+	if (!memcmp(jump, insn, sizeof(insn)))
+		return false;
+	text_poke(jump, insn, sizeof(insn));
+	return true;
+}
+
+static inline void arch_kpatch_sync(void)
+{
+	sync_core();
+}
 
 #include <asm-generic/kpatch.h>
 
