@@ -100,6 +100,8 @@ enum kpatch_module_flags {
  * @mod: the patch module
  * @site: the ftrace site at @ip, while it is hooked for this patch
  * @object: vmlinux or the module that the function is in
+ * @in_object: link in the list of all functions of @object
+ * @in_replaced: link in the list of those that are not kept
  * @flags: one of &enum kpatch_func_flags if the function is a clone, else 0;
  *	filled in by the patch module
  * @original: a stub that KPATCH_ORIGINAL() has defined, to call the function as the
@@ -123,6 +125,8 @@ struct kpatch_func {
 	struct module *mod;
 	struct kpatch_site *site;
 	struct kpatch_object *object;
+	struct list_head in_object;
+	struct list_head in_replaced;
 
 	/* Filled in by the patch module: */
 	unsigned int flags;
@@ -312,7 +316,7 @@ static __always_inline void kpatch_after_original(const char *unused)
 
 /* Evaluates to the address of _ptr. If its type is wrong, a compile error says so. */
 #define KPATCH_CHECKED_PTR(_name, _ptr)					\
-	((void **)&(_ptr) + 0 * sizeof(struct {				\
+	((void **)(&(_ptr)) + 0 * sizeof(struct {				\
 		static_assert(__builtin_types_compatible_p(		\
 				      typeof(&(_name)), typeof(_ptr)),	\
 			      "kpatch: " #_ptr " is no pointer to the " \
@@ -322,7 +326,7 @@ static __always_inline void kpatch_after_original(const char *unused)
 /**
  * KPATCH_SYMBOL() - initialise a struct kpatch_symbol, checking types
  * @_name: the function or variable, as its header declares it
- * @_ptr: the pointer to set, a static variable: typeof(name) *ptr
+ * @_ptr: the pointer to set, a static variable
  * @...: further members of struct kpatch_symbol, as in .objname = "ext4"
  *
  * For a symbol that no header declares, declare it, or use KPATCH_SYMBOL_NAMED().

@@ -128,6 +128,8 @@ struct kpatch_requester {
  * struct kpatch_object - what a patch has to do with vmlinux or with one module
  * @patch: the patch
  * @name: "vmlinux", or the name of the module
+ * @funcs: its functions
+ * @replaced: those that are not kept clones
  * @list: link in the list of objects of the patch
  * @named: link in the list of modules that registered patches name, see target.c
  * @mod: the module while it is bound, %NULL for vmlinux
@@ -146,6 +148,8 @@ struct kpatch_requester {
 struct kpatch_object {
 	struct kpatch_patch *patch;
 	const char *name;
+	struct list_head funcs;
+	struct list_head replaced;
 	struct list_head list;
 	struct list_head named;
 	struct module *mod;
@@ -211,40 +215,14 @@ static inline bool kpatch_is_kept(const struct kpatch_func *func)
 	return func->flags & KPATCH_CLONE_KEEP;
 }
 
-/* Return the function of the object after @func, the first one if @func is %NULL. */
-static inline struct kpatch_func *
-kpatch_next_func(const struct kpatch_object *object, struct kpatch_func *func)
-{
-	const struct kpatch_module *kpmod = object->patch->kpmod;
-
-	func = func ? func + 1 : kpmod->funcs;
-	for (; func < kpmod->funcs + kpmod->num_funcs; func++) {
-		if (func->object == object)
-			return func;
-	}
-	return NULL;
-}
-
-/* As kpatch_next_func(), without kept clones, which are not hooked. */
-static inline struct kpatch_func *
-kpatch_next_hooked(const struct kpatch_object *object, struct kpatch_func *func)
-{
-	do
-		func = kpatch_next_func(object, func);
-	while (func && kpatch_is_kept(func));
-	return func;
-}
-
-#define kpatch_for_each_func(_func, _object)				\
-	for (_func = kpatch_next_func(_object, NULL); _func;		\
-	     _func = kpatch_next_func(_object, _func))
-
-/* Functions that are hooked and redirected. */
-#define kpatch_for_each_hooked(_func, _object)				\
-	for (_func = kpatch_next_hooked(_object, NULL); _func;		\
-	     _func = kpatch_next_hooked(_object, _func))
-
 #define kpatch_for_each_object(_object, _patch)				\
 	list_for_each_entry(_object, &(_patch)->objects, list)
+
+#define kpatch_for_each_func(_func, _object)				\
+	list_for_each_entry(_func, &(_object)->funcs, in_object)
+
+/* All but kept clones: the functions that are hooked and redirected. */
+#define kpatch_for_each_replaced(_func, _object)			\
+	list_for_each_entry(_func, &(_object)->replaced, in_replaced)
 
 #endif /* _KPATCH_COMMON_H */

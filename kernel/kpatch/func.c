@@ -609,6 +609,6 @@ void kpatch_func_log_aliases(const struct kpatch_object *object,
 
 	if (!object->has_aliases)
 		return;
-	kpatch_for_each_hooked(func, object)
+	kpatch_for_each_replaced(func, object)
 		log_aliases(func, tab);
 }

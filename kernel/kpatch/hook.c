@@ -289,7 +289,7 @@ static void fill_batch(struct batch *batch, unsigned long *ips,
 	struct kpatch_func *func;
 	unsigned int i = 0;
 
-	kpatch_for_each_hooked(func, object) {
+	kpatch_for_each_replaced(func, object) {
 		if (!func->site)
 			batch->sites[i++] = (struct kpatch_site) {
 				.ip = func->ip,
@@ -326,7 +326,7 @@ static enum kpatch_cause hook_missing(struct kpatch_object *object,
 	kvfree(ips);
 	if (cause)
 		return cause;
-	kpatch_for_each_hooked(func, object) {
+	kpatch_for_each_replaced(func, object) {
 		if (!func->site)
 			func->site = find_in_batch(batch, func->ip);
 	}
@@ -359,7 +359,7 @@ enum kpatch_cause kpatch_hook(struct kpatch_object *object,
 
 	lockdep_assert_held(&kpatch_mutex);
 	kpatch_original_write(object);
-	kpatch_for_each_hooked(func, object) {
+	kpatch_for_each_replaced(func, object) {
 		func->site = find_site(func->ip);
 		missing += !func->site;
 	}
@@ -368,7 +368,7 @@ enum kpatch_cause kpatch_hook(struct kpatch_object *object,
 		if (cause)
 			return cause;
 	}
-	kpatch_for_each_hooked(func, object) {
+	kpatch_for_each_replaced(func, object) {
 		func->site->users++;
 		func->site->batch->users++;
 	}
@@ -417,7 +417,7 @@ void kpatch_unhook(struct kpatch_object *object)
 	lockdep_assert_held(&kpatch_mutex);
 	if (!object->hooked)
 		return;
-	kpatch_for_each_hooked(func, object) {
+	kpatch_for_each_replaced(func, object) {
 		func->site->users--;
 		func->site->batch->users--;
 		func->site = NULL;

@@ -62,15 +62,25 @@ static struct kpatch_object *get_object(struct kpatch_patch *patch,
 	}
 	object->patch = patch;
 	object->name = name;
+	INIT_LIST_HEAD(&object->funcs);
+	INIT_LIST_HEAD(&object->replaced);
 	list_add_tail(&object->list, &patch->objects);
 	return object;
+}
+
+static void add_func(struct kpatch_object *object, struct kpatch_func *func)
+{
+	func->object = object;
+	list_add_tail(&func->in_object, &object->funcs);
+	if (!kpatch_is_kept(func))
+		list_add_tail(&func->in_replaced, &object->replaced);
 }
 
 /**
  * kpatch_objects_create() - make the objects of a patch
  * @patch: the patch; @kpmod is set, @objects is empty
  *
- * Sets @object of each function. kpatch_objects_free() must be called afterwards,
+ * Adds each function to its object. kpatch_objects_free() must be called afterwards,
  * whatever this returns.
  *
  * Context: process context, may sleep.
@@ -87,7 +97,7 @@ int kpatch_objects_create(struct kpatch_patch *patch)
 		object = get_object(patch, kpmod->funcs[i].objname);
 		if (IS_ERR(object))
 			return PTR_ERR(object);
-		kpmod->funcs[i].object = object;
+		add_func(object, &kpmod->funcs[i]);
 	}
 	for (i = 0; i < kpmod->num_symbols; i++) {
 		object = get_object(patch, kpmod->symbols[i].objname);
@@ -166,7 +176,7 @@ static int build_new_text(struct kpatch_object *object,
 	unsigned long start;
 	int ret;
 
-	kpatch_for_each_hooked(func, object) {
+	kpatch_for_each_replaced(func, object) {
 		start = (unsigned long)func->new_addr;
 		ret = kpatch_ranges_add(&object->new_text, start,
 					start + func->new_size,

@@ -89,7 +89,7 @@ static bool write_stubs(const struct kpatch_object *object)
 	bool changed = false;
 
 	guard(mutex)(&text_mutex);
-	kpatch_for_each_hooked(func, object) {
+	kpatch_for_each_replaced(func, object) {
 		if (func->original)
 			changed |= arch_kpatch_write_stub(func->original,
 							  func->ip);

@@ -371,7 +371,7 @@ static bool has_site(const struct kpatch_patch *patch,
 	kpatch_for_each_object(object, patch) {
 		if (!object->hooked || strcmp(object->name, func->object->name))
 			continue;
-		kpatch_for_each_hooked(own, object) {
+		kpatch_for_each_replaced(own, object) {
 			if (own->site == func->site)
 				return true;
 		}
@@ -389,7 +389,7 @@ find_shared(const struct kpatch_patch *newer, const struct kpatch_patch *patch)
 	kpatch_for_each_object(object, newer) {
 		if (!object->hooked)
 			continue;
-		kpatch_for_each_hooked(func, object) {
+		kpatch_for_each_replaced(func, object) {
 			if (has_site(patch, func))
 				return func;
 		}
@@ -720,7 +720,7 @@ static int redirect_object(struct kpatch_object *object)
 		ret = hook_object(object);
 	if (ret)
 		return ret;
-	kpatch_for_each_hooked(func, object)
+	kpatch_for_each_replaced(func, object)
 		kpatch_table_add(func);
 	return 0;
 }
@@ -731,7 +731,7 @@ static void release_object(struct kpatch_object *object)
 	struct kpatch_func *func;
 
 	if (object->hooked) {
-		kpatch_for_each_hooked(func, object)
+		kpatch_for_each_replaced(func, object)
 			kpatch_table_del(func);
 		kpatch_unhook(object);
 		kpatch_hook_wait();

@@ -381,7 +381,7 @@ static int add_object(struct kpatch_dir *dir, const struct kpatch_object *object
 	int ret;
 
 	/* One that only has symbols or a build ID. */
-	if (!kpatch_next_hooked(object, NULL))
+	if (list_empty(&object->replaced))
 		return 0;
 	entry = kzalloc_obj(*entry, GFP_KERNEL);
 	if (!entry)
@@ -392,7 +392,7 @@ static int add_object(struct kpatch_dir *dir, const struct kpatch_object *object
 		return -ENOMEM;
 	}
 	list_add(&entry->list, &dir->objects);
-	kpatch_for_each_hooked(func, object) {
+	kpatch_for_each_replaced(func, object) {
 		ret = add_func(dir, entry->kobj, func);
 		if (ret)
 			return ret;

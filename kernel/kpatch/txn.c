@@ -210,7 +210,7 @@ static int add_slots(struct kpatch_ranges *slots,
 	struct kpatch_func *func;
 	int ret;
 
-	kpatch_for_each_hooked(func, object) {
+	kpatch_for_each_replaced(func, object) {
 		ret = kpatch_ranges_add(slots, func->ip + 1,
 					func->ip + MCOUNT_INSN_SIZE + 1,
 					KPATCH_RANGE_OLD, NULL);
@@ -489,7 +489,7 @@ static void on_each_hooked(const struct kpatch_patch *patch,
 	kpatch_for_each_object(object, patch) {
 		if (!object->hooked)
 			continue;
-		kpatch_for_each_hooked(func, object)
+		kpatch_for_each_replaced(func, object)
 			fn(func);
 	}
 }

@@ -8,8 +8,8 @@
 #define TARGET "test_kpatch_target"
 
 /* The types of functions that only the target defines. */
-extern int target_value(int arg);
-extern int target_wait(int arg);
+int target_value(int arg);
+int target_wait(int arg);
 extern int target_limit;
 
 #endif /* TARGET_H */
