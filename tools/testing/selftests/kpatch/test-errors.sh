@@ -115,13 +115,13 @@ test_both_name_and_address()
 
 test_a_patch_that_is_loaded_disabled_is_checked()
 {
-	check_refused "$no_such_thing" "is not in this kernel" $any name=no_such_function flags=1
+	check_refused "$no_such_thing" "is not in vmlinux" $any name=no_such_function flags=1
 }
 
 test_unknown_symbol()
 {
 	check_refused "$no_such_thing" \
-		"'$any': function 'no_such_function' is not in this kernel; build the patch" \
+		"'$any': function 'no_such_function' is not in vmlinux; build the patch" \
 		$any name=no_such_function
 }
 
@@ -404,7 +404,7 @@ test_loading_a_module_twice()
 # After a refusal the next patch works as if nothing had happened.
 test_a_good_patch_after_a_bad_one()
 {
-	check_refused "$no_such_thing" "is not in this kernel" $any name=no_such_function
+	check_refused "$no_such_thing" "is not in vmlinux" $any name=no_such_function
 	check "insmod" load test_kpatch_cmdline
 	check_is "/proc/cmdline" "test_kpatch_cmdline: new cmdline" "$(cat /proc/cmdline)"
 }
