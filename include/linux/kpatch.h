@@ -48,15 +48,18 @@ enum kpatch_state {
  * @KPATCH_CLONE: the function is a clone, and the patch replaces it
  * @KPATCH_CLONE_KEEP: the function is a clone of one that the patch replaces, and it
  *	stays as it is: the author asserts that its other callers may keep calling it
+ * @KPATCH_KEEP_ALL_CLONES: the function has clones, or not: all that the patch does not
+ *	list stay as they are, as if each were listed with %KPATCH_CLONE_KEEP
  *
  * Compilers make clones of a function under names such as foo.part.0, foo.isra.0
  * and foo.constprop.0. A clone has arguments of its own and may be called without
  * going through foo(). A patch of foo() must therefore list each clone with one of
- * these flags.
+ * the first two flags, or set the third one for foo().
  */
 enum kpatch_func_flags {
 	KPATCH_CLONE		= BIT(0),
 	KPATCH_CLONE_KEEP	= BIT(1),
+	KPATCH_KEEP_ALL_CLONES	= BIT(2),
 };
 
 /**
@@ -102,8 +105,7 @@ enum kpatch_module_flags {
  * @object: vmlinux or the module that the function is in
  * @in_object: link in the list of all functions of @object
  * @in_replaced: link in the list of those that are not kept
- * @flags: one of &enum kpatch_func_flags if the function is a clone, else 0;
- *	filled in by the patch module
+ * @flags: &enum kpatch_func_flags; filled in by the patch module
  * @original: a stub that KPATCH_ORIGINAL() has defined, to call the function as the
  *	kernel was built, %NULL if the patch does not call it; filled in by the patch
  *	module
@@ -316,9 +318,9 @@ static __always_inline void kpatch_after_original(const char *unused)
 
 /* Evaluates to the address of _ptr. If its type is wrong, a compile error says so. */
 #define KPATCH_CHECKED_PTR(_name, _ptr)					\
-	((void **)(&(_ptr)) + 0 * sizeof(struct {				\
+	((void **)&(_ptr) + 0 * sizeof(struct {				\
 		static_assert(__builtin_types_compatible_p(		\
-				      typeof(&(_name)), typeof(_ptr)),	\
+				      typeof(_name) *, typeof(_ptr)),	\
 			      "kpatch: " #_ptr " is no pointer to the " \
 			      "type of " #_name);			\
 	}))

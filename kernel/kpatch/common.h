@@ -27,8 +27,10 @@
  * DOC: Locking
  *
  * One kernel thread carries out one operation at a time (request.c), and holds
- * kpatch_mutex meanwhile, except while it waits between two attempts. Then the
- * patches of the operation are neither ON nor OFF, so they stay registered. The mutex
+ * kpatch_mutex meanwhile, except while it waits: between two attempts, for modules that
+ * it gives way to, and for tasks that leave trampolines. The patches of the operation
+ * stay registered, as they are marked as @switching. Modules that patches name are bound
+ * under the mutex, too, in the task that loads or removes them. The mutex
  * protects the lists of patches, all that the core owns in them, the ftrace hooks,
  * the writers of the handler's table and the transaction. Readers without it are the
  * ftrace handler, which reads the table, the state of a patch and the transaction
@@ -41,9 +43,16 @@
  *   requester: of->mutex -> kernfs active reference -> operations_lock -> wait queue
  *   reader of blockers: of->mutex -> kernfs active reference -> kpatch_mutex
  *   removal of a module: module_mutex -> patches_lock
+ *   loading and removal of a module: any lock held across request_module()
+ *                -> objects_lock            (spinlock, leaf, released)
+ *                -> kpatch_mutex            (modules that a patch names)
+ *                -> release_mutex -> kpatch_mutex   (hooks of a module that goes)
+ *
+ *   kernel thread: release_mutex -> kpatch_mutex    (hooks that are not used any more)
  *
  *   kpatch_mutex -> module_mutex            (kallsyms walks)
  *                -> patches_lock            (spinlock, leaf)
+ *                -> objects_lock            (spinlock, leaf)
  *                -> operations_lock         (spinlock)
  *                -> kernfs                  (creating files, notifying poll())
  *                -> dirs_lock -> kernfs     (notifying poll())

@@ -169,6 +169,11 @@ static int check_name(void *data, const char *name)
 	return kpatch_on_each_variant(res->tab, name, add_variant, res);
 }
 
+static bool is_listed_clone(const struct kpatch_func *func)
+{
+	return func->flags & (KPATCH_CLONE | KPATCH_CLONE_KEEP);
+}
+
 static int check_names(struct resolver *res)
 {
 	struct kpatch_func *func = res->func;
@@ -179,9 +184,9 @@ static int check_names(struct resolver *res)
 	ret = kpatch_on_each_name(res->tab, func->addr, check_name, res);
 	if (ret)
 		return ret;
-	if (res->is_clone && !func->flags)
+	if (res->is_clone && !is_listed_clone(func))
 		return kpatch_refuse(KPATCH_CAUSE_CLONE_UNASKED, .func = func);
-	if (!res->is_clone && func->flags)
+	if (!res->is_clone && is_listed_clone(func))
 		return kpatch_refuse(KPATCH_CAUSE_NO_CLONE, .func = func);
 	return 0;
 }
@@ -231,7 +236,9 @@ static int check_flags(const struct kpatch_func *func)
 {
 	switch (func->flags) {
 	case 0:
+	case KPATCH_KEEP_ALL_CLONES:
 	case KPATCH_CLONE:
+	case KPATCH_CLONE | KPATCH_KEEP_ALL_CLONES:
 		return 0;
 	case KPATCH_CLONE_KEEP:
 		if (func->new_addr)
@@ -406,17 +413,63 @@ static int refuse_unlisted(const struct resolver *res,
 }
 
 /*
+ * List a clone for a patch that keeps all clones. It has a function of its own, made
+ * here, since an older patch may have replaced it.
+ */
+static int keep_clone(const struct resolver *res, const struct kpatch_range *r)
+{
+	struct kpatch_func *clone = kzalloc_obj(*clone, GFP_KERNEL);
+
+	if (!clone)
+		return -ENOMEM;
+	clone->flags = KPATCH_CLONE_KEEP;
+	clone->kpmod = r->func->kpmod;
+	clone->mod = r->func->mod;
+	clone->object = res->object;
+	clone->addr = r->start;
+	clone->old_size = r->end - r->start;
+	clone->ip = kpatch_hook_ip(r->start);
+	list_add_tail(&clone->in_object, &res->object->funcs);
+	return 0;
+}
+
+/* Forget the functions that keep_clone() has made. */
+static void drop_clones(struct kpatch_object *object)
+{
+	const struct kpatch_module *kpmod = object->patch->kpmod;
+	struct kpatch_func *func, *next;
+
+	list_for_each_entry_safe(func, next, &object->funcs, in_object) {
+		if (func >= kpmod->funcs && func < kpmod->funcs + kpmod->num_funcs)
+			continue;
+		list_del(&func->in_object);
+		kfree(func);
+	}
+}
+
+/*
  * A clone runs old code of its function, so it has to be listed, whether it is
  * replaced or kept. Then its text is in the ranges of the patch like that of any
  * other function.
  */
 static int check_clones(const struct resolver *res)
 {
+	unsigned long kept = 0;
 	const struct kpatch_range *r;
+	int ret;
 
 	for (r = res->clones.r; r < res->clones.r + res->clones.nr; r++) {
-		if (!func_at(&res->funcs, r->start))
+		if (func_at(&res->funcs, r->start))
+			continue;
+		if (!(r->func->flags & KPATCH_KEEP_ALL_CLONES))
 			return refuse_unlisted(res, r->func);
+		/* It may be a clone of several functions that have the same name. */
+		if (r->start == kept)
+			continue;
+		kept = r->start;
+		ret = keep_clone(res, r);
+		if (ret)
+			return ret;
 	}
 	return 0;
 }
@@ -535,6 +588,7 @@ void kpatch_func_forget(struct kpatch_object *object)
 {
 	struct kpatch_func *func;
 
+	drop_clones(object);
 	kpatch_for_each_func(func, object)
 		reset_func(func, object->patch->kpmod);
 }

@@ -490,7 +490,7 @@ int kpatch_log_cause(enum kpatch_cause cause, const struct kpatch_subject *s)
 				s->func->new_addr);
 	case KPATCH_CAUSE_FUNC_FLAGS:
 		return log_line(s, -EINVAL,
-				": flags are %#x; set one of KPATCH_CLONE and KPATCH_CLONE_KEEP, or none",
+				": flags are %#x; set KPATCH_CLONE, KPATCH_CLONE_KEEP or KPATCH_KEEP_ALL_CLONES, or none",
 				s->func->flags);
 	case KPATCH_CAUSE_KEPT_REPLACED:
 		return log_line(s, -EINVAL,
@@ -503,7 +503,7 @@ int kpatch_log_cause(enum kpatch_cause cause, const struct kpatch_subject *s)
 				" is no clone of another function; leave flags unset");
 	case KPATCH_CAUSE_UNLISTED_CLONES:
 		return log_line(s, -EINVAL,
-				" has clones that others may call, or tasks may be in: %s; list each one with KPATCH_CLONE, or with KPATCH_CLONE_KEEP if callers may go on to use it",
+				" has clones that others may call, or tasks may be in: %s; list each one with KPATCH_CLONE, or with KPATCH_CLONE_KEEP if callers may go on to use it, or set KPATCH_KEEP_ALL_CLONES",
 				s->names);
 	case KPATCH_CAUSE_KEPT_ALONE:
 		return log_line(s, -EINVAL,

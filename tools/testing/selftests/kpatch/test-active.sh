@@ -208,9 +208,19 @@ test_a_task_in_a_clone_of_a_function_is_found()
 		test_kpatch_clone name=vfs_kern_mount clone="$keep"
 	[ -z "$keep" ] || check_refused "Invalid parameters" \
 		"function 'vfs_kern_mount' has clones" test_kpatch_clone name=vfs_kern_mount
+	# KPATCH_KEEP_ALL_CLONES
+	check_refused "resource busy" "$pid kpatch_mount $where asleep" \
+		test_kpatch_clone name=vfs_kern_mount flags=4
 	echo 1 > /sys/module/test_kpatch_mount/parameters/leave
 	check "the thread has left" wait_for 10 eval '! mounts'
 	check "insmod" load test_kpatch_clone name=vfs_kern_mount ${keep:+keep="$keep"}
+	check_is "directories of functions" vfs_kern_mount,1 \
+		"$(ls "$kpatch_sysfs/test_kpatch_clone/vmlinux")"
+	check_switch test_kpatch_clone 0
+	check_switch test_kpatch_clone 1
+	check_switch test_kpatch_clone 0
+	check "rmmod" unload test_kpatch_clone
+	check "insmod" load test_kpatch_clone name=vfs_kern_mount flags=4
 	check_is "directories of functions" vfs_kern_mount,1 \
 		"$(ls "$kpatch_sysfs/test_kpatch_clone/vmlinux")"
 	check_switch test_kpatch_clone 0
@@ -238,6 +248,9 @@ test_a_task_in_an_older_replacement_of_a_clone_is_found()
 	check_refused "resource busy" \
 		"$(pgrep -x kpatch_mount) kpatch_mount sleep_in_clone asleep" \
 		test_kpatch_clone2 name=vfs_kern_mount keep="$keep"
+	check_refused "resource busy" \
+		"$(pgrep -x kpatch_mount) kpatch_mount sleep_in_clone asleep" \
+		test_kpatch_clone2 name=vfs_kern_mount flags=4
 	echo N > /sys/module/test_kpatch_clone/parameters/sleep
 	check "the thread has left" wait_for 10 eval '! in_new_clone'
 	check "insmod" load test_kpatch_clone2 name=vfs_kern_mount keep="$keep"

@@ -178,7 +178,7 @@ test_wrong_flags()
 		"'cmdline_proc_show' is no clone of another function; leave flags unset" \
 		$clone clone=cmdline_proc_show
 	check_refused "$einval" "is no clone of another function" $clone keep=cmdline_proc_show
-	check_refused "$einval" "'cmdline_proc_show': flags are 0x3; set one of" \
+	check_refused "$einval" "'cmdline_proc_show': flags are 0x3; set KPATCH_CLONE" \
 		$clone name=cmdline_proc_show flags=3
 	check_refused "$einval" "'$clone': function 'cmdline_proc_show': flags are 0x80000000" \
 		$clone name=cmdline_proc_show flags=0x80000000
