@@ -30,13 +30,14 @@
  * kpatch_mutex meanwhile, except while it waits: between two attempts, for modules that
  * it gives way to, and for tasks that leave trampolines. The patches of the operation
  * stay registered, as they are marked as @switching. Modules that patches name are bound
- * under the mutex, too, in the task that loads or removes them. The mutex
- * protects the lists of patches, all that the core owns in them, the ftrace hooks,
- * the writers of the handler's table and the transaction. Readers without it are the
- * ftrace handler, which reads the table, the state of a patch and the transaction
- * word (see handler.c); the stopped CPUs, which work on behalf of the thread that
- * holds the mutex; and sysfs files that show a state or a number. Requesters wait for
- * their operation without the mutex.
+ * under the mutex, too, in the task that loads or removes them.
+ *
+ * The mutex protects the lists of patches, all that the core owns in them, the ftrace
+ * hooks, the writers of the handler's table and the transaction. Readers without it are
+ * the ftrace handler, which reads the table, the state of a patch and the transaction
+ * word (see handler.c); the stopped CPUs, which work on behalf of the thread that holds
+ * the mutex; and sysfs files that show a state or a number. Requesters wait for their
+ * operation without the mutex.
  *
  * Lock order::
  *
