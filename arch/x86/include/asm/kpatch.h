@@ -10,6 +10,7 @@
 #include <linux/pgtable.h>
 #include <linux/processor.h>
 #include <linux/sched.h>
+#include <linux/sched/task_stack.h>
 #include <linux/string.h>
 #include <linux/sync_core.h>
 
