@@ -22,8 +22,8 @@ static int new_vfs_fallocate(struct file *file, int mode, loff_t offset,
 {
 	if (len > SZ_1G)
 		return -EFBIG;
-	return kpatch_call_original(original_vfs_fallocate, file, mode, offset,
-				    len);
+	return kpatch_call_original(original_vfs_fallocate, file, mode,
+				    offset, len);
 }
 
 static struct kpatch_func funcs[] = {
