@@ -106,6 +106,43 @@ wrong_type_is_told() (
 		{ cat "$scratch/log"; exit 1; }
 )
 
+# kpatch_call_original() as the last statement is a call and not a jump, with a result or
+# without one.
+original_is_called() (
+	scratch=$(mktemp -d)
+	trap 'rm -rf "$scratch"' EXIT
+	echo 'obj-m := last.o' > "$scratch/Makefile"
+	cat > "$scratch/last.c" <<-'EOF'
+		#include <linux/kpatch.h>
+
+		int number(long n);
+		void nothing(long n);
+		int last_number(long n);
+		void last_nothing(long n);
+
+		KPATCH_ORIGINAL(original_number, number);
+		KPATCH_ORIGINAL(original_nothing, nothing);
+
+		int last_number(long n)
+		{
+			return kpatch_call_original(original_number, n);
+		}
+
+		void last_nothing(long n)
+		{
+			kpatch_call_original(original_nothing, n);
+		}
+	EOF
+	make -C "$src" O="$obj" M="$scratch" last.o > "$scratch/log" 2>&1 ||
+		{ cat "$scratch/log"; exit 1; }
+	! grep -i warning "$scratch/log" || exit 1
+	for func in number nothing; do
+		objdump -dr --disassemble=last_$func "$scratch/last.o" > "$scratch/code"
+		grep -B1 "R_X86_64_PLT32.*original_$func" "$scratch/code" | grep -qw call ||
+			{ cat "$scratch/code"; exit 1; }
+	done
+)
+
 no_bug() {
 	! grep -nE '\bBUG(_ON)?\(' -r "$top/kernel/kpatch" "$top/include/linux/kpatch.h"
 }
@@ -194,6 +231,7 @@ try "the handler calls nothing that can be traced" handler_is_closed
 try "checkpatch --strict is silent" checkpatch
 try "kernel-doc is silent" kernel_doc
 try "a replacement of the wrong type is refused in words" wrong_type_is_told
+try "a call of the original is a call" original_is_called
 try "get_abi makes a chapter of the ABI" abi
 try "the API document and its kernel-doc comments are valid reStructuredText" \
 	api_is_rst "$top/Documentation/core-api/kpatch.rst"
