@@ -3,6 +3,7 @@
 #
 # Functions of modules: loaded before the patch, after it, and again, also while a switch
 # is under way; symbols that are not exported; builds.
+# shellcheck disable=SC2016
 
 # shellcheck source=sleepers.sh
 . "$(dirname "$0")/sleepers.sh"
@@ -310,7 +311,6 @@ test_a_load_that_waits_for_a_switch_can_be_killed()
 # single command are no error.
 loop()
 {
-	# shellcheck disable=SC2016
 	background bash -c 'stop=$1; shift; while [ ! -e "$stop" ]; do "$@"; done' - \
 		"$stop" "$@" > /dev/null 2>&1
 	loops+=("$child")
@@ -793,24 +793,29 @@ test_a_task_asleep_in_the_new_function_is_parked()
 
 test_clones_in_a_module_must_be_listed()
 {
+	local part=target_split.part.0
+
 	check_refuses_target "$einval" \
-		"function 'target_split' has clones that others may call, or tasks may be in: 'target_split.part.0'; list each" \
+		"function 'target_split' has clones that others may call, or tasks may be in: '$part';" \
 		name=target_split
-	check "patch" load $object name=target_split keep=target_split.part.0
+	check "patch" load $object name=target_split keep=$part
 	check "target" load $target
 	check_is "the new function" 401 "$(cat $calls/split)"
 	check "disable" enabled $object 0
 	check_is "the old function" 51 "$(cat $calls/split)"
 	check "rmmod" rmmod $object
-	check "patch" load $object clone=target_split.part.0
+	check "patch" load $object clone=$part
 	check_is "the new clone" 401 "$(cat $calls/split)"
 }
 
 test_what_a_thread_was_started_with_cannot_be_patched()
 {
+	local pid
+
 	check "target" load $target thread=1
+	pid=$(pgrep -x kpatch_target)
 	check_refused "$edeadlk" \
-		"function 'target_thread' is what the kernel thread kpatch_target (pid $(pgrep -x kpatch_target)) runs" \
+		"function 'target_thread' is what the kernel thread kpatch_target (pid $pid) runs" \
 		$object name=target_thread
 }
 

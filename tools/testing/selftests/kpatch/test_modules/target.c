@@ -113,8 +113,8 @@ static noinline int target_twin(int arg)
 /* Sleeps, as request_module() does, until a program has ended. */
 noinline int target_helper(int arg)
 {
-	char *argv[] = { "/bin/sh", "-c", command, NULL };
-	char *envp[] = { "PATH=/usr/sbin:/usr/bin:/sbin:/bin", NULL };
+	char *argv[4] = { "/bin/sh", "-c", command, NULL };
+	char *envp[2] = { "PATH=/usr/sbin:/usr/bin:/sbin:/bin", NULL };
 	int ret = call_usermodehelper(argv[0], argv, envp,
 				      UMH_WAIT_PROC | UMH_KILLABLE);
 
