@@ -396,7 +396,7 @@ test_a_late_module_is_patched_each_time()
 	local i
 
 	check "patch" load $older
-	for ((i = 0; i < 4 * ${KPATCH_TEST_ROUNDS:-5}; i++)); do
+	for ((i = 0; i < 2 * ${KPATCH_TEST_ROUNDS:-5}; i++)); do
 		check "target, $i" load $target
 		check_is "seen by init, $i" 7101 "$(cat $values/seen_by_init)"
 		check "rmmod target, $i" rmmod $target
@@ -996,7 +996,7 @@ is_coming() { [ "$(cat "/sys/module/$1/initstate" 2>/dev/null)" = coming ]; }
 
 test_a_module_in_init_cannot_be_pinned()
 {
-	background insmod "$mods/$target.ko" init_ms=$((1000 * patience))
+	background insmod "$mods/$target.ko" init_ms=$((500 * patience))
 	check "the target is in init" wait_for 10 is_coming $target
 	check_refused "$ebusy" \
 		"'$object': module '$target', which the patch pins, is just being loaded" \
@@ -1009,7 +1009,7 @@ test_a_module_in_init_cannot_be_pinned()
 # It is patched all the same, if it need not be pinned.
 test_a_module_in_init_is_patched()
 {
-	background insmod "$mods/$target.ko" init_ms=$((1000 * patience))
+	background insmod "$mods/$target.ko" init_ms=$((500 * patience))
 	check "the target is in init" wait_for 10 is_coming $target
 	check "patch" load $object name=target_value
 	check_is "loaded before the target" 1 "$(is_coming $target && is_enabled $object)"
