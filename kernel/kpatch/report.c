@@ -200,13 +200,17 @@ static const char *patch_name(const struct kpatch_module *kpmod)
 	return kpmod->mod->name;
 }
 
-/* A module that is not loaded if a patch does not fit it. Under kpatch_mutex. */
+/*
+ * A module that is not loaded if a patch does not fit it, and the task that loads it.
+ * Written under kpatch_mutex. Other tasks log lines meanwhile, without the mutex.
+ */
 static const char *loading;
+static const struct task_struct *loader;
 
 /* What follows from a line in the log, beside the errno. */
 static const char *consequence(char *buf, size_t size)
 {
-	if (!loading || !mutex_is_locked(&kpatch_mutex))
+	if (READ_ONCE(loader) != current)
 		return "";
 	scnprintf(buf, size, "; module '%s' is not loaded", loading);
 	return buf;
@@ -567,7 +571,7 @@ int kpatch_log_cause(enum kpatch_cause cause, const struct kpatch_subject *s)
 }
 
 /**
- * kpatch_log_loading() - say in further lines that a module is not loaded
+ * kpatch_log_loading() - say in further lines of this task that a module is not loaded
  * @module: its name; %NULL to end that
  *
  * Context: process context, under kpatch_mutex.
@@ -575,7 +579,8 @@ int kpatch_log_cause(enum kpatch_cause cause, const struct kpatch_subject *s)
 void kpatch_log_loading(const char *module)
 {
 	lockdep_assert_held(&kpatch_mutex);
-	WRITE_ONCE(loading, module);
+	loading = module;
+	WRITE_ONCE(loader, module ? current : NULL);
 }
 
 /**
