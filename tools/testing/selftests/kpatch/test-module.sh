@@ -280,13 +280,14 @@ test_a_task_inside_may_wait_until_the_module_is_gone()
 # A CPU that does not respond keeps the switch from giving way.
 test_a_load_that_waits_for_a_switch_can_be_killed()
 {
-	local loader hogged
+	local loader hogged cpus
 
 	[ -e /sys/devices/system/cpu/cpu1 ] || { skip "needs two CPUs"; return; }
 	start_blocked_enable
 	check "insmod" load $unnamed ms=8000
+	cpus=$(taskset -p $$ | sed 's/.* //')
+	at_end taskset -p "$cpus" $$
 	taskset -p -c 0 $$ > /dev/null
-	at_end taskset -p -c "0-$(($(nproc) - 1))" $$
 	echo 1 > /sys/module/$unnamed/parameters/hog
 	background insmod "$mods/$target.ko"
 	loader=$child
