@@ -598,7 +598,8 @@ build_id_of() { notes_id "/sys/module/$1/notes/.note.gnu.build-id"; }
 # notes_id FILE: the note of owner GNU and type 3 begins with its sizes; 20 bytes follow
 notes_id()
 {
-	od -An -v -tx1 "$1" | tr -d ' \n' | sed -n 's/.*040000001400000003000000474e5500\(.\{40\}\).*/\1/p'
+	od -An -v -tx1 "$1" | tr -d ' \n' |
+		sed -n 's/.*040000001400000003000000474e5500\(.\{40\}\).*/\1/p'
 }
 
 wrong_id=0123456789abcdef0123456789abcdef01234567
@@ -722,7 +723,8 @@ test_a_task_asleep_in_a_function_of_a_module_blocks()
 test_a_task_asleep_in_a_cold_part_in_a_module_blocks()
 {
 	check "target" load $target
-	grep -q ' target_cold.cold' /proc/kallsyms || { skip "the compiler splits no function"; return; }
+	grep -q ' target_cold.cold' /proc/kallsyms ||
+		{ skip "the compiler splits no function"; return; }
 	start_call target_cold.cold $calls/cold
 	check "patch" load $object name=target_cold enable=0
 	! briefly enabled $object 1 || fail "enable succeeded"
@@ -797,7 +799,7 @@ test_clones_in_a_module_must_be_listed()
 	local part=target_split.part.0
 
 	check_refuses_target "$einval" \
-		"function 'target_split' has clones that others may call, or tasks may be in: '$part';" \
+		"'target_split' has clones that others may call, or tasks may be in: '$part';" \
 		name=target_split
 	check "patch" load $object name=target_split keep=$part
 	check "target" load $target
