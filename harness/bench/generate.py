@@ -82,10 +82,11 @@ class Modules:
             self.makefile.append(f"obj-m += {source.stem}.o")
         shutil.copy(sources / "patch.h", out)
 
-    def add(self, what, entries, declarations, stubs=""):
+    def add(self, what, entries, declarations, stubs="", systems=tuple(SYSTEMS)):
         """A patch for each system; entries: pairs of old name and new."""
         funcs = " ".join(f"F({old}, {new})" for old, new in entries)
-        for system, define in SYSTEMS.items():
+        for system in systems:
+            define = SYSTEMS[system]
             module = f"bench_{system}_{what}"
             (self.out / f"{module}_main.c").write_text(
                 f"{define}{declarations}#define FUNCS {funcs}\n"
@@ -118,6 +119,19 @@ class Modules:
                  "loff_t start,\n\tloff_t end, int datasync)\n"
                  "{\n\tbarrier();\n\treturn 0;\n}\n")
 
+    def add_original(self):
+        """A patch of that function whose replacement calls the original."""
+        self.add("original", [("noop_fsync", "new_noop_fsync")],
+                 "#include <linux/fs.h>\n"
+                 "#include <linux/kpatch.h>\n"
+                 "KPATCH_ORIGINAL(original_noop_fsync, noop_fsync);\n"
+                 "static noinline int new_noop_fsync(struct file *file, "
+                 "loff_t start,\n\tloff_t end, int datasync)\n"
+                 "{\n\treturn kpatch_call_original(original_noop_fsync, file, "
+                 "start, end,\n\t\tdatasync);\n}\n"
+                 "#define ORIGINAL .original = original_noop_fsync\n",
+                 systems=("kpatch",))
+
     def add_wrapper(self, name, addr):
         """A patch whose replacement is on the stack of who sleeps below it."""
         self.add(name, [(name, f"new_{name}")],
@@ -144,6 +158,7 @@ def main():
         modules.add_jumps(names[:size], symbols)
     for number in range(1, STACKED + 1):
         modules.add_stacked(number)
+    modules.add_original()
     for name in WRAPPED:
         modules.add_wrapper(name, symbols[name][0])
     modules.finish()

@@ -94,6 +94,9 @@ scenario_calls() {
 			take_out "$system" "stack$i"
 		done
 	done
+	quietly load kpatch original
+	count "kpatch with original"
+	take_out kpatch original
 }
 
 scenario_crowd() {

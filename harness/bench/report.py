@@ -102,6 +102,10 @@ def rows(res):
     yield from call("the same, with 8 patches of the function", "stacked 8")
     yield from call("the same, with 1000 other functions patched", "beside 1000")
     yield from call("the same, with the function tracer on it", "with tracer")
+    original = "calls/kpatch with original/instructions"
+    if res.has(original):
+        yield ("the same, with a replacement that calls the original", "",
+               f"{res.get(original):g}", "")
     for n in (1, 10, 100, 1000):
         yield from time(f"load a patch until live, functions: {n}",
                         f"functions/livepatch {n}/insert",

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * A patch module, for kpatch or, with BENCH_LIVEPATCH, for livepatch. The
- * including file defines FUNCS: F(name, replacement), once for each function.
+ * including file defines FUNCS: F(name, replacement), once for each function, and
+ * ORIGINAL, which sets a further member, if a replacement calls the original.
  *
  * The two parameters tell when the module asked for its patch, and when it was
  * given the answer, as CLOCK_MONOTONIC.
@@ -41,7 +42,11 @@ MODULE_INFO(livepatch, "Y");
 #else
 #include <linux/kpatch.h>
 
-#define F(name, new)	KPATCH_FUNC_NAMED(#name, new),
+#ifndef ORIGINAL
+#define ORIGINAL
+#endif
+
+#define F(name, new)	KPATCH_FUNC_NAMED(#name, new, ORIGINAL),
 static struct kpatch_func funcs[] = { FUNCS };
 
 static struct kpatch_module patch = {
