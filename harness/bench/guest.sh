@@ -137,7 +137,7 @@ scenario_functions() {
 # Names of the phases, and the functions whose time they are.
 phases="resolve:kpatch_object_bind hook:kpatch_hook settle:kpatch_switch
 list:kpatch_tasks_update watch:kpatch_tasks_track look:kpatch_tasks_prescan try:kpatch_txn_try
-stop:stop_machine_cpuslocked unhook:kpatch_unhook_and_wait
+stop:stop_machine_cpuslocked unhook:kpatch_hook_release_and_wait
 detach:kpatch_track_detach rcu:synchronize_rcu rude:synchronize_rcu_tasks_rude
 drain:synchronize_rcu_tasks transition:klp_try_complete_transition ${MORE_PHASES:-}"
 

@@ -699,7 +699,7 @@ static void prune(void)
 	}
 }
 
-/* An operation of no task has all its time from here on, see kpatch_module_going(). */
+/* An operation of no task has all its time from here on, see kpatch_take_down(). */
 static struct operation *take_next(void)
 {
 	struct operation *op;

@@ -697,7 +697,7 @@ test_a_module_whose_init_fails_waits_for_a_task_in_its_text()
 	mark_log
 	start_stuck
 	check "the task is in the new function" is_in "$stuck_tid" replacement0
-	check "insmod waits" wait_for 20 is_in "$insmod" kpatch_module_going
+	check "insmod waits" wait_for 20 is_in "$insmod" kpatch_take_down
 	sleep 1
 	kill -KILL "$insmod"
 	check_is "enabling another patch" 7 "$(write_how write $other_files/enabled "1 20000")"
