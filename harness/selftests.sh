@@ -35,6 +35,10 @@ if grep -E 'warning:|error:' "$work/selftests.log"; then
 	die "the selftests do not build cleanly, see $work/selftests.log"
 fi
 
+# Tests load modules of the kernel, with modprobe.
+make -s -C "$src" O="$obj" INSTALL_MOD_PATH="$inst" modules_install >> "$work/selftests.log" 2>&1 ||
+	{ tail -n 30 "$work/selftests.log"; die "modules of the kernel cannot be installed"; }
+
 run=("$inst/run_kselftest.sh")
 # How long one script may take, if not as long as its settings say, in seconds.
 [ -z "${SCRIPT_TIMEOUT:-}" ] || run+=(-o "$SCRIPT_TIMEOUT")
@@ -43,7 +47,7 @@ for t in "$@"; do
 done
 
 status=0
-settings="KPATCH=$src/tools/kpatch/kpatch"
+settings="KPATCH=$src/tools/kpatch/kpatch MODPROBE_OPTIONS='-d $inst'"
 settings+=" KPATCH_TEST_ROUNDS=${KPATCH_TEST_ROUNDS:-5}"
 settings+=" KPATCH_TEST_UNLOADS=${KPATCH_TEST_UNLOADS:-20}"
 settings+=" KPATCH_TEST_NMI_ROUNDS=${KPATCH_TEST_NMI_ROUNDS:-10}"
