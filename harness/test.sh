@@ -68,13 +68,16 @@ build() {
 	return "$ret"
 }
 
-# Tests whose result may depend on how tasks are preempted, and on the prescan. Hostile
-# programs run on one kernel only in this mode, to save time.
+# Tests whose result may depend on how tasks are preempted, and on the prescan. To save
+# time, some run on one kernel only in this mode.
 full_mode() {
-	local scripts=(test-busy.sh test-active.sh test-nmi.sh test-park.sh test-settle.sh
-		test-load.sh)
+	local scripts=(test-active.sh test-nmi.sh test-settle.sh test-original.sh)
 
-	[ "$1" = 7.3 ] || scripts+=(test-hostile.sh)
+	if [ "$1" = 7.3 ]; then
+		scripts+=(test-module.sh test-fixes.sh)
+	else
+		scripts+=(test-busy.sh test-park.sh test-load.sh test-hostile.sh)
+	fi
 	MODE=full "$h/selftests.sh" "${scripts[@]}"
 }
 
