@@ -280,7 +280,7 @@ while finish_some; do
 	sleep 1
 done
 echo "1..$total" | tell
-note "left out: make bench, make bench-isolated, make mutants, make torture"
+note "left out: make bench, make bench-isolated, make mutants, make torture, and make selftests MODE=full for the scripts above that ran in one mode only"
 note "all of it took $((SECONDS - began)) s"
 
 verdict=0
