@@ -70,7 +70,7 @@ enum kpatch_func_flags {
  *	symbols are in cannot be unloaded; they have to be loaded when it is enabled
  *
  * Without %KPATCH_PIN_TARGETS such a module may be loaded, unloaded and loaded again
- * at any time. Functions of vmlinux may then find the pointers to its symbols %NULL.
+ * at any time, see struct kpatch_symbol.
  */
 enum kpatch_module_flags {
 	KPATCH_LOAD_DISABLED	= BIT(0),
@@ -145,8 +145,11 @@ struct kpatch_func {
  *
  * The pointer is set before the patch is enabled, and keeps its value when the patch
  * is disabled. If the symbol is in a module, the pointer is set before the init of
- * that module runs, and %NULL after the module is gone. The patch module fills in all
- * members.
+ * that module runs, and cleared when the module is gone. Replacements of functions of
+ * that module can use it. Others cannot, even if they test it for %NULL, unless the
+ * patch sets %KPATCH_PIN_TARGETS, or they read the pointer once and use it in the same
+ * RCU read-side section; there the module may still be initialising. The patch module
+ * fills in all members.
  */
 struct kpatch_symbol {
 	const char *name;
@@ -288,7 +291,9 @@ struct kpatch_module {
  *   };
  *
  * The function works in any context, NMIs included, once the patch has been enabled.
- * Before that it must not be called. Not every architecture has it.
+ * Before that it must not be called. The original of a function of a module can only be
+ * called from replacements of functions of that module, unless the patch sets
+ * %KPATCH_PIN_TARGETS. Not every architecture has it.
  */
 #define KPATCH_ORIGINAL(_name, _like)					\
 	extern typeof(_like) _name;					\

@@ -23,10 +23,11 @@ void kpatch_exit_finish(struct task_struct *task);
 void kpatch_exit_abort(struct task_struct *task);
 
 /* kernel/module/main.c */
-bool kpatch_module_is_patch(const struct module *mod);
+bool kpatch_module_is_used(const struct module *mod);
 void kpatch_take_down(struct module *mod);
 int kpatch_module_coming(struct module *mod);
 void kpatch_module_going(struct module *mod);
+void kpatch_module_gone(const struct module *mod);
 
 #else /* CONFIG_KPATCH */
 
@@ -38,7 +39,7 @@ static inline void kpatch_exit_start(struct task_struct *task) { }
 static inline void kpatch_exit_finish(struct task_struct *task) { }
 static inline void kpatch_exit_abort(struct task_struct *task) { }
 
-static inline bool kpatch_module_is_patch(const struct module *mod)
+static inline bool kpatch_module_is_used(const struct module *mod)
 {
 	return false;
 }
@@ -51,6 +52,7 @@ static inline int kpatch_module_coming(struct module *mod)
 }
 
 static inline void kpatch_module_going(struct module *mod) { }
+static inline void kpatch_module_gone(const struct module *mod) { }
 
 #endif /* CONFIG_KPATCH */
 

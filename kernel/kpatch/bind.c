@@ -3,7 +3,7 @@
  * What a patch uses of an object: the build that it was made for, and symbols that are
  * not exported. The pointers to these are set each time that the object is bound. They
  * keep their values when the patch is disabled, since its exit function may need them,
- * and are cleared when the module that they point into goes.
+ * and are cleared when the module that they point into is gone.
  */
 #include "common.h"
 
@@ -178,7 +178,7 @@ int kpatch_bind_symbols(const struct kpatch_object *object,
 }
 
 /**
- * kpatch_bind_forget() - clear the pointers to the symbols of a module that goes
+ * kpatch_bind_forget() - clear the pointers to the symbols of a module that is gone
  * @object: the object
  *
  * Context: process context.

@@ -157,7 +157,7 @@ struct kpatch_requester {
  */
 struct kpatch_object {
 	struct kpatch_patch *patch;
-	const char *name;
+	char name[MODULE_NAME_LEN];
 	struct list_head funcs;
 	struct list_head replaced;
 	struct list_head list;

@@ -426,11 +426,34 @@ void kpatch_unhook(struct kpatch_object *object)
 }
 
 /**
+ * kpatch_hook_has_probes() - test for batches that only show that a function is free
+ *
+ * No operation finds the sites of such a batch, so it would take them for those of
+ * another owner. They must be released before the next one begins.
+ *
+ * Context: process context, takes kpatch_mutex.
+ *
+ * Return: true if there are any.
+ */
+bool kpatch_hook_has_probes(void)
+{
+	const struct batch *batch;
+
+	guard(mutex)(&kpatch_mutex);
+	list_for_each_entry(batch, &batches, list) {
+		if (!batch->num)
+			return true;
+	}
+	return false;
+}
+
+/**
  * kpatch_hook_release() - unregister batches that have no user
  * @mod: those of this module, which goes; %NULL for all
  *
- * Context: process context, sleeps, takes kpatch_mutex for a moment; with %NULL not
- * while another task hooks functions. Waits until tasks have left the trampolines, from
+ * Context: process context, sleeps, takes kpatch_mutex for a moment; with %NULL only in
+ * the kernel thread, which hooks nothing meanwhile. A module that is being loaded may be
+ * hooked: it is not in a batch that is released. Waits until tasks have left the trampolines, from
  * which they would call functions of a patch. A task that does not get to run may keep
  * this waiting for long. Waits for another task that does the same, too.
  *

@@ -26,6 +26,7 @@ enum kpatch_cause kpatch_hook(struct kpatch_object *object,
 			      struct kpatch_refused *refused);
 void kpatch_unhook(struct kpatch_object *object);
 void kpatch_hook_wait(void);
+bool kpatch_hook_has_probes(void);
 bool kpatch_hook_release(const struct module *mod);
 void kpatch_hook_release_and_wait(void);
 bool kpatch_hook_is_shared(const struct kpatch_func *func);

@@ -54,19 +54,20 @@ static void wait_to_retry(void)
 }
 
 /**
- * kpatch_module_is_patch() - test whether a module must not be removed by force
+ * kpatch_module_is_used() - test whether a module must not be removed by force
  * @mod: the module
  *
- * Calls may be redirected to its text, or tasks may be inside. Removing the module
- * would require to disable the patch first, which may not be possible.
+ * If it has registered a patch, calls may be redirected to its text, or tasks may be
+ * inside. Removing the module would require to disable the patch first, which may not
+ * be possible. If a patch pins it, functions of vmlinux use it.
  *
- * Context: any but interrupts; takes a spinlock only, so also under module_mutex.
+ * Context: any but interrupts; takes spinlocks only, so also under module_mutex.
  *
- * Return: true if it has registered a patch.
+ * Return: true if a plain rmmod is the only way to remove it.
  */
-bool kpatch_module_is_patch(const struct module *mod)
+bool kpatch_module_is_used(const struct module *mod)
 {
-	return kpatch_patch_of(mod);
+	return kpatch_patch_of(mod) || kpatch_target_is_pinned(mod);
 }
 
 /**
@@ -143,7 +144,8 @@ int kpatch_module_coming(struct module *mod)
  * @mod: the module; its exit function or a failed init has returned, or its init has
  *	not run
  *
- * When this returns no hook is left in the module, and no patch refers to it.
+ * When this returns no hook is left in the module. Its parameters can still be read,
+ * and then its own functions run again.
  *
  * Context: process context, sleeps. Waits for one attempt of the current operation at
  * most, and for nothing if no patch names the module.
@@ -156,4 +158,21 @@ void kpatch_module_going(struct module *mod)
 	kpatch_patch_forget(mod);
 	kpatch_switch_resume();
 	kpatch_hook_release(mod);
+}
+
+/**
+ * kpatch_module_gone() - forget the symbols of a module
+ * @mod: the module; no task is in it, in its files or in code that it has started
+ *
+ * Readers of a pointer that are RCU readers are waited for after this, before the
+ * module is freed.
+ *
+ * Context: process context, sleeps.
+ */
+void kpatch_module_gone(const struct module *mod)
+{
+	if (!kpatch_target_is_named(mod->name))
+		return;
+	guard(mutex)(&kpatch_mutex);
+	kpatch_patch_clear(mod);
 }

@@ -9,6 +9,7 @@
  */
 #include "common.h"
 
+#include <linux/minmax.h>
 #include <linux/module.h>
 
 #include "bind.h"
@@ -61,7 +62,7 @@ static struct kpatch_object *get_object(struct kpatch_patch *patch,
 		return ERR_PTR(ret);
 	}
 	object->patch = patch;
-	object->name = name;
+	strscpy(object->name, name, sizeof(object->name));
 	INIT_LIST_HEAD(&object->funcs);
 	INIT_LIST_HEAD(&object->replaced);
 	list_add_tail(&object->list, &patch->objects);
@@ -70,10 +71,39 @@ static struct kpatch_object *get_object(struct kpatch_patch *patch,
 
 static void add_func(struct kpatch_object *object, struct kpatch_func *func)
 {
+	func->kpmod = object->patch->kpmod;
 	func->object = object;
 	list_add_tail(&func->in_object, &object->funcs);
 	if (!kpatch_is_kept(func))
 		list_add_tail(&func->in_replaced, &object->replaced);
+}
+
+static bool is_same(const struct kpatch_func *a, const struct kpatch_func *b)
+{
+	return a->old_name && b->old_name && !strcmp(a->old_name, b->old_name) &&
+	       max(a->sympos, 1UL) == max(b->sympos, 1UL);
+}
+
+/*
+ * The addresses of functions of a module that is not loaded are not known, but they
+ * must have different names. Those of vmlinux are compared by address.
+ */
+static int check_twice(const struct kpatch_object *object)
+{
+	const struct kpatch_func *a, *b;
+
+	if (kpatch_is_vmlinux(object))
+		return 0;
+	kpatch_for_each_func(a, object) {
+		kpatch_for_each_func(b, object) {
+			if (a == b)
+				break;
+			if (is_same(a, b))
+				return kpatch_refuse(KPATCH_CAUSE_TWICE,
+						     .func = a);
+		}
+	}
+	return 0;
 }
 
 /**
@@ -92,12 +122,18 @@ int kpatch_objects_create(struct kpatch_patch *patch)
 	const struct kpatch_module *kpmod = patch->kpmod;
 	struct kpatch_object *object;
 	unsigned int i;
+	int ret;
 
 	for (i = 0; i < kpmod->num_funcs; i++) {
 		object = get_object(patch, kpmod->funcs[i].objname);
 		if (IS_ERR(object))
 			return PTR_ERR(object);
 		add_func(object, &kpmod->funcs[i]);
+	}
+	kpatch_for_each_object(object, patch) {
+		ret = check_twice(object);
+		if (ret)
+			return ret;
 	}
 	for (i = 0; i < kpmod->num_symbols; i++) {
 		object = get_object(patch, kpmod->symbols[i].objname);
@@ -197,6 +233,7 @@ static void forget(struct kpatch_object *object)
 	kpatch_ranges_clear(&object->new_text);
 	object->mod = NULL;
 	object->bound = false;
+	object->pinned = false;
 }
 
 static int bind(struct kpatch_object *object, const struct kpatch_symtab *tab,
@@ -318,7 +355,7 @@ int kpatch_object_pin(struct kpatch_object *object)
 	else if (!try_module_get(object->mod))
 		cause = KPATCH_CAUSE_NOT_LIVE;
 	else if (object->mod->state == MODULE_STATE_LIVE)
-		object->pinned = true;
+		WRITE_ONCE(object->pinned, true);
 	if (!cause && !object->pinned) {
 		module_put(object->mod);
 		cause = KPATCH_CAUSE_NOT_LIVE;
@@ -338,5 +375,5 @@ void kpatch_object_unpin(struct kpatch_object *object)
 	lockdep_assert_held(&kpatch_mutex);
 	if (object->pinned)
 		module_put(object->mod);
-	object->pinned = false;
+	WRITE_ONCE(object->pinned, false);
 }

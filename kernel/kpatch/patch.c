@@ -586,7 +586,9 @@ static int switch_set(struct kpatch_operation *op, struct kpatch_change *changes
 			break;
 		for (i = 0; i < nr; i++)
 			finish_change(&changes[i]);
-		kpatch_switch_give_way();
+		cause = kpatch_switch_give_way(op);
+		if (cause)
+			break;
 	}
 	ret = kpatch_refuse(cause, .kpmod = patch->kpmod, .action = action,
 			    .report = &patch->report, .quiet = by->quiet);
@@ -725,7 +727,7 @@ static int redirect_object(struct kpatch_object *object)
 	return 0;
 }
 
-/* Undo redirect_object(), also if it has failed. No task is in the module. */
+/* Undo redirect_object(), also if it has failed. */
 static void release_object(struct kpatch_object *object)
 {
 	struct kpatch_func *func;
@@ -787,11 +789,12 @@ int kpatch_patch_redirect(struct module *mod)
 }
 
 /**
- * kpatch_patch_forget() - forget all that patches know of a module that goes
+ * kpatch_patch_forget() - stop to redirect functions of a module that goes
  * @mod: the module, which is not alive for kpatch any more
  *
- * No task is in the module, nor in a replacement of one of its functions. Hooks that
- * have no user any more remain until kpatch_hook_release().
+ * Tasks in files of the module may still be in a replacement of one of its functions,
+ * which may use symbols of the module: the pointers stay until kpatch_patch_clear().
+ * Hooks that have no user any more remain until kpatch_hook_release().
  *
  * Context: process context, sleeps, under kpatch_mutex, while no patch is switched.
  */
@@ -806,8 +809,26 @@ void kpatch_patch_forget(struct module *mod)
 		if (!object)
 			continue;
 		release_object(object);
-		kpatch_bind_forget(object);
 		on_change(patch);
+	}
+}
+
+/**
+ * kpatch_patch_clear() - clear pointers to symbols of a module that is gone
+ * @mod: the module; no task is in it, nor in a replacement of one of its functions
+ *
+ * Context: process context, under kpatch_mutex.
+ */
+void kpatch_patch_clear(const struct module *mod)
+{
+	struct kpatch_object *object;
+	struct kpatch_patch *patch;
+
+	lockdep_assert_held(&kpatch_mutex);
+	list_for_each_entry(patch, &patches, list) {
+		object = object_of(patch, mod);
+		if (object)
+			kpatch_bind_forget(object);
 	}
 }
 

@@ -40,6 +40,7 @@ int kpatch_patch_disable(struct kpatch_patch *patch,
 			 struct kpatch_requester *by);
 int kpatch_patch_redirect(struct module *mod);
 void kpatch_patch_forget(struct module *mod);
+void kpatch_patch_clear(const struct module *mod);
 bool kpatch_patch_live(const struct kpatch_func *func);
 int kpatch_patch_switch(struct kpatch_module *kpmod, enum kpatch_action action,
 			struct kpatch_requester *by);

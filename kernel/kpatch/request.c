@@ -761,7 +761,7 @@ static int kpatch_thread(void *unused)
 	for (;;) {
 		wait_event_idle(work, (op = take_next()));
 		carry_out(op);
-		if (!has_next())
+		if (!has_next() || kpatch_hook_has_probes())
 			kpatch_hook_release(NULL);
 	}
 	return 0;

@@ -99,6 +99,8 @@ static DECLARE_WAIT_QUEUE_HEAD(gave_way);
  * @prescan: scan tasks before the stop; always, except in tests
  * @wait_ms: the wait before the next attempt
  * @all: all blockers of the last attempt
+ * @last: why that has failed
+ * @published: the patches have a copy of the result
  *
  * What tasks were held for stays in @txn and @evict when a switch gives way.
  */
@@ -111,6 +113,8 @@ struct kpatch_operation {
 	bool prescan;
 	unsigned int wait_ms;
 	struct kpatch_report all;
+	enum kpatch_cause last;
+	bool published;
 };
 
 /*
@@ -462,6 +466,7 @@ static enum kpatch_cause attempt_until_deadline(struct kpatch_operation *op)
 			return cause;
 		after_attempt(op);
 		cause = verdict(op, cause);
+		op->last = cause;
 		if (!may_retry(op, cause))
 			break;
 		if (must_give_way())
@@ -494,16 +499,26 @@ static void add_stats(struct kpatch_stats *total, const struct kpatch_stats *s)
 }
 
 /* Each patch of the transaction keeps a copy of the result. */
-static void publish(const struct kpatch_txn *txn)
+static void publish(struct kpatch_operation *op)
 {
+	struct kpatch_txn *txn = &op->txn;
 	struct kpatch_change *change;
 
-	if (!txn->stats.attempts)
+	if (op->published || !txn->stats.attempts)
 		return;
+	op->published = true;
 	for (change = txn->changes; change < txn->changes + txn->nr; change++) {
 		change->patch->report = txn->report;
 		add_stats(&change->patch->stats, &txn->stats);
 	}
+}
+
+/* The verdict is reached: a requester that was killed need not wait any longer. */
+static void decide(struct kpatch_operation *op)
+{
+	publish(op);
+	WRITE_ONCE(op->by->decided, true);
+	wake_up(&op->by->wait);
 }
 
 static void init_operation(struct kpatch_operation *op,
@@ -550,8 +565,11 @@ struct kpatch_operation *kpatch_switch_create(struct kpatch_change *changes,
  */
 void kpatch_switch_free(struct kpatch_operation *op)
 {
-	if (op)
-		kpatch_tasks_put(&op->txn.tasks);
+	if (!op)
+		return;
+	/* The patches could not be prepared again after the switch gave way. */
+	publish(op);
+	kpatch_tasks_put(&op->txn.tasks);
 	kfree(op);
 }
 
@@ -602,24 +620,37 @@ enum kpatch_cause kpatch_switch(struct kpatch_operation *op)
 	if (!cause)
 		cause = run_operation(op);
 	kpatch_txn_release(&op->txn);
-	if (cause == KPATCH_CAUSE_GIVE_WAY)
-		return cause;
-	publish(&op->txn);
-	WRITE_ONCE(op->by->decided, true);
-	wake_up(&op->by->wait);
+	if (cause != KPATCH_CAUSE_GIVE_WAY)
+		decide(op);
 	return cause;
 }
 
 /**
  * kpatch_switch_give_way() - let modules be loaded or removed
+ * @op: the operation, whose patches are in the state before and not prepared any more
  *
- * Context: kernel thread, under kpatch_mutex, which is released meanwhile.
+ * Context: kernel thread, under kpatch_mutex, which is released meanwhile; until the
+ * deadline of the requester at most, or until the operation is cancelled.
+ *
+ * Return: %KPATCH_CAUSE_NONE if the operation is to go on; else why it has failed.
  */
-void kpatch_switch_give_way(void)
+enum kpatch_cause kpatch_switch_give_way(struct kpatch_operation *op)
 {
+	long left = op->by->deadline - jiffies;
+	enum kpatch_cause cause = KPATCH_CAUSE_NONE;
+	long ret;
+
 	mutex_unlock(&kpatch_mutex);
-	wait_event_idle(wakeup, !must_give_way());
+	ret = wait_event_idle_timeout(wakeup, !must_give_way() || is_cancelled(op),
+				      max(left, 1L));
 	mutex_lock(&kpatch_mutex);
+	if (is_cancelled(op))
+		cause = KPATCH_CAUSE_KILLED;
+	else if (!ret)
+		cause = op->last;
+	if (cause)
+		decide(op);
+	return cause;
 }
 
 static int lock_mutex(unsigned int state)

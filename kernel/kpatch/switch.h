@@ -16,7 +16,7 @@ struct kpatch_operation *kpatch_switch_create(struct kpatch_change *changes,
 					      struct kpatch_requester *by);
 void kpatch_switch_free(struct kpatch_operation *op);
 enum kpatch_cause kpatch_switch(struct kpatch_operation *op);
-void kpatch_switch_give_way(void);
+enum kpatch_cause kpatch_switch_give_way(struct kpatch_operation *op);
 int kpatch_switch_pause(unsigned int state);
 void kpatch_switch_resume(void);
 void kpatch_switch_wake(void);

@@ -85,6 +85,26 @@ bool kpatch_target_is_named(const char *name)
 }
 
 /**
+ * kpatch_target_is_pinned() - test whether a patch pins a module
+ * @mod: the module
+ *
+ * Return: true if an enabled patch does.
+ */
+bool kpatch_target_is_pinned(const struct module *mod)
+{
+	const struct kpatch_object *object;
+	bool pinned = false;
+
+	spin_lock(&objects_lock);
+	list_for_each_entry(object, &named_objects, named) {
+		if (READ_ONCE(object->pinned) && !strcmp(object->name, mod->name))
+			pinned = true;
+	}
+	spin_unlock(&objects_lock);
+	return pinned;
+}
+
+/**
  * kpatch_target_find() - find a module that is loaded
  * @name: its name, which a registered patch names
  *

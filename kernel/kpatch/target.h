@@ -13,6 +13,7 @@ struct module;
 void kpatch_target_add(struct kpatch_object *object);
 void kpatch_target_del(struct kpatch_object *object);
 bool kpatch_target_is_named(const char *name);
+bool kpatch_target_is_pinned(const struct module *mod);
 struct module *kpatch_target_find(const char *name);
 bool kpatch_target_comes(struct module *mod);
 void kpatch_target_came(struct module *mod);

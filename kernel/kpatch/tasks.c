@@ -14,7 +14,8 @@
  *
  * Then all that a scan reads is unchanged: only a task itself puts return addresses
  * there. The text that the scan looks for does not change either during an
- * operation.
+ * operation, except if the switch gives way to a module: then it gains or loses
+ * text of that module, which only tasks that have run since can be in.
  *
  * From before the last prescan on, tasks that leave a CPU are noted, see track.c. So
  * the stop does not even compare the counts of the others. A task that was created

@@ -906,6 +906,25 @@ refused_symbol()
 		symbol="$3" "${@:4}"
 }
 
+# A reader of a parameter does not keep its module from being removed.
+test_a_replacement_keeps_its_pointers_while_the_module_goes()
+{
+	local remover
+
+	check "target" load $target
+	check "patch" load $object name=target_value symbol=target_limit use_symbol=1
+	check_value "enabled" 7401
+	echo Y > /sys/module/$object/parameters/sleep
+	start_call replacement $values/value
+	background rmmod $target
+	remover=$child
+	check "rmmod waits for it" wait_for 20 is_in "$remover" mod_sysfs_teardown
+	echo N > /sys/module/$object/parameters/sleep
+	check_answer 7401
+	check "rmmod" wait_for 20 is_gone_or_zombie "$remover"
+	check_pointer "no target" 0
+}
+
 test_invalid_symbols_are_refused()
 {
 	local name
@@ -986,6 +1005,7 @@ test_a_pinned_module_cannot_be_unloaded()
 	check "target" load $target
 	check "patch" load $object name=target_value flags=$pin
 	! unload $target || fail "the target was unloaded"
+	! rmmod -f $target 2>/dev/null || fail "the target was removed by force"
 	check_value "enabled" 401
 	check "disable" enabled $object 0
 	check "rmmod target" rmmod $target
@@ -1039,6 +1059,12 @@ test_a_patch_module_cannot_be_patched()
 	check "disable" enabled $object 0
 	check "rmmod" rmmod $object
 	check "patch" load $older
+}
+
+test_the_same_function_twice_is_refused_without_its_module()
+{
+	check_refused "$einval" "'$object': function 'target_value' is in the patch twice" \
+		$object name=target_value,target_value
 }
 
 test_names_that_no_module_can_have_are_refused()

@@ -3,7 +3,9 @@
  * A patch of functions of a module, with symbols and build IDs, all by parameters that
  * can make it invalid.
  */
+#include <linux/jiffies.h>
 #include <linux/kpatch.h>
+#include <linux/sched.h>
 #include <linux/string.h>
 
 #include "target.h"
@@ -84,9 +86,22 @@ static const struct kernel_param_ops pointer_ops = {
 module_param_cb(pointer, &pointer_ops, NULL, 0400);
 MODULE_PARM_DESC(pointer, "the pointer to the symbol");
 
+static bool sleep;
+module_param(sleep, bool, 0644);
+MODULE_PARM_DESC(sleep, "the replacement sleeps until this is N");
+
+static bool use_symbol;
+module_param(use_symbol, bool, 0444);
+MODULE_PARM_DESC(use_symbol, "the symbol is an int, and is added to the answer");
+
 static noinline int replacement(int arg)
 {
-	return READ_ONCE(answer) + arg;
+	int *number;
+
+	while (READ_ONCE(sleep))
+		schedule_timeout_uninterruptible(HZ / 10);
+	number = use_symbol ? READ_ONCE(pointer) : NULL;
+	return READ_ONCE(answer) + arg + (number ? *number * 1000 : 0);
 }
 
 static struct kpatch_func funcs[3 * MAX_FUNCS];
