@@ -71,12 +71,12 @@ build() {
 # Tests whose result may depend on how tasks are preempted, and on the prescan. To save
 # time, some run on one kernel only in this mode.
 full_mode() {
-	local scripts=(test-active.sh test-nmi.sh test-settle.sh test-original.sh)
+	local scripts=(test-active.sh test-nmi.sh)
 
 	if [ "$1" = 7.3 ]; then
-		scripts+=(test-module.sh test-fixes.sh)
+		scripts+=(test-module.sh test-fixes.sh test-original.sh)
 	else
-		scripts+=(test-busy.sh test-park.sh test-load.sh test-hostile.sh)
+		scripts+=(test-busy.sh test-park.sh test-settle.sh test-load.sh test-hostile.sh)
 	fi
 	MODE=full "$h/selftests.sh" "${scripts[@]}"
 }
