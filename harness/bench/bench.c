@@ -116,6 +116,22 @@ static int64_t read_parameter(const char *name, const char *parameter)
 	return read_number(path);
 }
 
+/* Load the module NAME in DIR. Return how long the system call took. */
+static int64_t init_module(const char *dir, const char *name)
+{
+	char path[PATH_MAX];
+	int64_t start;
+	size_t size;
+	void *image;
+
+	snprintf(path, sizeof(path), "%s/%s.ko", dir, name);
+	image = read_file(path, &size);
+	start = now();
+	if (syscall(SYS_init_module, image, size, ""))
+		err(1, "%s", path);
+	return now() - start;
+}
+
 /*
  * load SYSTEM DIR NAME: load the module; "insert" is until insmod would be done,
  * "enable" from when the module asked until the patch is live, everywhere.
@@ -123,24 +139,22 @@ static int64_t read_parameter(const char *name, const char *parameter)
 static int load(char **argv)
 {
 	int livepatch = !strcmp(argv[0], "livepatch");
-	char path[PATH_MAX];
-	int64_t start, end, live;
-	size_t size;
-	void *image;
+	int64_t insert = init_module(argv[1], argv[2]), live;
 
-	snprintf(path, sizeof(path), "%s/%s.ko", argv[1], argv[2]);
-	image = read_file(path, &size);
-	start = now();
-	if (syscall(SYS_init_module, image, size, ""))
-		err(1, "%s", path);
-	end = live = now();
 	if (livepatch)
 		live = wait_for_transition(argv[2]);
 	else
 		live = read_parameter(argv[2], "answered");
-	print("insert", end - start);
+	print("insert", insert);
 	print("enable", live < 0 ? -1 :
 	      live - read_parameter(argv[2], "asked"));
+	return 0;
+}
+
+/* insert DIR NAME: load a module that is no patch. */
+static int insert(char **argv)
+{
+	print("insert", init_module(argv[0], argv[1]));
 	return 0;
 }
 
@@ -361,6 +375,7 @@ static const struct command {
 	int (*run)(char **argv);
 } commands[] = {
 	{ "load", 3, load },
+	{ "insert", 2, insert },
 	{ "switch", 3, do_switch },
 	{ "unload", 1, unload },
 	{ "tasks", 2, tasks },

@@ -54,6 +54,7 @@ step_modules() {
 
 step_calls() { guest calls 1 limits calls crowd; }
 step_functions() { guest functions 1 functions; }
+step_targets() { guest targets 1 own objects late; }
 step_tasks() { guest tasks 1 tasks check depth; }
 step_inside() { guest inside 2 inside; }
 step_busy() { guest busy 2 busy ran hold; }
@@ -154,6 +155,6 @@ run build modules
 # A guest keeps one core busy, and counts the same whatever the other one does.
 run inside busy forks &
 beside=$!
-run calls functions tasks stop
+run calls functions targets tasks stop
 wait "$beside"
 run costs report

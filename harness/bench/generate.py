@@ -25,6 +25,12 @@ import sys
 SIZES = (1, 10, 100, 1000)
 STACKED = 8
 
+# Modules that a patch names, functions and variables in each, and, in all, the
+# functions and symbols of a patch over vmlinux and these modules.
+TARGETS = tuple(f"bench_target{i}" for i in (1, 2, 3))
+TARGET_SIZE = 100
+OBJECTS_SIZE = 1000
+
 # With a replacement that calls the old function, and so can be slept in.
 WRAPPED = ("pipe_read", "ksys_read", "futex_wait", "read_zero")
 
@@ -69,6 +75,38 @@ def choose(sites, stacks, symbols, count):
     return names[:count]
 
 
+def choose_symbols(path, symbols, count):
+    """Static symbols with a name of their own, half of them variables."""
+    stay = range(symbols["_text"][0], symbols["__init_begin"][0])
+    lines = [line.split() for line in path.read_text().splitlines()]
+    chosen = []
+    for kinds in "t", "dr":
+        names = [name for addr, kind, name in lines
+                 if kind in kinds and len(symbols[name]) == 1
+                 and int(addr, 16) in stay and re.fullmatch(r"[a-z]\w+", name)]
+        random.Random(1).shuffle(names)
+        chosen += names[:count // 2]
+    if len(chosen) < count:
+        sys.exit(f"FAIL: only {len(chosen)} symbols to choose from")
+    return chosen
+
+
+def jumps(names, symbols):
+    """Declarations and code of replacements that jump to what they replace."""
+    declarations = "".join(f"void new_{n}(void);\n" for n in names)
+    stubs = ".text\n" + "".join(
+        f".globl new_{n}\n.type new_{n}, @function\n.balign 16\n"
+        f"new_{n}:\n\tjmp {symbols[n][0] + 5:#x}\n"
+        f".size new_{n}, . - new_{n}\n" for n in names)
+    return declarations, stubs
+
+
+def target_function(prefix, target, number):
+    """A function of a target, or its replacement, like no other."""
+    return (f"static noinline __used int {prefix}{target}_func{number}(int n)\n"
+            f"{{\n\tbarrier();\n\treturn n + {number + len(prefix)};\n}}\n")
+
+
 class Modules:
     """The directory that is written, and its Makefile."""
 
@@ -103,13 +141,79 @@ class Modules:
 
     def add_jumps(self, names, symbols):
         """A patch of many functions that jump to what they replace."""
-        declarations = "".join(f"void new_{n}(void);\n" for n in names)
-        stubs = ".text\n" + "".join(
-            f".globl new_{n}\n.type new_{n}, @function\n.balign 16\n"
-            f"new_{n}:\n\tjmp {symbols[n][0] + 5:#x}\n"
-            f".size new_{n}, . - new_{n}\n" for n in names)
         self.add(str(len(names)), [(n, f"new_{n}") for n in names],
-                 declarations, stubs)
+                 *jumps(names, symbols))
+
+    def add_target(self, name):
+        """A module with functions and variables for patches to name."""
+        (self.out / f"{name}.c").write_text(
+            "#include <linux/module.h>\n"
+            + "".join(target_function("", name, i) for i in range(TARGET_SIZE))
+            + "".join(f"static int {name}_var{i} __used = {i + 1};\n"
+                      for i in range(TARGET_SIZE))
+            + "static int __init target_init(void)\n{\n\treturn 0;\n}\n"
+            "static void __exit target_exit(void)\n{\n}\n"
+            "module_init(target_init);\nmodule_exit(target_exit);\n"
+            f'MODULE_DESCRIPTION("kpatch benchmark: {name}");\n'
+            'MODULE_LICENSE("GPL");\n')
+        self.makefile.append(f"obj-m += {name}.o")
+
+    def add_objects(self, what, names, symbols, functions, used=()):
+        """A patch of functions of vmlinux and of several modules.
+
+        functions: how many of each module; used: pairs of object and symbol, which
+        only kpatch can look up.
+        """
+        declarations, stubs = jumps(names, symbols)
+        table = [f"F({n}, new_{n})" for n in names]
+        objects = []
+        if names:
+            table.append("F_END")
+            objects.append("{ .funcs = funcs },")
+        for target, count in functions.items():
+            objects.append(f'{{ .name = "{target}", .funcs = funcs + {len(table)} }},')
+            for i in range(count):
+                name = f"{target}_func{i}"
+                declarations += target_function("new_", target, i)
+                table.append(f'F_IN("{target}", {name}, new_{name})')
+            table.append("F_END")
+        if used:
+            declarations += (
+                "#ifndef BENCH_LIVEPATCH\n#include <linux/kpatch.h>\n"
+                f"static void *pointers[{len(used)}];\n"
+                "static const struct kpatch_symbol symbols[] = {\n"
+                + "".join(f'\tKPATCH_SYMBOL_NAMED("{name}", pointers[{i}]'
+                          + (f', .objname = "{target}"' if target else "") + "),\n"
+                          for i, (target, name) in enumerate(used))
+                + "};\n#define MEMBERS KPATCH_SYMBOLS(symbols),\n#endif\n")
+        self.add(what, [], "#include <linux/compiler.h>\n" + declarations
+                 + f"#define TABLE {' '.join(table)}\n"
+                 f"#define OBJECTS {' '.join(objects)}\n",
+                 stubs if names else "")
+
+    def add_targets(self, names, symbols, system_map):
+        """Modules to name, and the patches that name them."""
+        for target in TARGETS:
+            self.add_target(target)
+        inside = [(target, f"{target}_{kind}{i}") for target in TARGETS
+                  for kind in ("func", "var") for i in range(TARGET_SIZE // 2)]
+        rest = OBJECTS_SIZE - len(inside)
+        used = choose_symbols(system_map, symbols, rest)
+        self.add_objects("objects", names[:rest], symbols,
+                         dict.fromkeys(TARGETS, TARGET_SIZE),
+                         [("", name) for name in used] + inside)
+        for count in 1, TARGET_SIZE:
+            self.add_objects(f"late{count}", [], symbols, {TARGETS[0]: count})
+
+    def add_own(self):
+        """A patch of a function of a module, whose calls are counted."""
+        self.add("own", [],
+                 "#include <linux/fs.h>\n"
+                 "static noinline int new_bench_own(struct file *file, "
+                 "loff_t start,\n\tloff_t end, int datasync)\n"
+                 "{\n\tbarrier();\n\treturn 1;\n}\n"
+                 '#define TABLE F_IN("bench_calls", bench_own, new_bench_own) F_END\n'
+                 '#define OBJECTS { .name = "bench_calls", .funcs = funcs },\n')
 
     def add_stacked(self, number):
         """One of several patches of the function whose calls are counted."""
@@ -161,6 +265,8 @@ def main():
     modules.add_original()
     for name in WRAPPED:
         modules.add_wrapper(name, symbols[name][0])
+    modules.add_targets(names, symbols, system_map)
+    modules.add_own()
     modules.finish()
 
 

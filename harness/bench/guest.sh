@@ -99,6 +99,18 @@ scenario_calls() {
 	take_out kpatch original
 }
 
+# The same in a module: as the function of vmlinux.
+scenario_own() {
+	local system
+
+	count own own
+	for system in $systems; do
+		quietly load "$system" own
+		count "$system own" own
+		take_out "$system" own
+	done
+}
+
 scenario_crowd() {
 	local system n
 
@@ -130,6 +142,56 @@ scenario_functions() {
 				fi
 				record functions "$system $n" unload "$system" "$n"
 			done
+		done
+	done
+}
+
+targets="bench_target1 bench_target2 bench_target3"
+
+# Wait as before off(): to load a module takes grace periods, too.
+insert() { sleep 0.3; ./bench insert "$dir" "$1"; }
+
+# A patch of functions of vmlinux and modules that uses as many symbols of these, and
+# one of as many functions of vmlinux.
+scenario_objects() {
+	local target system n round
+
+	for target in $targets; do quietly insert "$target"; done
+	for n in objects 1000; do
+		for system in $systems; do
+			# livepatch takes minutes, as in scenario_functions().
+			[ "$system $n" != "livepatch 1000" ] || continue
+			for ((round = 0; round < ROUNDS; round++)); do
+				[ "$system$round" != livepatch1 ] || break
+				record objects "$system $n" load "$system" "$n"
+				record objects "$system $n" off "$system" "$n"
+				record objects "$system $n" unload "$system" "$n"
+			done
+		done
+	done
+	for target in $targets; do ./bench unload "$target" > /dev/null; done
+}
+
+# late CASE: a module comes and goes
+late() {
+	local round
+
+	for ((round = 0; round < ROUNDS; round++)); do
+		record late "$1" insert "${targets%% *}"
+		record late "$1" ./bench unload "${targets%% *}"
+	done
+}
+
+# A module that comes when it is named by a patch, by none, or by no patch at all.
+scenario_late() {
+	local system n
+
+	late "no patch"
+	for system in $systems; do
+		for n in 1 late1 late100; do
+			quietly load "$system" "$n"
+			late "$system $n"
+			take_out "$system" "$n"
 		done
 	done
 }

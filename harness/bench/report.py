@@ -99,6 +99,7 @@ def rows(res):
                    ahead(res.get(lp), res.get(kp)))
 
     yield from call("a call of a patched function, instructions", "stacked 1")
+    yield from call("the same, in a module", "own")
     yield from call("the same, with 8 patches of the function", "stacked 8")
     yield from call("the same, with 1000 other functions patched", "beside 1000")
     yield from call("the same, with the function tracer on it", "with tracer")
@@ -116,6 +117,10 @@ def rows(res):
     for n in (1, 1000):
         yield from time(f"unload a patch, functions: {n}", f"functions/livepatch {n}/unload",
                         f"functions/kpatch {n}/unload")
+    for title, quantity in (("load until live", "insert"), ("disable", "disable")):
+        yield from time(f"{title}, 1000 functions of vmlinux and 3 modules "
+                        "(kpatch: and 1000 symbols)", f"objects/livepatch objects/{quantity}",
+                        f"objects/kpatch objects/{quantity}")
     for t in (0, 100, 1000, 5000, 10000):
         yield from time(f"enable until live, {t} threads asleep elsewhere",
                         f"tasks/livepatch {t} asleep/enable",
@@ -139,6 +144,28 @@ def rows(res):
         yield (f"scan 5000 tasks, instructions, functions: {n}",
                number(lp / 1e6) + " M", res.million(*names),
                ahead(lp, sum(res.get(name) for name in names)))
+
+
+def object_rows(res):
+    """A patch of several objects, with symbols, beside one of vmlinux, without."""
+    for title, quantity in (("load until live", "insert"), ("disable", "disable"),
+                            ("unload", "unload")):
+        names = [f"objects/kpatch {case}/{quantity}" for case in ("1000", "objects")]
+        if res.has(*names):
+            yield (title, *(res.ms(name) + " ms" for name in names),
+                   f"{res.get(names[1]) / res.get(names[0]):.2f}x")
+
+
+def late_rows(res):
+    """What a module that comes takes longer than without a patch."""
+    for title, case in (("no function of it", "1"), ("1 function", "late1"),
+                        ("100 functions", "late100")):
+        for action, quantity in ("load", "insert"), ("unload", "unload"):
+            names = [f"late/{case}/{quantity}" for case in
+                     ("no patch", f"livepatch {case}", f"kpatch {case}")]
+            if res.has(*names):
+                yield (f"{action}, {title}", *(res.ms(name) + " ms" for name in names),
+                       ahead(res.get(names[1]), res.get(names[2])))
 
 
 def stop_rows(res):
@@ -237,6 +264,10 @@ def write_table(res, release, out):
         + markdown(("", "livepatch", "kpatch", "kpatch ahead by"), rows(res))
         + "\nFor comparison, instructions of a call:\n\n"
         + markdown(("", "instructions"), limit_rows(res))
+        + "\nA patch of 1000 functions:\n\n"
+        + markdown(("", "vmlinux", "vmlinux and 3 modules, 1000 symbols", ""), object_rows(res))
+        + "\nA module of 100 functions comes and goes, while a patch replaces:\n\n"
+        + markdown(("", "no patch", "livepatch", "kpatch", "kpatch ahead by"), late_rows(res))
         + "\nDuration of a stop, in thousands of instructions:\n\n"
         + markdown(("", "kpatch", "an empty stop_machine()", ""), stop_rows(res))
         + "\nHow long tasks are held:\n\n"

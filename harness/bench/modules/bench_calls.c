@@ -33,6 +33,15 @@ noinline notrace int bench_plain(struct file *file, loff_t start, loff_t end,
 	return 0;
 }
 
+/* As the old function, but in a module. It is like no other function of the module. */
+int bench_own(struct file *file, loff_t start, loff_t end, int datasync);
+
+noinline __noclone int bench_own(struct file *file, loff_t start, loff_t end, int datasync)
+{
+	barrier();
+	return 1;
+}
+
 /* What would be there if the first instruction of a function could be a jump. */
 int bench_jump(struct file *file, loff_t start, loff_t end, int datasync);
 /* A direct callee of ftrace that goes on in another function for good. */
@@ -74,6 +83,7 @@ static int count_##func(void)						\
 COUNT(noop_fsync)
 COUNT(bench_plain)
 COUNT(bench_jump)
+COUNT(bench_own)
 
 static void notrace do_nothing(unsigned long ip, unsigned long parent_ip,
 			       struct ftrace_ops *ops, struct ftrace_regs *fregs)
@@ -148,6 +158,7 @@ static const struct {
 	{ "traceable", count_noop_fsync },
 	{ "plain", count_bench_plain },
 	{ "jump", count_bench_jump },
+	{ "own", count_bench_own },
 	{ "hook-empty", hook_empty },
 	{ "unhook-empty", unhook_empty },
 	{ "hook-regs", hook_regs },

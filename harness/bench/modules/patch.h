@@ -16,13 +16,27 @@ module_param(asked, ullong, 0444);
 static unsigned long long answered;
 module_param(answered, ullong, 0444);
 
+/*
+ * For functions of several objects, TABLE and OBJECTS are defined instead of FUNCS.
+ * TABLE has the functions of one object after the other, each followed by F_END, and
+ * F_IN() for those of modules. OBJECTS is an initialiser for livepatch.
+ */
+#ifdef TABLE
+#undef FUNCS
+#define FUNCS TABLE
+#else
+#define OBJECTS { .funcs = funcs },
+#endif
+
 #ifdef BENCH_LIVEPATCH
 #include <linux/livepatch.h>
 
 #define F(name, new)	{ .old_name = #name, .new_func = (void *)(new) },
+#define F_IN(objname, name, new)	F(name, new)
+#define F_END				{},
 static struct klp_func funcs[] = { FUNCS {} };
 
-static struct klp_object objects[] = { { .funcs = funcs }, {} };
+static struct klp_object objects[] = { OBJECTS {} };
 
 static struct klp_patch patch = {
 	.mod = THIS_MODULE,
@@ -40,6 +54,14 @@ static void bench_exit(void)
 
 MODULE_INFO(livepatch, "Y");
 #else
+#define F_IN(_objname, name, new)					\
+	KPATCH_FUNC_NAMED(#name, new, .objname = (_objname)),
+#define F_END
+/* Further members of the patch. */
+#ifndef MEMBERS
+#define MEMBERS
+#endif
+
 #include <linux/kpatch.h>
 
 #ifndef ORIGINAL
@@ -53,6 +75,7 @@ static struct kpatch_module patch = {
 	.mod = THIS_MODULE,
 	.funcs = funcs,
 	.num_funcs = ARRAY_SIZE(funcs),
+	MEMBERS
 };
 
 static int ask(void)
