@@ -810,7 +810,7 @@ test_clones_in_a_module_must_be_listed()
 	check_is "the old function" 51 "$(cat $calls/split)"
 	check "rmmod" rmmod $object
 	# KPATCH_KEEP_ALL_CLONES
-	check "patch" load $object name=target_split flags=4
+	check "patch" load $object name=target_split name_flags=4
 	check_is "the new function" 401 "$(cat $calls/split)"
 	check "disable" enabled $object 0
 	check "rmmod" rmmod $object

@@ -39,6 +39,10 @@ static int answer = 400;
 module_param(answer, int, 0444);
 MODULE_PARM_DESC(answer, "return value of the replacement, without the argument");
 
+static unsigned int name_flags;
+module_param(name_flags, uint, 0444);
+MODULE_PARM_DESC(name_flags, "flags of the functions that are named by \"name\"");
+
 static unsigned int flags;
 module_param(flags, uint, 0444);
 MODULE_PARM_DESC(flags, "flags of the patch");
@@ -167,7 +171,7 @@ static void add_build_id(void)
 
 static int __init object_init(void)
 {
-	add(name, num_names, replacement, 0);
+	add(name, num_names, replacement, name_flags);
 	funcs[0].sympos = sympos;
 	add(clone, num_clones, replacement, KPATCH_CLONE);
 	add(keep, num_kept, NULL, KPATCH_CLONE_KEEP);
