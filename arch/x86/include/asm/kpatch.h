@@ -11,12 +11,12 @@
 #include <linux/processor.h>
 #include <linux/sched.h>
 #include <linux/sched/task_stack.h>
+#include <linux/static_call.h>	/* for text_poke() */
 #include <linux/string.h>
 #include <linux/sync_core.h>
 
 #include <asm/kpatch_original.h>
 #include <asm/page_types.h>
-#include <asm/text-patching.h>
 
 /*
  * Once a task is switched out, all registers that may hold a text address are
