@@ -453,9 +453,9 @@ bool kpatch_hook_has_probes(void)
  *
  * Context: process context, sleeps, takes kpatch_mutex for a moment; with %NULL only in
  * the kernel thread, which hooks nothing meanwhile. A module that is being loaded may be
- * hooked: it is not in a batch that is released. Waits until tasks have left the trampolines, from
- * which they would call functions of a patch. A task that does not get to run may keep
- * this waiting for long. Waits for another task that does the same, too.
+ * hooked: it is not in a batch that is released. Waits until tasks have left the
+ * trampolines, from which they would call functions of a patch. A task that does not get
+ * to run may keep this waiting for long. Waits for another task that does the same, too.
  *
  * Return: true if there was such a batch, so that the trampolines were waited for.
  */
