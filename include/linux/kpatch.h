@@ -30,13 +30,13 @@ struct kpatch_patch;
 struct kpatch_site;
 
 /**
- * enum kpatch_state - which version of a patch's functions a call reaches
+ * enum kpatch_status - which version of a patch's functions a call reaches
  * @KPATCH_OFF: the version below the patch
  * @KPATCH_ON: the patch's version
  * @KPATCH_ADDING: the patch's version once the current transaction has committed
  * @KPATCH_REMOVING: the patch's version until the current transaction has committed
  */
-enum kpatch_state {
+enum kpatch_status {
 	KPATCH_OFF,
 	KPATCH_ON,
 	KPATCH_ADDING,
@@ -186,7 +186,7 @@ struct kpatch_build_id {
  * structure and all arrays must stay in place from kpatch_register() until
  * kpatch_unregister() has succeeded.
  *
- * @state: which version calls reach; written under kpatch_mutex, read by the
+ * @status: which version calls reach; written under kpatch_mutex, read by the
  *	ftrace handler
  * @patch: all else that the core keeps for the patch
  */
@@ -201,7 +201,7 @@ struct kpatch_module {
 	unsigned int num_build_ids;
 
 	/* Owned by the core: */
-	enum kpatch_state state;
+	enum kpatch_status status;
 	struct kpatch_patch *patch;
 };
 

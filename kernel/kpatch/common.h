@@ -34,7 +34,7 @@
  *
  * The mutex protects the lists of patches, all that the core owns in them, the ftrace
  * hooks, the writers of the handler's table and the transaction. Readers without it are
- * the ftrace handler, which reads the table, the state of a patch and the transaction
+ * the ftrace handler, which reads the table, the status of a patch and the transaction
  * word (see handler.c); the stopped CPUs, which work on behalf of the thread that holds
  * the mutex; and sysfs files that show a state or a number. Requesters wait for their
  * operation without the mutex.
@@ -174,7 +174,7 @@ struct kpatch_object {
 
 /**
  * struct kpatch_patch - what the core keeps for a registered patch
- * @kpmod: the patch as its module defined it; holds the state
+ * @kpmod: the patch as its module defined it; holds the status
  * @objects: vmlinux and the modules that it changes or uses
  * @list: link in the list of registered patches
  * @enabled: link in the list of enabled patches, in the order of enabling; empty
@@ -202,13 +202,13 @@ struct kpatch_patch {
 /**
  * struct kpatch_change - one patch in a transaction
  * @patch: the patch
- * @from: its state before, %KPATCH_OFF or %KPATCH_ON
- * @to: its state after the commit, the other one of the two
+ * @from: its status before, %KPATCH_OFF or %KPATCH_ON
+ * @to: its status after the commit, the other one of the two
  */
 struct kpatch_change {
 	struct kpatch_patch *patch;
-	enum kpatch_state from;
-	enum kpatch_state to;
+	enum kpatch_status from;
+	enum kpatch_status to;
 };
 
 /* The name of the object that is not a module. */

@@ -159,7 +159,7 @@ int kpatch_unregister(struct kpatch_module *kpmod)
 					     .action = "unregister",
 					     .err = -ENOENT);
 		patch = kpmod->patch;
-		if (kpmod->state != KPATCH_OFF || patch->switching)
+		if (kpmod->status != KPATCH_OFF || patch->switching)
 			return kpatch_refuse(KPATCH_CAUSE_ENABLED,
 					     .kpmod = kpmod);
 		kpatch_patch_del(patch);

@@ -36,7 +36,7 @@ DEFINE_MUTEX(kpatch_mutex);
  *  - Key: the address in the old function that ftrace calls the handler from.
  *  - Order in a bucket: newest patch first, so that it wins.
  *  - Writers: kpatch_table_add() and kpatch_table_del(), under kpatch_mutex. To
- *    add or delete an entry redirects no call: the state of the patch decides
+ *    add or delete an entry redirects no call: the status of the patch decides
  *    which version is live.
  *  - Readers: the handler and kpatch_table_live(), with preemption off. A
  *    deleted entry must not change until kpatch_hook_wait() has waited for all
@@ -58,7 +58,7 @@ static DEFINE_HASHTABLE(kpatch_table, KPATCH_HASH_BITS);
  *  KPATCH_TXN_ABORTED   -> KPATCH_TXN_IDLE       kpatch_word_reset(), machine
  *                                                running again
  *
- * The handler reads the word only for a patch in state ADDING or REMOVING.
+ * The handler reads the word only for a patch in status ADDING or REMOVING.
  * While the word is OPEN, only NMIs run the handler. An NMI that reads it then
  * aborts the transaction for all CPUs: it is about to run old code, so the
  * transaction must not commit.
@@ -77,7 +77,7 @@ static __always_inline bool txn_committed(void)
 	int txn;
 
 	/*
-	 * Pairs with smp_store_release() in set_state(): a handler that sees
+	 * Pairs with smp_store_release() in set_status(): a handler that sees
 	 * the patch ADDING or REMOVING does not see the verdict of an earlier
 	 * transaction.
 	 */
@@ -91,18 +91,18 @@ static __always_inline bool txn_committed(void)
 
 static __always_inline bool func_is_live(const struct kpatch_func *func)
 {
-	enum kpatch_state state = READ_ONCE(func->kpmod->state);
+	enum kpatch_status status = READ_ONCE(func->kpmod->status);
 
 	/* Nearly all calls find the patch ON, so test for that first. */
-	if (likely(state == KPATCH_ON))
+	if (likely(status == KPATCH_ON))
 		return true;
-	if (state == KPATCH_ADDING)
+	if (status == KPATCH_ADDING)
 		return txn_committed();
-	return state == KPATCH_REMOVING && !txn_committed();
+	return status == KPATCH_REMOVING && !txn_committed();
 }
 
 /*
- * Preemption stays off from the read of the state until @fregs has the new
+ * Preemption stays off from the read of the status until @fregs has the new
  * address: a task preempted in between would carry a decision that no scan of
  * its stack can see. No path through here may skip a live function, so there is
  * no recursion guard.
@@ -161,7 +161,7 @@ NOKPROBE_SYMBOL(kpatch_ftrace_handler);
 
 /**
  * kpatch_table_add() - add a function to the handler's table
- * @func: the function; its patch is in state OFF or ADDING, so it is not live
+ * @func: the function; its patch is in status OFF or ADDING, so it is not live
  *
  * Publishes with release semantics: the handler sees @func complete.
  */
@@ -173,7 +173,7 @@ void kpatch_table_add(struct kpatch_func *func)
 
 /**
  * kpatch_table_del() - delete a function from the handler's table
- * @func: the function; its patch is in state OFF
+ * @func: the function; its patch is in status OFF
  *
  * @func must not be changed, freed or added again before kpatch_hook_wait()
  * returns.
@@ -253,7 +253,7 @@ bool kpatch_word_commit(void)
 /**
  * kpatch_word_reset() - prepare the transaction word for the next attempt
  *
- * No handler that read the state of the patch before the stop is still running,
+ * No handler that read the status of the patch before the stop is still running,
  * so none needs the verdict.
  *
  * Context: after the stop, under kpatch_mutex.

@@ -29,7 +29,7 @@
 #include "txn.h"
 
 /**
- * DOC: Patch states
+ * DOC: Patch status
  *
  * ======== ========== ========================================================
  * from     to         by
@@ -45,8 +45,8 @@
  * ======== ========== ========================================================
  *
  * While no operation is carried out a patch is OFF or ON. Its module is pinned
- * exactly while the state is not OFF, and during an operation, so rmmod of an enabled
- * patch fails. A switch that gives way to a module returns to the state before.
+ * exactly while the status is not OFF, and during an operation, so rmmod of an enabled
+ * patch fails. A switch that gives way to a module returns to the status before.
  */
 
 /* Registered patches. Writers hold kpatch_mutex and patches_lock, readers either. */
@@ -263,7 +263,7 @@ int kpatch_patch_add(struct kpatch_module *kpmod)
 	if (!patch)
 		return kpatch_refuse(KPATCH_CAUSE_NO_MEMORY, .kpmod = kpmod,
 				     .action = "register");
-	kpmod->state = KPATCH_OFF;
+	kpmod->status = KPATCH_OFF;
 	kpmod->patch = patch;
 	patch->kpmod = kpmod;
 	INIT_LIST_HEAD(&patch->enabled);
@@ -475,13 +475,13 @@ static void undo_and_wait(struct kpatch_patch *patch)
 static void finish_change(struct kpatch_change *change)
 {
 	struct kpatch_patch *patch = change->patch;
-	enum kpatch_state state = patch->kpmod->state;
+	enum kpatch_status status = patch->kpmod->status;
 
-	if (state == KPATCH_ON && change->from == KPATCH_OFF) {
+	if (status == KPATCH_ON && change->from == KPATCH_OFF) {
 		list_add_tail(&patch->enabled, &enabled_patches);
 		add_taint(TAINT_LIVEPATCH, LOCKDEP_STILL_OK);
 	}
-	if (state != KPATCH_OFF)
+	if (status != KPATCH_OFF)
 		return;
 	list_del_init(&patch->enabled);
 	if (change->from == KPATCH_OFF)
@@ -561,7 +561,7 @@ static void unpin(struct kpatch_change *changes, unsigned int nr)
 
 	for (i = 0; i < nr; i++) {
 		changes[i].patch->switching = false;
-		if (changes[i].patch->kpmod->state == KPATCH_OFF)
+		if (changes[i].patch->kpmod->status == KPATCH_OFF)
 			module_put(changes[i].patch->kpmod->mod);
 	}
 }
@@ -631,12 +631,12 @@ static int operate(struct kpatch_change *changes, unsigned int nr,
 }
 
 /* Switch a set of one patch. */
-static int switch_patch(struct kpatch_patch *patch, enum kpatch_state to,
+static int switch_patch(struct kpatch_patch *patch, enum kpatch_status to,
 			unsigned int flags, struct kpatch_requester *by)
 {
 	struct kpatch_change change = {
 		.patch = patch,
-		.from = patch->kpmod->state,
+		.from = patch->kpmod->status,
 		.to = to,
 	};
 	int ret;
@@ -644,7 +644,7 @@ static int switch_patch(struct kpatch_patch *patch, enum kpatch_state to,
 	if (change.from == to)
 		return 0;
 	ret = operate(&change, 1, flags, by);
-	if (patch->kpmod->state != change.from)
+	if (patch->kpmod->status != change.from)
 		WRITE_ONCE(patch->operation, by->number);
 	on_change(patch);
 	return ret;
@@ -653,7 +653,7 @@ static int switch_patch(struct kpatch_patch *patch, enum kpatch_state to,
 /**
  * kpatch_patch_on_change() - set the function to call after each operation
  * @changed: called under kpatch_mutex after each operation on a patch, whatever the
- *	result. The state of the patch and its blockers may have changed, and so may
+ *	result. The status of the patch and its blockers may have changed, and so may
  *	which functions are live, those of other patches included.
  *
  * Must be called once, before the first patch is registered.
@@ -672,7 +672,7 @@ void __init kpatch_patch_on_change(void (*changed)(struct kpatch_patch *patch))
  * Return: 0, or an errno as kpatch_enable() lists them, with a line logged and the
  * patch disabled.
  */
-int kpatch_patch_finish_add(struct kpatch_patch *patch, enum kpatch_state to,
+int kpatch_patch_finish_add(struct kpatch_patch *patch, enum kpatch_status to,
 			    struct kpatch_requester *by)
 {
 	int ret = 0;
@@ -867,17 +867,17 @@ int kpatch_patch_switch(struct kpatch_module *kpmod, enum kpatch_action action,
 	bool on = action == KPATCH_ENABLE || action == KPATCH_CHECK_ENABLE;
 	bool dry_run = action == KPATCH_CHECK_ENABLE ||
 		       action == KPATCH_CHECK_DISABLE;
-	enum kpatch_state before;
+	enum kpatch_status before;
 	int ret;
 
 	lockdep_assert_held(&kpatch_mutex);
 	if (!kpatch_patch_known(kpmod))
 		return kpatch_refuse(KPATCH_CAUSE_NOT_REGISTERED,
 				     .action = "switch", .err = -ENODEV);
-	before = kpmod->state;
+	before = kpmod->status;
 	ret = switch_patch(kpmod->patch, on ? KPATCH_ON : KPATCH_OFF,
 			   dry_run ? KPATCH_TXN_DRY_RUN : 0, by);
-	if (kpmod->state != before)
+	if (kpmod->status != before)
 		kpatch_log_switched(kpmod);
 	return ret;
 }

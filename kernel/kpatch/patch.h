@@ -31,7 +31,7 @@ enum kpatch_action {
 int kpatch_patch_check(const struct kpatch_module *kpmod);
 int kpatch_patch_add(struct kpatch_module *kpmod);
 void kpatch_patch_del(struct kpatch_patch *patch);
-int kpatch_patch_finish_add(struct kpatch_patch *patch, enum kpatch_state to,
+int kpatch_patch_finish_add(struct kpatch_patch *patch, enum kpatch_status to,
 			    struct kpatch_requester *by);
 void kpatch_patch_free(struct kpatch_patch *patch);
 struct kpatch_patch *kpatch_patch_of(const struct module *mod);

@@ -590,7 +590,7 @@ void kpatch_log_loading(const char *module)
 void kpatch_log_loaded(const struct kpatch_module *kpmod)
 {
 	pr_notice("loaded patch module \"%s\"%s\n", patch_name(kpmod),
-		  kpmod->state == KPATCH_OFF ? ", disabled" : "");
+		  kpmod->status == KPATCH_OFF ? ", disabled" : "");
 }
 
 /**
@@ -609,7 +609,7 @@ void kpatch_log_unloaded(const struct kpatch_module *kpmod)
 void kpatch_log_switched(const struct kpatch_module *kpmod)
 {
 	pr_notice("%s patch module \"%s\"\n",
-		  kpmod->state == KPATCH_ON ? "enabled" : "disabled",
+		  kpmod->status == KPATCH_ON ? "enabled" : "disabled",
 		  patch_name(kpmod));
 }
 

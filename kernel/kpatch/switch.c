@@ -75,11 +75,11 @@ static DECLARE_WAIT_QUEUE_HEAD(wakeup);
  * it would have the functions of the module or not, depending on when it began. And the
  * module must not wait for the switch, which may be waiting for a task that waits for
  * the module. So the switch gives way at the end of the attempt: the patches return to
- * the states before, the park is closed, and the mutex is released until no module
+ * the status before, the park is closed, and the mutex is released until no module
  * waits. Then the operation begins again, with the same deadline.
  *
  * A switch also releases the mutex while it waits between two attempts, with its patches
- * in state ADDING or REMOVING. @switching tells this from the former.
+ * in status ADDING or REMOVING. @switching tells this from the former.
  */
 static atomic_t modules_waiting = ATOMIC_INIT(0);
 
@@ -595,7 +595,7 @@ static enum kpatch_cause run_operation(struct kpatch_operation *op)
 /**
  * kpatch_switch() - switch a set of patches at one instant
  * @op: the operation. Its patches are bound, hooked, their modules pinned, in the
- *	state before.
+ *	status before.
  *
  * Each patch gets a copy of the blockers and the statistics.
  *
@@ -603,9 +603,9 @@ static enum kpatch_cause run_operation(struct kpatch_operation *op)
  * until the deadline of the requester at most, or until the operation is cancelled. Makes
  * one attempt at least. Stops the machine.
  *
- * Return: %KPATCH_CAUSE_NONE if all patches are in the state after, on all CPUs; in a dry
+ * Return: %KPATCH_CAUSE_NONE if all patches are in the status after, on all CPUs; in a dry
  * run, if they could be, with a report that lists the tasks that would have to be
- * parked. Else, with all patches in the state before: %KPATCH_CAUSE_BLOCKED or
+ * parked. Else, with all patches in the status before: %KPATCH_CAUSE_BLOCKED or
  * %KPATCH_CAUSE_HOPELESS with blockers in the report; %KPATCH_CAUSE_NMI;
  * %KPATCH_CAUSE_BUDGET; %KPATCH_CAUSE_KILLED; %KPATCH_CAUSE_NO_MEMORY; or
  * %KPATCH_CAUSE_GIVE_WAY: call kpatch_switch_give_way(), prepare the patches anew, and
@@ -627,7 +627,7 @@ enum kpatch_cause kpatch_switch(struct kpatch_operation *op)
 
 /**
  * kpatch_switch_give_way() - let modules be loaded or removed
- * @op: the operation, whose patches are in the state before and not prepared any more
+ * @op: the operation, whose patches are in the status before and not prepared any more
  *
  * Context: kernel thread, under kpatch_mutex, which is released meanwhile; until the
  * deadline of the requester at most, or until the operation is cancelled.

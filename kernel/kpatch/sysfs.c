@@ -124,9 +124,9 @@ static struct kpatch_func *to_func(struct kobject *kobj)
 
 static bool is_enabled(const struct kpatch_patch *patch)
 {
-	enum kpatch_state state = READ_ONCE(patch->kpmod->state);
+	enum kpatch_status status = READ_ONCE(patch->kpmod->status);
 
-	return state == KPATCH_ON || state == KPATCH_REMOVING;
+	return status == KPATCH_ON || status == KPATCH_REMOVING;
 }
 
 static ssize_t enabled_show(struct kobject *kobj, struct kobj_attribute *attr,

@@ -26,10 +26,10 @@
  *
  *  1. kpatch_txn_prepare(): collect the text that no task may be inside: text that
  *     is live now and will be replaced, and text that may be freed afterwards.
- *  2. kpatch_txn_begin(): put each patch in state ADDING or REMOVING, and the
+ *  2. kpatch_txn_begin(): put each patch in status ADDING or REMOVING, and the
  *     functions of those being added in the handler's table. Nothing changes for
  *     callers: the transaction word is IDLE, which means "not committed" for patches
- *     in these states.
+ *     in this status.
  *  3. kpatch_txn_try(), any number of times: stop all CPUs.
  *
  *     a. Each CPU checks the stack of its own stopper and its idle task, and takes
@@ -44,19 +44,19 @@
  *     d. The leader changes the word from OPEN to COMMITTED by one cmpxchg. This is
  *        the instant. If an NMI has aborted the transaction, all CPUs leave. Retrying
  *        within the stop would be wrong: that NMI may be about to run more old code.
- *     e. The leader folds the verdict into the states: each patch becomes ON or OFF,
- *        which means the same as its state before together with the word.
- *     f. All CPUs go on, each having seen the states.
+ *     e. The leader folds the verdict into the statuses: each patch becomes ON or OFF,
+ *        which means the same as its status before together with the word.
+ *     f. All CPUs go on, each having seen the statuses.
  *
  *     Then the word is set to IDLE. No handler needs it any more. A handler outside
  *     of NMIs has preemption off, so it has returned before a stop, and an NMI
  *     returns before its CPU goes on. A handler that starts later reads the new
- *     states; or, after a failed attempt, the states before together with a word
+ *     statuses; or, after a failed attempt, the statuses before together with a word
  *     that means "not committed", as it did before. (A CPU that goes offline
  *     executes its last steps outside of RCU and of the stop. There it may call an
  *     old function once more.)
  *
- *  4. kpatch_txn_end(): if nothing was committed, restore the states. Functions of
+ *  4. kpatch_txn_end(): if nothing was committed, restore the statuses. Functions of
  *     patches that are OFF leave the table.
  *
  * There is nothing to wait for after a commit. kpatch_hook_wait() waits for
@@ -221,7 +221,7 @@ static int add_slots(struct kpatch_ranges *slots,
 }
 
 static int add_object(struct kpatch_scan *scan, const struct kpatch_object *object,
-		      enum kpatch_state to)
+		      enum kpatch_status to)
 {
 	int ret;
 
@@ -366,13 +366,13 @@ static enum kpatch_cause finish_scan(struct attempt *attempt, u64 end)
 	return attempt->missed ? KPATCH_CAUSE_NMI : KPATCH_CAUSE_NONE;
 }
 
-static void set_state(struct kpatch_module *kpmod, enum kpatch_state state)
+static void set_status(struct kpatch_module *kpmod, enum kpatch_status state)
 {
 	/*
 	 * Pairs with READ_ONCE() in func_is_live() and smp_rmb() in
 	 * txn_committed(): the word was set to IDLE before.
 	 */
-	smp_store_release(&kpmod->state, state);
+	smp_store_release(&kpmod->status, state);
 }
 
 /* There is no blocker: switch, unless an NMI aborts the transaction. */
@@ -390,7 +390,7 @@ static enum kpatch_cause commit(struct attempt *attempt)
 	if (!kpatch_word_commit())
 		return KPATCH_CAUSE_NMI;
 	for (change = txn->changes; change < txn->changes + txn->nr; change++)
-		set_state(change->patch->kpmod, change->to);
+		set_status(change->patch->kpmod, change->to);
 	return KPATCH_CAUSE_NONE;
 }
 
@@ -401,7 +401,7 @@ static enum kpatch_cause lead(struct attempt *attempt, u64 end)
 	cause = finish_scan(attempt, end);
 	if (!cause && !(attempt->txn->flags & KPATCH_TXN_DRY_RUN))
 		cause = commit(attempt);
-	/* Pairs with follow(): a CPU that leaves has seen the states. */
+	/* Pairs with follow(): a CPU that leaves has seen the statuses. */
 	smp_store_release(&attempt->phase, PHASE_DONE);
 	return cause;
 }
@@ -509,10 +509,10 @@ void kpatch_txn_begin(struct kpatch_txn *txn)
 	lockdep_assert_held(&kpatch_mutex);
 	for (change = txn->changes; change < txn->changes + txn->nr; change++) {
 		if (change->to == KPATCH_OFF) {
-			set_state(change->patch->kpmod, KPATCH_REMOVING);
+			set_status(change->patch->kpmod, KPATCH_REMOVING);
 			continue;
 		}
-		set_state(change->patch->kpmod, KPATCH_ADDING);
+		set_status(change->patch->kpmod, KPATCH_ADDING);
 		on_each_hooked(change->patch, kpatch_table_add);
 	}
 }
@@ -561,9 +561,9 @@ void kpatch_txn_end(struct kpatch_txn *txn)
 
 	for (change = txn->changes; change < txn->changes + txn->nr; change++) {
 		kpmod = change->patch->kpmod;
-		if (kpmod->state != change->to)
-			set_state(kpmod, change->from);
-		if (kpmod->state == KPATCH_OFF)
+		if (kpmod->status != change->to)
+			set_status(kpmod, change->from);
+		if (kpmod->status == KPATCH_OFF)
 			on_each_hooked(change->patch, kpatch_table_del);
 	}
 }
