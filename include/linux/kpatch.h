@@ -28,6 +28,7 @@ struct kpatch_module;
 struct kpatch_object;
 struct kpatch_patch;
 struct kpatch_site;
+struct kpatch_state;
 
 /**
  * enum kpatch_status - which version of a patch's functions a call reaches
@@ -173,13 +174,22 @@ struct kpatch_build_id {
 /**
  * struct kpatch_module - a patch: functions that are replaced together
  * @mod: the patch module, THIS_MODULE
- * @funcs: the functions to replace
+ * @funcs: the functions to replace; none if the patch only has states
  * @num_funcs: number of elements in @funcs
  * @flags: &enum kpatch_module_flags
  * @symbols: symbols that are not exported and that the patch uses
  * @num_symbols: number of elements in @symbols
  * @build_ids: the builds that the patch was made for
  * @num_build_ids: number of elements in @build_ids
+ * @states: what the patch changes besides functions, see linux/kpatch_state.h
+ * @num_states: number of elements in @states
+ * @started: called each time the patch has been enabled, and when an attempt to disable
+ *	it has failed
+ * @stopping: called each time before the patch is disabled; an errno refuses that
+ *
+ * @started and @stopping may sleep. They are called from a kernel thread, without locks,
+ * while the patch is enabled, to start and stop what runs code of the patch module by
+ * itself, such as timers and threads. They must not call kpatch.
  *
  * The patch module fills in the members above. The members below belong to the
  * core, which sets them in kpatch_register() whatever they held before. The
@@ -199,6 +209,10 @@ struct kpatch_module {
 	unsigned int num_symbols;
 	const struct kpatch_build_id *build_ids;
 	unsigned int num_build_ids;
+	struct kpatch_state *states;
+	unsigned int num_states;
+	void (*started)(struct kpatch_module *kpmod);
+	int (*stopping)(struct kpatch_module *kpmod);
 
 	/* Owned by the core: */
 	enum kpatch_status status;
@@ -366,11 +380,37 @@ static __always_inline void kpatch_after_original(const char *unused)
 	.num_build_ids = sizeof(_ids) / sizeof(struct kpatch_build_id) + \
 			 __must_be_array(_ids)
 
+/* A patch, the init and exit functions of its module, and the mark in its modinfo. */
+#define __module_kpatch(_prefix, ...)					\
+static struct kpatch_module _prefix##_patch = {				\
+	.mod = THIS_MODULE,						\
+	__VA_ARGS__							\
+};									\
+									\
+static bool _prefix##_enable = true;					\
+module_param_named(enable, _prefix##_enable, bool, 0);			\
+MODULE_PARM_DESC(enable, "enable the patch when it is loaded");	\
+MODULE_INFO(kpatch, "Y");						\
+									\
+static int __init _prefix##_init(void)					\
+{									\
+	if (!_prefix##_enable)						\
+		_prefix##_patch.flags |= KPATCH_LOAD_DISABLED;		\
+	return kpatch_register(&_prefix##_patch);			\
+}									\
+module_init(_prefix##_init);						\
+									\
+static void __exit _prefix##_exit(void)					\
+{									\
+	kpatch_unregister(&_prefix##_patch);				\
+}									\
+module_exit(_prefix##_exit)
+
 /**
  * module_kpatch() - define a patch module that does nothing else
  * @_funcs: array of struct kpatch_func
  * @...: further members of struct kpatch_module, as in .flags = KPATCH_PIN_TARGETS, or
- *	KPATCH_SYMBOLS(array), KPATCH_BUILD_IDS(array)
+ *	KPATCH_SYMBOLS(array), KPATCH_BUILD_IDS(array), KPATCH_STATES(array)
  *
  * Defines the patch, the module's init and exit functions, and the mark in its
  * modinfo section that tells tools that this is a patch. insmod registers the patch
@@ -379,32 +419,21 @@ static __always_inline void kpatch_after_original(const char *unused)
  * disabled.
  */
 #define module_kpatch(_funcs, ...)					\
-static struct kpatch_module _funcs##_patch = {				\
-	.mod = THIS_MODULE,						\
-	.funcs = (_funcs),						\
-	.num_funcs = sizeof(_funcs) / sizeof(struct kpatch_func) +	\
-		     __must_be_array(_funcs),				\
-	__VA_ARGS__							\
-};									\
-									\
-static bool _funcs##_enable = true;					\
-module_param_named(enable, _funcs##_enable, bool, 0);			\
-MODULE_PARM_DESC(enable, "enable the patch when it is loaded");	\
-MODULE_INFO(kpatch, "Y");						\
-									\
-static int __init _funcs##_init(void)					\
-{									\
-	if (!_funcs##_enable)						\
-		_funcs##_patch.flags |= KPATCH_LOAD_DISABLED;		\
-	return kpatch_register(&_funcs##_patch);			\
-}									\
-module_init(_funcs##_init);						\
-									\
-static void __exit _funcs##_exit(void)					\
-{									\
-	kpatch_unregister(&_funcs##_patch);				\
-}									\
-module_exit(_funcs##_exit)
+	__module_kpatch(_funcs,						\
+			.funcs = (_funcs),				\
+			.num_funcs = sizeof(_funcs) / sizeof(struct kpatch_func) + \
+				     __must_be_array(_funcs),		\
+			__VA_ARGS__)
+
+/**
+ * module_kpatch_states() - define a patch module that replaces no functions
+ * @_states: array of struct kpatch_state
+ * @...: further members of struct kpatch_module
+ *
+ * As module_kpatch(), for a patch that only has states.
+ */
+#define module_kpatch_states(_states, ...)				\
+	__module_kpatch(_states, KPATCH_STATES(_states), __VA_ARGS__)
 
 #ifdef CONFIG_KPATCH
 

@@ -9,6 +9,7 @@
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
 #include <linux/kpatch.h>
+#include <linux/kpatch_state.h>
 #include <linux/list.h>
 #include <linux/mutex.h>
 #include <linux/slab.h>
@@ -211,6 +212,26 @@ struct kpatch_change {
 	enum kpatch_status to;
 };
 
+/**
+ * struct kpatch_transition - a state that is entered or left by a transaction
+ * @state: the state; its callbacks are called
+ * @enter: it is entered
+ */
+struct kpatch_transition {
+	struct kpatch_state *state;
+	bool enter;
+};
+
+/**
+ * struct kpatch_transitions - all states that are entered or left by a transaction
+ * @t: an array in the order of their callbacks
+ * @nr: number of elements in @t
+ */
+struct kpatch_transitions {
+	struct kpatch_transition *t;
+	unsigned int nr;
+};
+
 /* The name of the object that is not a module. */
 #define KPATCH_VMLINUX	"vmlinux"
 
@@ -224,6 +245,11 @@ static inline bool kpatch_is_kept(const struct kpatch_func *func)
 {
 	return func->flags & KPATCH_CLONE_KEEP;
 }
+
+#define kpatch_for_each_state(_state, _patch)				\
+	for (_state = (_patch)->kpmod->states;				\
+	     _state < (_patch)->kpmod->states + (_patch)->kpmod->num_states; \
+	     _state++)
 
 #define kpatch_for_each_object(_object, _patch)				\
 	list_for_each_entry(_object, &(_patch)->objects, list)

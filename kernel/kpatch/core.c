@@ -6,10 +6,10 @@
  * listed after it.
  *
  *   Requests     core.c module.c sysfs.c request.c
- *   Patches      patch.c object.c bind.c func.c target.c memory.c
+ *   Patches      patch.c state.c object.c bind.c func.c target.c memory.c
  *   Switching    switch.c evict.c txn.c tasks.c track.c cpus.c park.c scan.c saved.c
  *                exiting.c hook.c handler.c
- *   Leaves       report.c symbol.c ranges.c debug.c
+ *   Leaves       report.c shadow.c symbol.c ranges.c debug.c
  *
  * When 1 is written to the file "enabled" of a patch, sysfs.c passes the request to
  * request.c, whose kernel thread carries it out while the requester waits: patch.c pins
@@ -27,6 +27,7 @@
 
 #include "patch.h"
 #include "request.h"
+#include "state.h"
 #include "sysfs.h"
 
 static bool enable = true;
@@ -93,7 +94,7 @@ static int run_load(const struct kpatch_request *request,
  *
  * Return: 0, or an errno, with a line in the log that names function and remedy:
  *
- * * -EINVAL - no patch, no module, no functions, unknown @flags; neither or both of
+ * * -EINVAL - no patch, no module, neither functions nor states, unknown @flags; neither or both of
  *   name and address; not the start of a function, init code, data; @sympos out of
  *   range; the same function twice; a new function outside the module's text; a
  *   function with clones that the patch does not list, or wrong flags for a clone,
@@ -147,12 +148,15 @@ EXPORT_SYMBOL_GPL(kpatch_register);
  *
  * Return: 0; -EBUSY if the patch is enabled, which does not happen in the exit of its
  * module, as an enabled patch pins the module; -ENOENT if the patch is not
- * registered.
+ * registered; -EDEADLK in a callback of a patch.
  */
 int kpatch_unregister(struct kpatch_module *kpmod)
 {
 	struct kpatch_patch *patch;
 
+	if (kpatch_state_calls_current())
+		return kpatch_refuse(KPATCH_CAUSE_IN_CALLBACK,
+				     .action = "unregister");
 	scoped_guard(mutex, &kpatch_mutex) {
 		if (!kpatch_patch_known(kpmod))
 			return kpatch_refuse(KPATCH_CAUSE_NOT_REGISTERED,

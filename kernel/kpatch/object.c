@@ -135,6 +135,13 @@ int kpatch_objects_create(struct kpatch_patch *patch)
 		if (ret)
 			return ret;
 	}
+	for (i = 0; i < kpmod->num_states; i++) {
+		object = get_object(patch, kpmod->states[i].objname);
+		if (IS_ERR(object))
+			return PTR_ERR(object);
+		kpmod->states[i].object = object;
+		kpmod->states[i].instance = NULL;
+	}
 	for (i = 0; i < kpmod->num_symbols; i++) {
 		object = get_object(patch, kpmod->symbols[i].objname);
 		if (IS_ERR(object))

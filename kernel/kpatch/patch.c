@@ -23,6 +23,7 @@
 #include "memory.h"
 #include "object.h"
 #include "patch.h"
+#include "state.h"
 #include "switch.h"
 #include "symbol.h"
 #include "target.h"
@@ -110,9 +111,11 @@ static int check_memory(const struct kpatch_module *kpmod)
 	if (cause)
 		return kpatch_refuse(cause, .kpmod = kpmod,
 				     .action = "its struct kpatch_module");
-	cause = kpatch_memory_check(kpmod->funcs,
+	cause = kpmod->num_funcs ?
+		kpatch_memory_check(kpmod->funcs,
 				    array_size(kpmod->num_funcs,
-					       sizeof(*kpmod->funcs)));
+					       sizeof(*kpmod->funcs))) :
+		KPATCH_CAUSE_NONE;
 	if (cause)
 		return kpatch_refuse(cause, .kpmod = kpmod,
 				     .action = "its array of functions");
@@ -144,12 +147,14 @@ int kpatch_patch_check(const struct kpatch_module *kpmod)
 
 	if (!kpmod->mod)
 		return kpatch_refuse(KPATCH_CAUSE_NO_MODULE);
-	if (!kpmod->funcs || !kpmod->num_funcs)
+	if (kpmod->num_funcs ? !kpmod->funcs : !kpmod->num_states)
 		return kpatch_refuse(KPATCH_CAUSE_NO_FUNCS, .kpmod = kpmod);
 	if (kpmod->flags & ~(KPATCH_LOAD_DISABLED | KPATCH_PIN_TARGETS))
 		return kpatch_refuse(KPATCH_CAUSE_MODULE_FLAGS, .kpmod = kpmod,
 				     .number = kpmod->flags);
 	ret = check_memory(kpmod);
+	if (!ret)
+		ret = kpatch_states_check(kpmod);
 	return ret ?: kpatch_bind_check(kpmod);
 }
 
@@ -335,7 +340,7 @@ static void undo_enable(struct kpatch_patch *patch)
 	unbind_objects(patch);
 }
 
-/* Find the addresses of @patch and hook its functions. */
+/* Find the addresses of @patch and hook its functions. undo_enable() must follow. */
 static int prepare_enable(struct kpatch_patch *patch)
 {
 	bool pin = patch->kpmod->flags & KPATCH_PIN_TARGETS;
@@ -350,13 +355,9 @@ static int prepare_enable(struct kpatch_patch *patch)
 		if (!ret)
 			ret = hook_object(object);
 		if (ret)
-			goto undo;
+			return ret;
 	}
 	return 0;
-
-undo:
-	undo_enable(patch);
-	return ret;
 }
 
 /* Test whether @patch replaces a function with the same site as @func. */
@@ -490,6 +491,16 @@ static void finish_change(struct kpatch_change *change)
 		undo_and_wait(patch);
 }
 
+/* In this order: later changes are newer. */
+static void finish_changes(struct kpatch_change *changes, unsigned int nr)
+{
+	unsigned int i;
+
+	for (i = 0; i < nr; i++)
+		finish_change(&changes[i]);
+}
+
+/* Whatever this returns, finish_changes() must follow. */
 static int prepare(struct kpatch_change *changes, unsigned int nr,
 		   const struct kpatch_requester *by)
 {
@@ -502,14 +513,9 @@ static int prepare(struct kpatch_change *changes, unsigned int nr,
 		else
 			ret = prepare_disable(changes[i].patch, changes, nr, by);
 		if (ret)
-			goto undo;
+			return ret;
 	}
 	return 0;
-
-undo:
-	while (i--)
-		finish_change(&changes[i]);
-	return ret;
 }
 
 /*
@@ -566,37 +572,137 @@ static void unpin(struct kpatch_change *changes, unsigned int nr)
 	}
 }
 
+/*
+ * Set up the states of a patch that is to be enabled. A callback may need symbols, so the
+ * patch is bound first; and again after each, as modules may have come and gone.
+ */
+static int set_up_states(struct kpatch_patch *patch, struct kpatch_requester *by)
+{
+	int ret = 0;
+
+	if (!patch->kpmod->num_states)
+		return 0;
+	do {
+		ret = bind_objects(patch);
+		if (!ret)
+			ret = kpatch_states_set_up(patch, by);
+	} while (ret > 0);
+	return ret;
+}
+
+/* Prepare a set of patches, and list the states that it enters and leaves. */
+static int prepare_set(struct kpatch_change *changes, unsigned int nr,
+		       unsigned int flags, struct kpatch_requester *by,
+		       struct kpatch_transitions *transitions)
+{
+	unsigned int i;
+	int ret = 0;
+
+	*transitions = (struct kpatch_transitions) {};
+	for (i = 0; i < nr && !ret; i++) {
+		if (changes[i].to == KPATCH_ON && !(flags & KPATCH_TXN_DRY_RUN))
+			ret = set_up_states(changes[i].patch, by);
+	}
+	if (!ret)
+		ret = prepare(changes, nr, by);
+	return ret ?: kpatch_states_collect(changes, nr, by, transitions);
+}
+
+/* Make one attempt after the other, as long as the switch has to give way to modules. */
+static int switch_prepared(struct kpatch_operation *op, struct kpatch_change *changes,
+			   unsigned int nr, unsigned int flags,
+			   struct kpatch_requester *by)
+{
+	const char *action = changes[0].to == KPATCH_ON ? "enable" : "disable";
+	struct kpatch_patch *patch = changes[0].patch;
+	struct kpatch_transitions transitions;
+	enum kpatch_cause cause;
+	int ret;
+
+	for (;;) {
+		ret = prepare_set(changes, nr, flags, by, &transitions);
+		if (ret)
+			break;
+		cause = kpatch_switch(op, &transitions);
+		if (cause != KPATCH_CAUSE_GIVE_WAY)
+			break;
+		kfree(transitions.t);
+		transitions.t = NULL;
+		finish_changes(changes, nr);
+		cause = kpatch_switch_give_way(op);
+		if (cause)
+			break;
+	}
+	if (!ret)
+		ret = kpatch_refuse(cause, .kpmod = patch->kpmod, .action = action,
+				    .report = &patch->report, .quiet = by->quiet);
+	if (!ret && flags & KPATCH_TXN_DRY_RUN) {
+		kpatch_log_dry_run(patch->kpmod, action, &patch->report);
+		kpatch_states_log_no_setup(&transitions);
+	}
+	kfree(transitions.t);
+	return ret;
+}
+
+/*
+ * Tell patches that are to be disabled. @told is the number of those that have stopped
+ * what they had started.
+ */
+static int stop_set(struct kpatch_change *changes, unsigned int nr,
+		    struct kpatch_requester *by, unsigned int *told)
+{
+	unsigned int i;
+	int ret = 0;
+
+	for (i = 0; i < nr && !ret; i++) {
+		if (changes[i].to == KPATCH_OFF)
+			ret = kpatch_state_stopping(changes[i].patch, by);
+	}
+	*told = ret ? i - 1 : i;
+	return ret;
+}
+
+/*
+ * The switch has its verdict: put the states of patches that are disabled, and tell those
+ * that are enabled, or still are after they were told that they would not be.
+ */
+static void start_set(struct kpatch_change *changes, unsigned int nr,
+		      struct kpatch_requester *by, unsigned int told)
+{
+	struct kpatch_patch *patch;
+	unsigned int i;
+
+	for (i = nr; i--;) {
+		patch = changes[i].patch;
+		if (patch->kpmod->status == KPATCH_OFF)
+			kpatch_states_put(patch, by);
+	}
+	for (i = 0; i < nr; i++) {
+		patch = changes[i].patch;
+		if (patch->kpmod->status == KPATCH_ON &&
+		    (changes[i].from == KPATCH_OFF || i < told))
+			kpatch_state_started(patch, by);
+	}
+}
+
 /* Switch a set whose modules are pinned. May give way to modules that are loaded. */
 static int switch_set(struct kpatch_operation *op, struct kpatch_change *changes,
 		      unsigned int nr, unsigned int flags,
 		      struct kpatch_requester *by)
 {
-	const char *action = changes[0].to == KPATCH_ON ? "enable" : "disable";
-	struct kpatch_patch *patch = changes[0].patch;
-	enum kpatch_cause cause;
-	unsigned int i;
-	int ret;
+	bool dry_run = flags & KPATCH_TXN_DRY_RUN;
+	unsigned int told = 0;
+	int ret = 0;
 
-	for (;;) {
-		ret = prepare(changes, nr, by);
-		if (ret)
-			return ret;
-		cause = kpatch_switch(op);
-		if (cause != KPATCH_CAUSE_GIVE_WAY)
-			break;
-		for (i = 0; i < nr; i++)
-			finish_change(&changes[i]);
-		cause = kpatch_switch_give_way(op);
-		if (cause)
-			break;
-	}
-	ret = kpatch_refuse(cause, .kpmod = patch->kpmod, .action = action,
-			    .report = &patch->report, .quiet = by->quiet);
-	if (!ret && flags & KPATCH_TXN_DRY_RUN)
-		kpatch_log_dry_run(patch->kpmod, action, &patch->report);
-	/* In this order: later changes are newer. */
-	for (i = 0; i < nr; i++)
-		finish_change(&changes[i]);
+	if (!dry_run)
+		ret = stop_set(changes, nr, by, &told);
+	if (!ret)
+		ret = switch_prepared(op, changes, nr, flags, by);
+	if (!ret && !dry_run)
+		kpatch_states_commit(changes, nr);
+	finish_changes(changes, nr);
+	if (!dry_run)
+		start_set(changes, nr, by, told);
 	return ret;
 }
 
@@ -704,11 +810,9 @@ int kpatch_patch_disable(struct kpatch_patch *patch,
 	return switch_patch(patch, KPATCH_OFF, 0, by);
 }
 
-/* Redirect functions of a module that is being loaded. None of its code runs yet. */
-static int redirect_object(struct kpatch_object *object)
+static int bind_object(struct kpatch_object *object)
 {
 	struct kpatch_symtab own;
-	struct kpatch_func *func;
 	int ret;
 
 	ret = kpatch_symtab_load(&own, object->patch->kpmod->mod);
@@ -718,13 +822,26 @@ static int redirect_object(struct kpatch_object *object)
 	else
 		ret = kpatch_object_bind(object, &own);
 	kpatch_symtab_free(&own);
+	return ret;
+}
+
+/*
+ * Redirect functions of a module that is being loaded, and enter its states. None of its
+ * code runs yet.
+ */
+static int redirect_object(struct kpatch_object *object)
+{
+	struct kpatch_func *func;
+	int ret;
+
+	ret = bind_object(object);
 	if (!ret)
 		ret = hook_object(object);
 	if (ret)
 		return ret;
 	kpatch_for_each_replaced(func, object)
 		kpatch_table_add(func);
-	return 0;
+	return kpatch_states_come(object->patch, object);
 }
 
 /* Undo redirect_object(), also if it has failed. */
@@ -809,12 +926,13 @@ void kpatch_patch_forget(struct module *mod)
 		if (!object)
 			continue;
 		release_object(object);
+		kpatch_states_go(patch, object);
 		on_change(patch);
 	}
 }
 
 /**
- * kpatch_patch_clear() - clear pointers to symbols of a module that is gone
+ * kpatch_patch_clear() - put the states and symbols of a module that is gone
  * @mod: the module; no task is in it, nor in a replacement of one of its functions
  *
  * Context: process context, under kpatch_mutex.
@@ -827,8 +945,10 @@ void kpatch_patch_clear(const struct module *mod)
 	lockdep_assert_held(&kpatch_mutex);
 	list_for_each_entry(patch, &patches, list) {
 		object = object_of(patch, mod);
-		if (object)
-			kpatch_bind_forget(object);
+		if (!object)
+			continue;
+		kpatch_states_gone(patch, object);
+		kpatch_bind_forget(object);
 	}
 }
 

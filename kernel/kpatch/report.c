@@ -324,7 +324,7 @@ int kpatch_log_cause(enum kpatch_cause cause, const struct kpatch_subject *s)
 				"a patch without a module; set mod to THIS_MODULE and build it as a module");
 	case KPATCH_CAUSE_NO_FUNCS:
 		return log_line(s, -EINVAL,
-				"no function to patch; set funcs and num_funcs");
+				"neither a function to patch nor a state; set funcs and num_funcs, or states and num_states");
 	case KPATCH_CAUSE_MODULE_FLAGS:
 		return log_line(s, -EINVAL,
 				"flags are %#lx; set KPATCH_LOAD_DISABLED, KPATCH_PIN_TARGETS or none",
@@ -342,7 +342,7 @@ int kpatch_log_cause(enum kpatch_cause cause, const struct kpatch_subject *s)
 				patch_name(s->kpmod));
 	case KPATCH_CAUSE_NO_ARRAY:
 		return log_line(s, -EINVAL,
-				"a number of symbols or build IDs without an array; set symbols and build_ids");
+				"a number of symbols, build IDs or states without an array; set symbols, build_ids and states");
 	case KPATCH_CAUSE_UNLOADING:
 		return log_line(s, -ENODEV,
 				"cannot enable: the module is being unloaded; load it again");
@@ -527,6 +527,42 @@ int kpatch_log_cause(enum kpatch_cause cause, const struct kpatch_subject *s)
 				": another function of the patch has the stub %ps, too; define one for each by KPATCH_ORIGINAL()",
 				s->func->original);
 
+	case KPATCH_CAUSE_STATE_FLAGS:
+		return log_line(s, -EINVAL,
+				"state %lu has unknown flags; set KPATCH_STATE_PERMANENT or none",
+				s->number);
+	case KPATCH_CAUSE_STATE_PRIVATE:
+		return log_line(s, -EINVAL,
+				"a state with id 0 is permanent, but no other patch can take it over; give it an id");
+	case KPATCH_CAUSE_STATE_TWICE:
+		return log_line(s, -EINVAL,
+				"state %lu is in the patch twice; list it once",
+				s->number);
+	case KPATCH_CAUSE_STATE_CALLBACK:
+		return log_line(s, -EINVAL,
+				"callback %ps of state %lu is not in the text of the patch module; leave out __init, and define it in the module",
+				(void *)s->addr, s->number);
+	case KPATCH_CAUSE_CALLBACK:
+		return log_line(s, -EINVAL,
+				"callback %ps is not in the text of the patch module; leave out __init, and define it in the module",
+				(void *)s->addr);
+	case KPATCH_CAUSE_STATE_PERMANENT:
+		return log_line(s, -EPERM,
+				"cannot disable: its state %lu cannot be left; enable another patch that has this state first",
+				s->number);
+	case KPATCH_CAUSE_SETUP:
+		return log_line(s, s->err,
+				"cannot enable: callback %ps of its state %lu has refused; see the lines before this one, or ask its author",
+				(void *)s->addr, s->number);
+	case KPATCH_CAUSE_STOPPING:
+		return log_line(s, s->err,
+				"cannot disable: callback %ps has refused; see the lines before this one, or ask its author",
+				(void *)s->addr);
+	case KPATCH_CAUSE_IN_CALLBACK:
+		return log_line(s, -EDEADLK,
+				"'%s': a callback of a patch has called kpatch; leave that to another task",
+				s->action);
+
 	case KPATCH_CAUSE_TAKEN:
 		return log_taken(s, -EBUSY);
 	case KPATCH_CAUSE_SITE_DISABLED:
@@ -561,6 +597,13 @@ int kpatch_log_cause(enum kpatch_cause cause, const struct kpatch_subject *s)
 	case KPATCH_CAUSE_GIVE_WAY:
 		/* Not the end of an operation. */
 		break;
+
+	case KPATCH_CAUSE_VETO:
+		/* Not -EAGAIN, for which a writer may poll() forever. */
+		return log_line(s, s->report->veto == -EAGAIN ?
+				   -EBUSY : s->report->veto,
+				"cannot %s: the check of its state %lu has refused; see the lines before this one, or try again",
+				s->action, s->report->vetoed);
 
 	case KPATCH_CAUSE_NO_MEMORY:
 		return log_line(s, -ENOMEM,
@@ -630,6 +673,17 @@ void kpatch_log_dry_run(const struct kpatch_module *kpmod, const char *action,
 			      sizeof(line));
 	pr_notice("'%s': to %s it %u task(s) would have to be parked, first is %s\n",
 		  patch_name(kpmod), action, kpatch_report_total(report), line);
+}
+
+/**
+ * kpatch_log_no_setup() - log that a dry run has left out a callback
+ * @kpmod: the patch
+ * @id: the state that has one
+ */
+void kpatch_log_no_setup(const struct kpatch_module *kpmod, unsigned long id)
+{
+	pr_notice("'%s': setup of its state %lu was not called; it may still refuse\n",
+		  patch_name(kpmod), id);
 }
 
 /**

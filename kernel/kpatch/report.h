@@ -90,14 +90,18 @@ struct kpatch_blocker {
 };
 
 /**
- * struct kpatch_report - the blockers of one attempt
+ * struct kpatch_report - what prevented one attempt
  * @total: their number; may exceed the size of @blocker
  * @hopeless: one of them takes part in every switch, so no attempt can succeed
+ * @veto: the errno with which a check of a state has refused, 0 if none has
+ * @vetoed: id of that state
  * @blocker: the first ones
  */
 struct kpatch_report {
 	atomic_t total;
 	bool hopeless;
+	int veto;
+	unsigned long vetoed;
 	struct kpatch_blocker blocker[KPATCH_MAX_BLOCKERS];
 };
 
@@ -175,6 +179,17 @@ enum kpatch_cause {
 	KPATCH_CAUSE_NO_STUB,
 	KPATCH_CAUSE_SHARED_STUB,
 
+	/* of a state */
+	KPATCH_CAUSE_STATE_FLAGS,
+	KPATCH_CAUSE_STATE_PRIVATE,
+	KPATCH_CAUSE_STATE_TWICE,
+	KPATCH_CAUSE_STATE_CALLBACK,
+	KPATCH_CAUSE_CALLBACK,
+	KPATCH_CAUSE_STATE_PERMANENT,
+	KPATCH_CAUSE_SETUP,
+	KPATCH_CAUSE_STOPPING,
+	KPATCH_CAUSE_IN_CALLBACK,
+
 	/* of a hook */
 	KPATCH_CAUSE_TAKEN,
 	KPATCH_CAUSE_SITE_DISABLED,
@@ -188,6 +203,7 @@ enum kpatch_cause {
 	KPATCH_CAUSE_BUDGET,
 	KPATCH_CAUSE_KILLED,
 	KPATCH_CAUSE_GIVE_WAY,
+	KPATCH_CAUSE_VETO,
 
 	KPATCH_CAUSE_NO_MEMORY,
 };
@@ -201,7 +217,8 @@ enum kpatch_cause {
  * @names: names of clones, of another patch, of a thread, of a symbol or of an object;
  *	a build ID; or what another operation does
  * @addr: an address in a function
- * @number: index of a function or a symbol, flags, a position, or a thread id
+ * @number: index of a function or a symbol, flags, a position, the id of a state, or a
+ *	thread id
  * @err: the errno of another part of the kernel that is passed on
  * @report: the blockers
  * @cpus: CPUs that would be interrupted
@@ -236,6 +253,7 @@ void kpatch_log_unloaded(const struct kpatch_module *kpmod);
 void kpatch_log_switched(const struct kpatch_module *kpmod);
 void kpatch_log_dry_run(const struct kpatch_module *kpmod, const char *action,
 			const struct kpatch_report *report);
+void kpatch_log_no_setup(const struct kpatch_module *kpmod, unsigned long id);
 void kpatch_log_aliases(const struct kpatch_func *func, const char *name,
 			const char *aliases);
 void kpatch_log_taken_down(const char *module);

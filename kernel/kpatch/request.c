@@ -38,6 +38,7 @@
 
 #include "hook.h"
 #include "request.h"
+#include "state.h"
 #include "switch.h"
 
 /* Below the timeout of the freezer. */
@@ -47,7 +48,7 @@
 #define MAX_REPEATS		10U
 
 /* Room for a description of the operation that is carried out. */
-#define DESCRIPTION_LEN		(MODULE_NAME_LEN + TASK_COMM_LEN + 64)
+#define DESCRIPTION_LEN		(MODULE_NAME_LEN + TASK_COMM_LEN + KSYM_NAME_LEN + 64)
 
 /* Only SIGKILL ends such a wait, and it does not count as load. */
 #define KILLABLE_IDLE		(TASK_IDLE | TASK_WAKEKILL)
@@ -149,6 +150,9 @@ static DECLARE_WAIT_QUEUE_HEAD(work);
 
 /* The thread carries out an operation, or removes hooks. Under operations_lock. */
 static bool busy;
+
+/* The thread. Set before the first patch is registered. */
+static struct task_struct *thread __ro_after_init;
 
 /* Number of the last operation that was begun. Only for the thread. */
 static unsigned long last_number;
@@ -398,18 +402,22 @@ static void describe(char *buf, size_t size)
 		[KPATCH_LOAD]		= "load",
 		[KPATCH_TAKE_DOWN]	= "take down",
 	};
+	unsigned long callback = kpatch_state_callback();
 	const struct operation *op;
+	int len = 0;
 
 	spin_lock(&operations_lock);
 	strscpy(buf, busy ? "remove the hooks of an earlier one" :
 		     "the kernel thread kpatch does not get to run", size);
 	list_for_each_entry(op, &operations, list) {
 		if (is_running(op))
-			scnprintf(buf, size, "%s '%s', for %s (%d)",
-				  verb[op->request.action], op->name,
-				  op->task->comm, op->task->pid);
+			len = scnprintf(buf, size, "%s '%s', for %s (%d)",
+					verb[op->request.action], op->name,
+					op->task->comm, op->task->pid);
 	}
 	spin_unlock(&operations_lock);
+	if (callback && len)
+		scnprintf(buf + len, size - len, ", in callback %ps", (void *)callback);
 }
 
 static int refuse_turn(const struct operation *op)
@@ -593,6 +601,7 @@ static int wait_for_verdict(struct operation *op)
  * Return: the verdict, 0 or an errno; or
  *
  * * -EBUSY - another operation has not ended in time
+ * * -EDEADLK - the current task is in a callback of a patch
  * * -EINTR - the current task received a fatal signal
  * * -ENODEV - the patch was unregistered meanwhile
  * * -ERESTARTNOINTR - to be returned from a store: the system call must be restarted
@@ -603,6 +612,9 @@ int kpatch_request(const struct kpatch_request *request)
 	struct operation *op;
 	int ret;
 
+	if (current == thread || kpatch_state_calls_current())
+		return kpatch_refuse(KPATCH_CAUSE_IN_CALLBACK,
+				     .action = request->name);
 	op = submit(request);
 	if (!op)
 		return kpatch_refuse(KPATCH_CAUSE_NO_MEMORY,
@@ -776,10 +788,11 @@ static int kpatch_thread(void *unused)
  */
 int __init kpatch_request_init(void)
 {
-	struct task_struct *thread = kthread_run(kpatch_thread, NULL, "kpatch");
+	struct task_struct *task = kthread_run(kpatch_thread, NULL, "kpatch");
 
-	if (IS_ERR(thread))
-		return PTR_ERR(thread);
-	set_user_nice(thread, MIN_NICE);
+	if (IS_ERR(task))
+		return PTR_ERR(task);
+	set_user_nice(task, MIN_NICE);
+	thread = task;
 	return 0;
 }

@@ -412,6 +412,9 @@ static bool may_retry(struct kpatch_operation *op, enum kpatch_cause cause)
 	case KPATCH_CAUSE_NMI:
 	case KPATCH_CAUSE_BUDGET:
 		return !is_over(op) && !is_cancelled(op);
+	case KPATCH_CAUSE_VETO:
+		return op->txn.report.veto == -EAGAIN && !is_over(op) &&
+		       !is_cancelled(op);
 	default:
 		return false;
 	}
@@ -596,6 +599,7 @@ static enum kpatch_cause run_operation(struct kpatch_operation *op)
  * kpatch_switch() - switch a set of patches at one instant
  * @op: the operation. Its patches are bound, hooked, their modules pinned, in the
  *	status before.
+ * @transitions: the states that are entered or left; set up
  *
  * Each patch gets a copy of the blockers and the statistics.
  *
@@ -607,15 +611,18 @@ static enum kpatch_cause run_operation(struct kpatch_operation *op)
  * run, if they could be, with a report that lists the tasks that would have to be
  * parked. Else, with all patches in the status before: %KPATCH_CAUSE_BLOCKED or
  * %KPATCH_CAUSE_HOPELESS with blockers in the report; %KPATCH_CAUSE_NMI;
- * %KPATCH_CAUSE_BUDGET; %KPATCH_CAUSE_KILLED; %KPATCH_CAUSE_NO_MEMORY; or
+ * %KPATCH_CAUSE_BUDGET; %KPATCH_CAUSE_VETO; %KPATCH_CAUSE_KILLED;
+ * %KPATCH_CAUSE_NO_MEMORY; or
  * %KPATCH_CAUSE_GIVE_WAY: call kpatch_switch_give_way(), prepare the patches anew, and
  * call this again.
  */
-enum kpatch_cause kpatch_switch(struct kpatch_operation *op)
+enum kpatch_cause kpatch_switch(struct kpatch_operation *op,
+				const struct kpatch_transitions *transitions)
 {
 	enum kpatch_cause cause;
 
 	lockdep_assert_held(&kpatch_mutex);
+	op->txn.transitions = *transitions;
 	cause = kpatch_txn_prepare(&op->txn);
 	if (!cause)
 		cause = run_operation(op);

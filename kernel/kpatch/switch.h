@@ -10,12 +10,14 @@
 struct kpatch_change;
 struct kpatch_operation;
 struct kpatch_requester;
+struct kpatch_transitions;
 
 struct kpatch_operation *kpatch_switch_create(struct kpatch_change *changes,
 					      unsigned int nr, unsigned int flags,
 					      struct kpatch_requester *by);
 void kpatch_switch_free(struct kpatch_operation *op);
-enum kpatch_cause kpatch_switch(struct kpatch_operation *op);
+enum kpatch_cause kpatch_switch(struct kpatch_operation *op,
+				const struct kpatch_transitions *transitions);
 enum kpatch_cause kpatch_switch_give_way(struct kpatch_operation *op);
 int kpatch_switch_pause(unsigned int state);
 void kpatch_switch_resume(void);

@@ -8,10 +8,13 @@
 #include <linux/cpu.h>
 #include <linux/cpumask.h>
 #include <linux/ftrace.h>
+#include <linux/lockdep.h>
 #include <linux/minmax.h>
 #include <linux/module.h>
 #include <linux/nmi.h>
 #include <linux/percpu.h>
+#include <linux/preempt.h>
+#include <linux/printk.h>
 #include <linux/sched/signal.h>
 #include <linux/stop_machine.h>
 #include <linux/timekeeping.h>
@@ -34,8 +37,9 @@
  *
  *     a. Each CPU checks the stack of its own stopper and its idle task, and takes
  *        its share of the tasks that may have run since the prescan. One CPU, the
- *        leader, also checks tasks that could not be tracked. If there is a blocker,
- *        or the time runs out, the attempt has failed, and all CPUs leave.
+ *        leader, also checks tasks that could not be tracked, and calls the checks of
+ *        the states that are to be entered or left. If there is a blocker, the time
+ *        runs out, or a check refuses, the attempt has failed, and all CPUs leave.
  *     b. The leader sets the word to OPEN. From here on an NMI that meets a function
  *        of the transaction aborts it.
  *     c. Each other CPU acknowledges, at task level, that it has seen OPEN. An NMI
@@ -46,7 +50,8 @@
  *        within the stop would be wrong: that NMI may be about to run more old code.
  *     e. The leader folds the verdict into the statuses: each patch becomes ON or OFF,
  *        which means the same as its status before together with the word.
- *     f. All CPUs go on, each having seen the statuses.
+ *     f. The leader calls the callbacks that leave and enter states. They cannot fail.
+ *     g. All CPUs go on, each having seen the statuses and what was converted.
  *
  *     Then the word is set to IDLE. No handler needs it any more. A handler outside
  *     of NMIs has preemption off, so it has returned before a stop, and an NMI
@@ -63,7 +68,9 @@
  * handlers that still look at functions of patches that are OFF.
  *
  * In the stop nothing may sleep, allocate, take a lock or print. Blockers are
- * recorded there and reported later.
+ * recorded there and reported later. This holds for callbacks, too, but that they may
+ * take spinlocks: no CPU holds one. They see to it that what they need was allocated
+ * before.
  */
 
 /* What the leader tells the other CPUs. */
@@ -375,6 +382,79 @@ static void set_status(struct kpatch_module *kpmod, enum kpatch_status state)
 	smp_store_release(&kpmod->status, state);
 }
 
+/*
+ * The context in which a callback of a patch is called in the stop. Sleeping and waiting
+ * for other CPUs is reported where it is tried, as interrupts are off; what a callback
+ * leaves behind is reported here. What it prints is written to the console later.
+ */
+struct context {
+	int count;
+	int locks;
+};
+
+static struct context enter_callback(void)
+{
+	printk_deferred_enter();
+	return (struct context) {
+		.count = preempt_count(),
+		.locks = lockdep_depth(current),
+	};
+}
+
+static void leave_callback(const struct context *before, void *fn)
+{
+	if (WARN_ONCE(!irqs_disabled() || preempt_count() != before->count,
+		      "kpatch: %ps() has changed the context\n", fn)) {
+		local_irq_disable();
+		preempt_count_set(before->count);
+	}
+	WARN_ONCE(lockdep_depth(current) != before->locks,
+		  "kpatch: %ps() has kept a lock\n", fn);
+	printk_deferred_exit();
+}
+
+/* Call the checks of all states. Nothing has changed yet. */
+static enum kpatch_cause check_transitions(struct kpatch_txn *txn)
+{
+	const struct kpatch_transitions *ts = &txn->transitions;
+	const struct kpatch_transition *t;
+	int (*check)(struct kpatch_state *state);
+	struct context before;
+	int ret;
+
+	for (t = ts->t; t < ts->t + ts->nr; t++) {
+		check = t->enter ? t->state->check_enter : t->state->check_leave;
+		if (!check)
+			continue;
+		before = enter_callback();
+		ret = check(t->state);
+		leave_callback(&before, check);
+		if (!ret)
+			continue;
+		txn->report.veto = ret < 0 ? ret : -EINVAL;
+		txn->report.vetoed = t->state->id;
+		return KPATCH_CAUSE_VETO;
+	}
+	return KPATCH_CAUSE_NONE;
+}
+
+/* Call what converts data. The switch has been committed, and is not undone. */
+static void run_transitions(const struct kpatch_transitions *ts)
+{
+	const struct kpatch_transition *t;
+	void (*fn)(struct kpatch_state *state);
+	struct context before;
+
+	for (t = ts->t; t < ts->t + ts->nr; t++) {
+		fn = t->enter ? t->state->enter : t->state->leave;
+		if (!fn)
+			continue;
+		before = enter_callback();
+		fn(t->state);
+		leave_callback(&before, fn);
+	}
+}
+
 /* There is no blocker: switch, unless an NMI aborts the transaction. */
 static enum kpatch_cause commit(struct attempt *attempt)
 {
@@ -391,6 +471,7 @@ static enum kpatch_cause commit(struct attempt *attempt)
 		return KPATCH_CAUSE_NMI;
 	for (change = txn->changes; change < txn->changes + txn->nr; change++)
 		set_status(change->patch->kpmod, change->to);
+	run_transitions(&txn->transitions);
 	return KPATCH_CAUSE_NONE;
 }
 
@@ -399,9 +480,11 @@ static enum kpatch_cause lead(struct attempt *attempt, u64 end)
 	enum kpatch_cause cause;
 
 	cause = finish_scan(attempt, end);
+	if (!cause)
+		cause = check_transitions(attempt->txn);
 	if (!cause && !(attempt->txn->flags & KPATCH_TXN_DRY_RUN))
 		cause = commit(attempt);
-	/* Pairs with follow(): a CPU that leaves has seen the statuses. */
+	/* Pairs with follow(): a CPU that leaves has seen statuses and data. */
 	smp_store_release(&attempt->phase, PHASE_DONE);
 	return cause;
 }
@@ -526,7 +609,7 @@ void kpatch_txn_begin(struct kpatch_txn *txn)
  *
  * Return: %KPATCH_CAUSE_NONE if it is committed, or could have been if this is a dry
  * run. Else, with nothing changed, %KPATCH_CAUSE_BLOCKED, %KPATCH_CAUSE_NMI,
- * %KPATCH_CAUSE_BUDGET, or %KPATCH_CAUSE_KILLED.
+ * %KPATCH_CAUSE_BUDGET, %KPATCH_CAUSE_VETO, or %KPATCH_CAUSE_KILLED.
  */
 enum kpatch_cause kpatch_txn_try(struct kpatch_txn *txn)
 {

@@ -24,6 +24,7 @@ enum kpatch_txn_flags {
  * @flags: &enum kpatch_txn_flags
  * @requester: the task for which it is, %NULL if there is none
  * @budget_ns: how long a stop may take to scan tasks, in nanoseconds
+ * @transitions: the states that are entered or left
  * @scan: the text that no task may be inside
  * @tasks: all tasks
  * @report: the blockers of the last attempt
@@ -35,6 +36,7 @@ struct kpatch_txn {
 	unsigned int flags;
 	struct task_struct *requester;
 	u64 budget_ns;
+	struct kpatch_transitions transitions;
 	struct kpatch_scan scan;
 	struct kpatch_tasks tasks;
 	struct kpatch_report report;

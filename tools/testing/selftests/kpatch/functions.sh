@@ -273,6 +273,15 @@ at_end()
 	endings=("$(printf '%q ' "$@")" "${endings[@]}")
 }
 
+# What follows makes the kernel complain. Fails unless whoever runs the tests wants that: it
+# taints the kernel. They find the complaints between these two lines of the log.
+expect_splats()
+{
+	[ -n "${KPATCH_TEST_SPLATS:-}" ] || return
+	echo "kpatch test: the kernel complains" > /dev/kmsg
+	at_end eval 'echo "kpatch test: the kernel does not complain" > /dev/kmsg'
+}
+
 # wait_for SECONDS COMMAND...: retry COMMAND until it succeeds. SECONDS is more than
 # it takes on a quiet machine. Gives up only after both as many tries as a quiet
 # machine makes in that time and several times that time: a busy machine needs
