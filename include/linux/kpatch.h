@@ -381,30 +381,30 @@ static __always_inline void kpatch_after_original(const char *unused)
 			 __must_be_array(_ids)
 
 /* A patch, the init and exit functions of its module, and the mark in its modinfo. */
-#define __module_kpatch(_prefix, ...)					\
-static struct kpatch_module _prefix##_patch = {				\
+#define __module_kpatch(...)						\
+static struct kpatch_module __kpatch_patch = {				\
 	.mod = THIS_MODULE,						\
 	__VA_ARGS__							\
 };									\
 									\
-static bool _prefix##_enable = true;					\
-module_param_named(enable, _prefix##_enable, bool, 0);			\
+static bool __kpatch_enable = true;					\
+module_param_named(enable, __kpatch_enable, bool, 0);			\
 MODULE_PARM_DESC(enable, "enable the patch when it is loaded");	\
 MODULE_INFO(kpatch, "Y");						\
 									\
-static int __init _prefix##_init(void)					\
+static int __init __kpatch_init(void)					\
 {									\
-	if (!_prefix##_enable)						\
-		_prefix##_patch.flags |= KPATCH_LOAD_DISABLED;		\
-	return kpatch_register(&_prefix##_patch);			\
+	if (!__kpatch_enable)						\
+		__kpatch_patch.flags |= KPATCH_LOAD_DISABLED;		\
+	return kpatch_register(&__kpatch_patch);			\
 }									\
-module_init(_prefix##_init);						\
+module_init(__kpatch_init);						\
 									\
-static void __exit _prefix##_exit(void)					\
+static void __exit __kpatch_exit(void)					\
 {									\
-	kpatch_unregister(&_prefix##_patch);				\
+	kpatch_unregister(&__kpatch_patch);				\
 }									\
-module_exit(_prefix##_exit)
+module_exit(__kpatch_exit)
 
 /**
  * module_kpatch() - define a patch module that does nothing else
@@ -419,8 +419,7 @@ module_exit(_prefix##_exit)
  * disabled.
  */
 #define module_kpatch(_funcs, ...)					\
-	__module_kpatch(_funcs,						\
-			.funcs = (_funcs),				\
+	__module_kpatch(.funcs = (_funcs),				\
 			.num_funcs = sizeof(_funcs) / sizeof(struct kpatch_func) + \
 				     __must_be_array(_funcs),		\
 			__VA_ARGS__)
@@ -433,7 +432,7 @@ module_exit(_prefix##_exit)
  * As module_kpatch(), for a patch that only has states.
  */
 #define module_kpatch_states(_states, ...)				\
-	__module_kpatch(_states, KPATCH_STATES(_states), __VA_ARGS__)
+	__module_kpatch(KPATCH_STATES(_states), __VA_ARGS__)
 
 #ifdef CONFIG_KPATCH
 

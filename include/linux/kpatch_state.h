@@ -46,6 +46,7 @@ enum kpatch_state_flags {
  * be %NULL. The patch module fills in the members above. The members below belong to the
  * core.
  *
+ * @list: link in the list of states of the patch
  * @object: vmlinux or the module that the state is about
  * @instance: what the patches that declare the state share, while there is any
  *
@@ -74,6 +75,7 @@ struct kpatch_state {
 	void (*shadow_dtor)(void *obj, void *data);
 
 	/* Owned by the core: */
+	struct list_head list;
 	struct kpatch_object *object;
 	struct kpatch_instance *instance;
 };

@@ -177,6 +177,7 @@ struct kpatch_object {
  * struct kpatch_patch - what the core keeps for a registered patch
  * @kpmod: the patch as its module defined it; holds the status
  * @objects: vmlinux and the modules that it changes or uses
+ * @states: what it changes besides functions
  * @list: link in the list of registered patches
  * @enabled: link in the list of enabled patches, in the order of enabling; empty
  *	while the patch is disabled
@@ -190,6 +191,7 @@ struct kpatch_object {
 struct kpatch_patch {
 	struct kpatch_module *kpmod;
 	struct list_head objects;
+	struct list_head states;
 	struct list_head list;
 	struct list_head enabled;
 	unsigned long operation;
@@ -247,9 +249,10 @@ static inline bool kpatch_is_kept(const struct kpatch_func *func)
 }
 
 #define kpatch_for_each_state(_state, _patch)				\
-	for (_state = (_patch)->kpmod->states;				\
-	     _state < (_patch)->kpmod->states + (_patch)->kpmod->num_states; \
-	     _state++)
+	list_for_each_entry(_state, &(_patch)->states, list)
+
+#define kpatch_for_each_state_reverse(_state, _patch)			\
+	list_for_each_entry_reverse(_state, &(_patch)->states, list)
 
 #define kpatch_for_each_object(_object, _patch)				\
 	list_for_each_entry(_object, &(_patch)->objects, list)

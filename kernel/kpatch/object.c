@@ -78,6 +78,13 @@ static void add_func(struct kpatch_object *object, struct kpatch_func *func)
 		list_add_tail(&func->in_replaced, &object->replaced);
 }
 
+static void add_state(struct kpatch_object *object, struct kpatch_state *state)
+{
+	state->object = object;
+	state->instance = NULL;
+	list_add_tail(&state->list, &object->patch->states);
+}
+
 static bool is_same(const struct kpatch_func *a, const struct kpatch_func *b)
 {
 	return a->old_name && b->old_name && !strcmp(a->old_name, b->old_name) &&
@@ -108,9 +115,9 @@ static int check_twice(const struct kpatch_object *object)
 
 /**
  * kpatch_objects_create() - make the objects of a patch
- * @patch: the patch; @kpmod is set, @objects is empty
+ * @patch: the patch; @kpmod is set, @objects and @states are empty
  *
- * Adds each function to its object. kpatch_objects_free() must be called afterwards,
+ * Adds each function and each state to its object. kpatch_objects_free() must be called afterwards,
  * whatever this returns.
  *
  * Context: process context, may sleep.
@@ -139,8 +146,7 @@ int kpatch_objects_create(struct kpatch_patch *patch)
 		object = get_object(patch, kpmod->states[i].objname);
 		if (IS_ERR(object))
 			return PTR_ERR(object);
-		kpmod->states[i].object = object;
-		kpmod->states[i].instance = NULL;
+		add_state(object, &kpmod->states[i]);
 	}
 	for (i = 0; i < kpmod->num_symbols; i++) {
 		object = get_object(patch, kpmod->symbols[i].objname);

@@ -273,6 +273,7 @@ int kpatch_patch_add(struct kpatch_module *kpmod)
 	patch->kpmod = kpmod;
 	INIT_LIST_HEAD(&patch->enabled);
 	INIT_LIST_HEAD(&patch->objects);
+	INIT_LIST_HEAD(&patch->states);
 	ret = kpatch_objects_create(patch);
 	if (ret)
 		goto free;

@@ -457,16 +457,15 @@ static int add_left(struct kpatch_transitions *transitions,
 		    const struct kpatch_change *changes, unsigned int nr,
 		    const struct kpatch_requester *by)
 {
-	struct kpatch_module *kpmod = change->patch->kpmod;
-	struct kpatch_state *state = kpmod->states + kpmod->num_states;
+	struct kpatch_state *state;
 
-	while (state-- > kpmod->states) {
+	kpatch_for_each_state_reverse(state, change->patch) {
 		if (!is_left_by(change, state, changes, nr))
 			continue;
 		/* A module that goes cannot be refused. */
 		if (state->flags & KPATCH_STATE_PERMANENT && by->task)
 			return kpatch_refuse(KPATCH_CAUSE_STATE_PERMANENT,
-					     .kpmod = kpmod,
+					     .kpmod = change->patch->kpmod,
 					     .number = state->id,
 					     .quiet = by->quiet);
 		add_transition(transitions, state, false);
@@ -573,11 +572,10 @@ void kpatch_states_commit(const struct kpatch_change *changes, unsigned int nr)
  */
 void kpatch_states_put(struct kpatch_patch *patch, struct kpatch_requester *by)
 {
-	struct kpatch_module *kpmod = patch->kpmod;
-	struct kpatch_state *state = kpmod->states + kpmod->num_states;
+	struct kpatch_state *state;
 
 	lockdep_assert_held(&kpatch_mutex);
-	while (state-- > kpmod->states) {
+	kpatch_for_each_state_reverse(state, patch) {
 		if (state->instance)
 			put_instance(state, by);
 	}
@@ -630,11 +628,11 @@ int kpatch_states_come(struct kpatch_patch *patch, const struct kpatch_object *o
  */
 void kpatch_states_go(struct kpatch_patch *patch, const struct kpatch_object *object)
 {
-	struct kpatch_state *state = patch->kpmod->states + patch->kpmod->num_states;
+	struct kpatch_state *state;
 	struct kpatch_instance *instance;
 
 	lockdep_assert_held(&kpatch_mutex);
-	while (state-- > patch->kpmod->states) {
+	kpatch_for_each_state_reverse(state, patch) {
 		instance = state->instance;
 		if (state->object != object || !instance)
 			continue;
@@ -657,13 +655,13 @@ void kpatch_states_go(struct kpatch_patch *patch, const struct kpatch_object *ob
  */
 void kpatch_states_gone(struct kpatch_patch *patch, const struct kpatch_object *object)
 {
-	struct kpatch_state *state = patch->kpmod->states + patch->kpmod->num_states;
+	struct kpatch_state *state;
 
 	lockdep_assert_held(&kpatch_mutex);
 	/* The thread may be in a callback of a patch that it is about to enable. */
 	if (patch->kpmod->status == KPATCH_OFF)
 		return;
-	while (state-- > patch->kpmod->states) {
+	kpatch_for_each_state_reverse(state, patch) {
 		if (state->object == object && state->instance &&
 		    is_dead(state->instance))
 			put_instance(state, NULL);

@@ -48,6 +48,7 @@
 
 #include "patch.h"
 #include "request.h"
+#include "state.h"
 #include "symbol.h"
 #include "sysfs.h"
 
@@ -253,6 +254,24 @@ static const struct kernfs_ops blockers_ops = {
 
 static struct lock_class_key blockers_key;
 
+/* One line for each state: its id, its object, and 1 if an enabled patch is in it. */
+static ssize_t states_show(struct kobject *kobj, struct kobj_attribute *attr,
+			   char *buf)
+{
+	const struct kpatch_state *state;
+	int len = 0;
+
+	/* As in blockers_show(). */
+	if (mutex_lock_interruptible(&kpatch_mutex))
+		return restart_syscall();
+	kpatch_for_each_state(state, to_patch(kobj))
+		len += sysfs_emit_at(buf, len, "%lu %s %d\n", state->id,
+				     state->object->name,
+				     kpatch_state_is_entered(state));
+	mutex_unlock(&kpatch_mutex);
+	return len;
+}
+
 #define SHOW_STAT(_name, _format)					\
 static ssize_t _name##_show(struct kobject *kobj,			\
 			    struct kobj_attribute *attr, char *buf)	\
@@ -277,6 +296,7 @@ SHOW_STAT(unhook_ns, "%llu")
 static struct kobj_attribute enabled_attr = __ATTR_RW(enabled);
 /* Write only: a program that reads all files in sysfs must not stop the machine. */
 static struct kobj_attribute check_attr = __ATTR_WO(check);
+static struct kobj_attribute states_attr = __ATTR_RO(states);
 static struct kobj_attribute attempts_attr = __ATTR_RO(attempts);
 static struct kobj_attribute stops_attr = __ATTR_RO(stops);
 static struct kobj_attribute stop_ns_attr = __ATTR_RO(stop_ns);
@@ -293,6 +313,7 @@ static struct kobj_attribute unhook_ns_attr = __ATTR_RO(unhook_ns);
 static struct attribute *patch_attrs[] = {
 	&enabled_attr.attr,
 	&check_attr.attr,
+	&states_attr.attr,
 	&attempts_attr.attr,
 	&stops_attr.attr,
 	&stop_ns_attr.attr,

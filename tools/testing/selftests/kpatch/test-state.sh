@@ -85,10 +85,45 @@ test_a_patch_of_states_only()
 	check_unloaded
 }
 
+# check_file PATCH LINE...: the file that lists the states
+check_file()
+{
+	local name=$1
+
+	shift
+	check_is "states of $name" "$(printf '%s\n' "$@")" "$(cat "$kpatch_sysfs/$name/states")"
+}
+
+test_states_are_listed()
+{
+	check "insmod" load $patch id=7,0
+	check_file $patch "7 vmlinux 0" "0 vmlinux 0"
+	check "insmod" load $patch2 id=7 enable=1
+	check_file $patch "7 vmlinux 1" "0 vmlinux 0"
+	check_file $patch2 "7 vmlinux 1"
+	check "enable" enabled $patch 1
+	check_file $patch "7 vmlinux 1" "0 vmlinux 1"
+	check "disable" enabled $patch 0
+	check_unloaded
+	check "disable" enabled $patch2 0
+	check_unloaded $patch2
+	check "insmod" load $patch id=7 objname=$target enable=1
+	check_file $patch "7 $target 0"
+	check "insmod" load $target
+	check_file $patch "7 $target 1"
+	check "rmmod" unload $target
+	check_file $patch "7 $target 0"
+	check "disable" enabled $patch 0
+	check_unloaded
+	check "insmod" load test_kpatch_getpid
+	check_file test_kpatch_getpid ""
+}
+
 test_the_order_of_states()
 {
 	check "insmod" load $patch id=7,0 enable=1
-	check_calls "enable" "setup0 setup1 check_enter0 check_enter1 enter0 enter1 started"
+	check_calls "enable" \
+		"setup0 setup1 check_enter0 check_enter1 enter0 enter1 started"
 	check "disable" enabled $patch 0
 	check_calls "disable" \
 		"stopping check_leave1 check_leave0 leave1 leave0 release1 release0"

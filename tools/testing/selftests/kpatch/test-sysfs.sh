@@ -36,7 +36,8 @@ test_the_directory_of_a_patch_has_the_documented_files()
 	local func=$files/vmlinux/cmdline_proc_show,1
 	local stats="attempts blockers check enabled hold_ns max_hold_ns max_stop_ns"
 
-	stats+=" max_work_ns parked scanned scanned_stopped stop_ns stops unhook_ns vmlinux"
+	stats+=" max_work_ns parked scanned scanned_stopped states stop_ns stops"
+	stats+=" unhook_ns vmlinux"
 
 	check "insmod" load $patch
 	check_is "patches" $patch "$(ls $kpatch_sysfs)"
