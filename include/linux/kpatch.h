@@ -189,7 +189,8 @@ struct kpatch_build_id {
  *
  * @started and @stopping may sleep. They are called from a kernel thread, without locks,
  * while the patch is enabled, to start and stop what runs code of the patch module by
- * itself, such as timers and threads. They must not call kpatch.
+ * itself, such as timers and threads. They must not call kpatch. Modules that the patch
+ * does not pin may come and go meanwhile, and so may their states.
  *
  * The patch module fills in the members above. The members below belong to the
  * core, which sets them in kpatch_register() whatever they held before. The

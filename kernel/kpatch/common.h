@@ -183,6 +183,7 @@ struct kpatch_object {
  *	while the patch is disabled
  * @operation: number of the last operation that has registered or switched it
  * @switching: an operation switches it, so it must stay registered
+ * @calling: its callback started or stopping is being called, without kpatch_mutex
  * @gone: it was unregistered; for request.c
  * @report: blockers of the last attempt, empty if the last operation made none
  * @stats: how operations on this patch went
@@ -196,6 +197,7 @@ struct kpatch_patch {
 	struct list_head enabled;
 	unsigned long operation;
 	bool switching;
+	bool calling;
 	bool gone;
 	struct kpatch_report report;
 	struct kpatch_stats stats;

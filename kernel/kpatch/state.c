@@ -609,6 +609,11 @@ int kpatch_states_come(struct kpatch_patch *patch, const struct kpatch_object *o
 	kpatch_for_each_state(state, patch) {
 		if (state->object != object)
 			continue;
+		/* A callback may use what the module had before it went. */
+		if (state->instance)
+			return kpatch_refuse(KPATCH_CAUSE_OPERATION,
+					     .action = object->name,
+					     .names = "a callback of a patch");
 		ret = set_up(state, NULL);
 		if (ret)
 			return ret;
@@ -658,13 +663,37 @@ void kpatch_states_gone(struct kpatch_patch *patch, const struct kpatch_object *
 	struct kpatch_state *state;
 
 	lockdep_assert_held(&kpatch_mutex);
-	/* The thread may be in a callback of a patch that it is about to enable. */
-	if (patch->kpmod->status == KPATCH_OFF)
+	/* The thread may be in a callback of the patch, and puts them afterwards. */
+	if (patch->kpmod->status == KPATCH_OFF || patch->calling)
 		return;
 	kpatch_for_each_state_reverse(state, patch) {
 		if (state->object == object && state->instance &&
 		    is_dead(state->instance))
 			put_instance(state, NULL);
+	}
+}
+
+/*
+ * A callback of the patch begins. It may use states of modules that go meanwhile: these
+ * stay until it has returned.
+ */
+static unsigned long begin_calling(struct kpatch_patch *patch,
+				   struct kpatch_requester *by, void *fn)
+{
+	patch->calling = true;
+	return begin_callback(by, fn);
+}
+
+static void end_calling(struct kpatch_patch *patch, struct kpatch_requester *by,
+			unsigned long start)
+{
+	struct kpatch_state *state;
+
+	end_callback(by, start);
+	patch->calling = false;
+	kpatch_for_each_state_reverse(state, patch) {
+		if (state->instance && is_dead(state->instance))
+			put_instance(state, by);
 	}
 }
 
@@ -683,9 +712,9 @@ void kpatch_state_started(struct kpatch_patch *patch, struct kpatch_requester *b
 	lockdep_assert_held(&kpatch_mutex);
 	if (!kpmod->started)
 		return;
-	start = begin_callback(by, kpmod->started);
+	start = begin_calling(patch, by, kpmod->started);
 	kpmod->started(kpmod);
-	end_callback(by, start);
+	end_calling(patch, by, start);
 }
 
 /**
@@ -707,9 +736,9 @@ int kpatch_state_stopping(struct kpatch_patch *patch, struct kpatch_requester *b
 	lockdep_assert_held(&kpatch_mutex);
 	if (!kpmod->stopping)
 		return 0;
-	start = begin_callback(by, kpmod->stopping);
+	start = begin_calling(patch, by, kpmod->stopping);
 	ret = kpmod->stopping(kpmod);
-	end_callback(by, start);
+	end_calling(patch, by, start);
 	return kpatch_refuse(ret ? KPATCH_CAUSE_STOPPING : KPATCH_CAUSE_NONE,
 			     .kpmod = kpmod, .addr = (unsigned long)kpmod->stopping,
 			     .err = ret < 0 ? ret : -EINVAL, .quiet = by->quiet);
