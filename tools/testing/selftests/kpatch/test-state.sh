@@ -390,14 +390,15 @@ test_a_module_goes_while_its_state_is_set_up()
 	check "rmmod" unload $target
 
 	set_parameter record ""
-	set_parameter sleep_ms 2000
+	set_parameter sleep_ms 5000
 	check "insmod" load $patch2 id=8
 	background bash -c "echo '1 20000' > $files/enabled"
 	check "started sleeps" wait_for 10 is_in "$(pgrep -x kpatch)" started
 	mark_log
 	! briefly enabled $patch2 1 || fail "another operation did not wait"
 	check_log "in callback started"
-	check "insmod does not wait" load $target
+	check "insmod" load $target
+	check "it has not waited" is_in "$(pgrep -x kpatch)" started
 	check "the write returns" wait "$child"
 	set_parameter sleep_ms 0
 	check "disable" enabled $patch 0
