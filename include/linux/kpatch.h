@@ -45,22 +45,34 @@ enum kpatch_status {
 };
 
 /**
- * enum kpatch_func_flags - what a patch does with a clone of a function
+ * enum kpatch_func_flags - how a patch treats a function
  * @KPATCH_CLONE: the function is a clone, and the patch replaces it
  * @KPATCH_CLONE_KEEP: the function is a clone of one that the patch replaces, and it
  *	stays as it is: the author asserts that its other callers may keep calling it
  * @KPATCH_KEEP_ALL_CLONES: the function has clones, or not: all that the patch does not
  *	list stay as they are, as if each were listed with %KPATCH_CLONE_KEEP
+ * @KPATCH_UNCHECKED: tasks may be inside the function when it is switched: the author
+ *	asserts that both versions may run side by side
  *
  * Compilers make clones of a function under names such as foo.part.0, foo.isra.0
  * and foo.constprop.0. A clone has arguments of its own and may be called without
  * going through foo(). A patch of foo() must therefore list each clone with one of
  * the first two flags, or set the third one for foo().
+ *
+ * %KPATCH_UNCHECKED is for functions that always have a task in them. A task that is
+ * inside continues in the version that it is in, for as long as it takes. So the module
+ * which that version is in can never be unloaded afterwards: when the patch is enabled,
+ * that is the module that contains the function, or an older patch that has replaced
+ * it; when the patch is disabled, the patch module itself. The flag covers the blocks
+ * that the compiler has moved out of the old function (foo.cold), but not those of the
+ * replacement. A clone that the patch replaces needs a flag of its own. A clone that is
+ * kept cannot have it, and is checked.
  */
 enum kpatch_func_flags {
 	KPATCH_CLONE		= BIT(0),
 	KPATCH_CLONE_KEEP	= BIT(1),
 	KPATCH_KEEP_ALL_CLONES	= BIT(2),
+	KPATCH_UNCHECKED	= BIT(3),
 };
 
 /**

@@ -250,6 +250,12 @@ static inline bool kpatch_is_kept(const struct kpatch_func *func)
 	return func->flags & KPATCH_CLONE_KEEP;
 }
 
+/* Tasks may be inside it when it is switched. */
+static inline bool kpatch_is_unchecked(const struct kpatch_func *func)
+{
+	return func->flags & KPATCH_UNCHECKED;
+}
+
 #define kpatch_for_each_state(_state, _patch)				\
 	list_for_each_entry(_state, &(_patch)->states, list)
 

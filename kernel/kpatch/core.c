@@ -7,8 +7,8 @@
  *
  *   Requests     core.c module.c sysfs.c request.c
  *   Patches      patch.c state.c object.c bind.c func.c target.c memory.c
- *   Switching    switch.c evict.c txn.c tasks.c track.c cpus.c park.c scan.c saved.c
- *                exiting.c hook.c handler.c
+ *   Switching    switch.c evict.c txn.c unchecked.c tasks.c track.c cpus.c park.c scan.c
+ *                saved.c exiting.c hook.c handler.c
  *   Leaves       report.c shadow.c symbol.c ranges.c debug.c
  *
  * When 1 is written to the file "enabled" of a patch, sysfs.c passes the request to
@@ -185,7 +185,8 @@ static int request_switch(struct kpatch_module *kpmod, enum kpatch_action action
  * @kpmod: the patch, registered
  *
  * The same as writing 1 to the file "enabled" of the patch. When this returns 0, each
- * call of its functions runs the new code, on all CPUs, and no old code is running.
+ * call of its functions runs the new code, on all CPUs, and no old code is running,
+ * except in functions that have %KPATCH_UNCHECKED set.
  *
  * Context: process context, sleeps until the deadline (kpatch.deadline_ms) at most. The
  * machine is stopped for a moment. Not from CPU hotplug callbacks.
@@ -220,7 +221,7 @@ EXPORT_SYMBOL_GPL(kpatch_enable);
  *
  * The same as writing 0 to the file "enabled" of the patch. When this returns 0, the
  * text of the patch module cannot be reached any more, and the module may be
- * unloaded.
+ * unloaded; unless a function has %KPATCH_UNCHECKED set: then rmmod fails for ever.
  *
  * Context: process context, sleeps until the deadline (kpatch.deadline_ms), and after
  * the switch until tasks have left the hooks. The machine is stopped for a moment. Not

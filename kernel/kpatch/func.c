@@ -234,7 +234,9 @@ static int check_new(struct kpatch_func *func, const struct kpatch_symtab *own)
 
 static int check_flags(const struct kpatch_func *func)
 {
-	switch (func->flags) {
+	if (kpatch_is_kept(func) && kpatch_is_unchecked(func))
+		return kpatch_refuse(KPATCH_CAUSE_KEPT_UNCHECKED, .func = func);
+	switch (func->flags & ~KPATCH_UNCHECKED) {
 	case 0:
 	case KPATCH_KEEP_ALL_CLONES:
 	case KPATCH_CLONE:
@@ -505,6 +507,7 @@ struct thread {
  */
 static struct thread find_thread(const struct kpatch_ranges *funcs)
 {
+	const struct kpatch_func *func;
 	struct task_struct *task;
 	struct thread thread = {};
 
@@ -512,9 +515,10 @@ static struct thread find_thread(const struct kpatch_ranges *funcs)
 	for_each_process(task) {
 		if (!(task->flags & PF_KTHREAD) || task->flags & PF_EXITING)
 			continue;
-		thread.func = func_at(funcs, (unsigned long)kthread_func(task));
-		if (!thread.func)
+		func = func_at(funcs, (unsigned long)kthread_func(task));
+		if (!func || kpatch_is_unchecked(func))
 			continue;
+		thread.func = func;
 		strscpy(thread.comm, task->comm, sizeof(thread.comm));
 		thread.pid = task_pid_nr(task);
 		break;
@@ -524,7 +528,8 @@ static struct thread find_thread(const struct kpatch_ranges *funcs)
 
 /*
  * A kernel thread is in the function that it was started with until it exits, and
- * cannot be parked. No attempt to switch that function could succeed.
+ * cannot be parked. No attempt to switch that function could succeed, unless it is not
+ * checked.
  */
 static int check_threads(const struct resolver *res)
 {

@@ -59,7 +59,8 @@ static void wait_to_retry(void)
  *
  * If it has registered a patch, calls may be redirected to its text, or tasks may be
  * inside. Removing the module would require to disable the patch first, which may not
- * be possible. If a patch pins it, functions of vmlinux use it.
+ * be possible. If a patch pins it, functions of vmlinux use it. If a function of it was
+ * switched unchecked, tasks may be inside.
  *
  * Context: any but interrupts; takes spinlocks only, so also under module_mutex.
  *
@@ -67,7 +68,8 @@ static void wait_to_retry(void)
  */
 bool kpatch_module_is_used(const struct module *mod)
 {
-	return kpatch_patch_of(mod) || kpatch_target_is_pinned(mod);
+	return kpatch_patch_of(mod) || kpatch_target_is_pinned(mod) ||
+	       READ_ONCE(mod->kpatch_kept);
 }
 
 /**

@@ -494,11 +494,14 @@ int kpatch_log_cause(enum kpatch_cause cause, const struct kpatch_subject *s)
 				s->func->new_addr);
 	case KPATCH_CAUSE_FUNC_FLAGS:
 		return log_line(s, -EINVAL,
-				": flags are %#x; set KPATCH_CLONE, KPATCH_CLONE_KEEP or KPATCH_KEEP_ALL_CLONES, or none",
+				": flags are %#x; set KPATCH_CLONE, KPATCH_CLONE_KEEP, KPATCH_KEEP_ALL_CLONES or KPATCH_UNCHECKED, or none",
 				s->func->flags);
 	case KPATCH_CAUSE_KEPT_REPLACED:
 		return log_line(s, -EINVAL,
 				" is to be kept and has a replacement; set KPATCH_CLONE, or leave new_addr unset");
+	case KPATCH_CAUSE_KEPT_UNCHECKED:
+		return log_line(s, -EINVAL,
+				" is to be kept, so it is not switched; leave out KPATCH_UNCHECKED");
 	case KPATCH_CAUSE_CLONE_UNASKED:
 		return log_line(s, -EINVAL,
 				" is a clone of another function, with arguments of its own; set KPATCH_CLONE if the new function has the same");
@@ -697,6 +700,18 @@ void kpatch_log_aliases(const struct kpatch_func *func, const char *name,
 {
 	pr_notice("'%s': function '%s' is also %s; calls of that are replaced, too\n",
 		  patch_name(func->kpmod), name, aliases);
+}
+
+/**
+ * kpatch_log_kept() - log that a module was pinned for good
+ * @func: the function that tasks may still be inside, in a version before
+ * @mod: the module that contains this version
+ */
+void kpatch_log_kept(const struct kpatch_func *func, const struct module *mod)
+{
+	pr_notice("'%s': function '%s' is not checked (KPATCH_UNCHECKED), so tasks may stay in its version in module '%s', which can never be unloaded now\n",
+		  patch_name(func->kpmod), func->old_name ?: "(by address)",
+		  mod->name);
 }
 
 /**

@@ -14,6 +14,7 @@
 struct cpumask;
 struct kpatch_func;
 struct kpatch_module;
+struct module;
 struct pid_namespace;
 
 #define KPATCH_MAX_BLOCKERS	32
@@ -170,6 +171,7 @@ enum kpatch_cause {
 	KPATCH_CAUSE_NEW_NOT_START,
 	KPATCH_CAUSE_FUNC_FLAGS,
 	KPATCH_CAUSE_KEPT_REPLACED,
+	KPATCH_CAUSE_KEPT_UNCHECKED,
 	KPATCH_CAUSE_CLONE_UNASKED,
 	KPATCH_CAUSE_NO_CLONE,
 	KPATCH_CAUSE_UNLISTED_CLONES,
@@ -256,6 +258,7 @@ void kpatch_log_dry_run(const struct kpatch_module *kpmod, const char *action,
 void kpatch_log_no_setup(const struct kpatch_module *kpmod, unsigned long id);
 void kpatch_log_aliases(const struct kpatch_func *func, const char *name,
 			const char *aliases);
+void kpatch_log_kept(const struct kpatch_func *func, const struct module *mod);
 void kpatch_log_taken_down(const char *module);
 void kpatch_log_unhook_failure(int err);
 

@@ -107,9 +107,26 @@ struct attempt {
 /* When each CPU left the last stop. */
 static DEFINE_PER_CPU(u64, left_at);
 
-/* Add the text of the newest replacement of a function and of its possible parts. */
-static int add_replacement(struct kpatch_ranges *text,
-			   const struct kpatch_func *top)
+/*
+ * Add text of @func, or leave it unchecked; @mod contains the text. Without @func the text
+ * may belong to several functions.
+ */
+static int add_text(struct kpatch_txn *txn, const struct kpatch_func *func,
+		    const struct kpatch_range *range, bool unchecked,
+		    const struct module *mod)
+{
+	if (unchecked && func)
+		return kpatch_unchecked_leave(&txn->leaving, func, range, mod);
+	return kpatch_ranges_add(&txn->scan.text, range->start, range->end,
+				 range->flags, NULL);
+}
+
+/*
+ * Add the text of the newest replacement of @func, and of its possible parts. Other
+ * functions may own these, so they are checked even if the replacement is not.
+ */
+static int add_replacement(struct kpatch_txn *txn, const struct kpatch_func *func,
+			   const struct kpatch_func *top, bool unchecked)
 {
 	const struct kpatch_ranges *new = &top->object->new_text;
 	const struct kpatch_range *range;
@@ -118,8 +135,8 @@ static int add_replacement(struct kpatch_ranges *text,
 	for (range = new->r; range < new->r + new->nr; range++) {
 		if (range->func && range->func != top)
 			continue;
-		ret = kpatch_ranges_add(text, range->start, range->end,
-					range->flags, NULL);
+		ret = add_text(txn, range->func ? func : NULL, range, unchecked,
+			       top->mod);
 		if (ret)
 			return ret;
 	}
@@ -127,13 +144,30 @@ static int add_replacement(struct kpatch_ranges *text,
 }
 
 /*
+ * Test whether tasks may be left in the versions of @func that are live now. If their
+ * modules cannot be pinned, as they are being loaded or unloaded, @func is checked.
+ */
+static bool leaves_live(struct kpatch_txn *txn, const struct kpatch_func *func)
+{
+	const struct kpatch_func *top = kpatch_table_top(func->ip);
+
+	if (!kpatch_is_unchecked(func))
+		return false;
+	if (top && !kpatch_unchecked_pin(&txn->leaving, top->mod))
+		return false;
+	return (top && !top->original) ||
+	       kpatch_unchecked_pin(&txn->leaving, func->object->mod);
+}
+
+/*
  * Add the text that is live now in the place of the functions of @object. No task can
  * be inside a version that a newer patch covers: that was verified when the newer one
- * was enabled. The original of a function is live if no patch has replaced it, and also
- * if the newest replacement calls it. In the latter case the stack of a task in the
- * original may not show the replacement: the compiler can turn the call into a jump.
+ * was enabled; or it was left unchecked, and is remembered. The original of a function
+ * is live if no patch has replaced it, and also if the newest replacement calls it. In
+ * the latter case the stack of a task in the original may not show the replacement: the
+ * compiler can turn the call into a jump.
  */
-static int add_live_text(struct kpatch_ranges *text,
+static int add_live_text(struct kpatch_txn *txn,
 			 const struct kpatch_object *object)
 {
 	const struct kpatch_ranges *old = &object->old_text;
@@ -145,15 +179,18 @@ static int add_live_text(struct kpatch_ranges *text,
 		top = kpatch_table_top(range->func->ip);
 		if (top && !top->original)
 			continue;
-		ret = kpatch_ranges_add(text, range->start, range->end,
-					range->flags, NULL);
+		ret = add_text(txn, range->func, range,
+			       leaves_live(txn, range->func), object->mod);
 		if (ret)
 			return ret;
 	}
 	/* Kept clones, too: an older patch may have replaced one. */
 	kpatch_for_each_func(func, object) {
 		top = kpatch_table_top(func->ip);
-		ret = top ? add_replacement(text, top) : 0;
+		ret = top ? add_replacement(txn, func, top,
+					    leaves_live(txn, func)) : 0;
+		if (!ret && !kpatch_is_unchecked(func))
+			ret = kpatch_unchecked_add_left(&txn->scan.text, func->ip);
 		if (ret)
 			return ret;
 	}
@@ -161,24 +198,136 @@ static int add_live_text(struct kpatch_ranges *text,
 }
 
 /*
- * Add all text of a patch module, not only the replacements: once the patch is
- * disabled the module may be unloaded, with all that its functions call.
+ * Test whether tasks may be left in the replacement of @func, and in the original if
+ * that is called. The module of the patch cannot be pinned if it is taken down since its
+ * init has failed: its text is freed next. Then @func is checked.
  */
-static int add_module_text(struct kpatch_ranges *text, const struct module *mod)
+static bool leaves_replacement(struct kpatch_txn *txn,
+			       const struct kpatch_func *func)
 {
-	const struct module_memory *mem = &mod->mem[MOD_TEXT];
-	unsigned long start = (unsigned long)mem->base;
-
-	return kpatch_ranges_add(text, start, start + mem->size,
-				 KPATCH_RANGE_FREED, NULL);
+	return kpatch_is_unchecked(func) &&
+	       kpatch_unchecked_pin(&txn->leaving, func->mod) &&
+	       (!func->original ||
+		kpatch_unchecked_pin(&txn->leaving, func->object->mod));
 }
 
-static bool calls_any_original(const struct kpatch_object *object)
+/* Leave the replacements of functions of @object unchecked that may be: add to @cuts. */
+static int leave_replacements(struct kpatch_txn *txn,
+			      const struct kpatch_object *object,
+			      struct kpatch_ranges *cuts)
+{
+	const struct kpatch_ranges *new = &object->new_text;
+	const struct kpatch_range *range;
+	int ret;
+
+	for (range = new->r; range < new->r + new->nr; range++) {
+		if (!range->func || !leaves_replacement(txn, range->func))
+			continue;
+		ret = add_text(txn, range->func, range, true, range->func->mod);
+		if (!ret)
+			ret = kpatch_ranges_add(cuts, range->start, range->end,
+						range->flags, range->func);
+		if (ret)
+			return ret;
+	}
+	return 0;
+}
+
+/*
+ * Add the replacements of the other functions of @object. A function that is checked may
+ * have the same replacement as one that is not.
+ */
+static int add_replacements(struct kpatch_txn *txn,
+			    const struct kpatch_object *object)
+{
+	const struct kpatch_ranges *new = &object->new_text;
+	const struct kpatch_range *range;
+	int ret;
+
+	for (range = new->r; range < new->r + new->nr; range++) {
+		if (!range->func || leaves_replacement(txn, range->func))
+			continue;
+		ret = kpatch_ranges_add(&txn->scan.text, range->start, range->end,
+					KPATCH_RANGE_FREED, NULL);
+		if (ret)
+			return ret;
+	}
+	return 0;
+}
+
+/* A replacement that tasks are left in may use modules that the patch pins. */
+static int keep_targets(struct kpatch_txn *txn, const struct kpatch_patch *patch,
+			const struct kpatch_func *func)
+{
+	const struct kpatch_object *object;
+
+	kpatch_for_each_object(object, patch) {
+		if (!object->pinned)
+			continue;
+		if (!kpatch_unchecked_pin(&txn->leaving, object->mod))
+			return -ENOMEM;
+		kpatch_unchecked_keep(&txn->leaving, func, object->mod);
+	}
+	return 0;
+}
+
+static int cut_replacements(struct kpatch_txn *txn, const struct kpatch_patch *patch,
+			    struct kpatch_ranges *cuts)
+{
+	const struct kpatch_object *object;
+	int ret;
+
+	kpatch_for_each_object(object, patch) {
+		ret = leave_replacements(txn, object, cuts);
+		if (ret)
+			return ret;
+	}
+	if (!cuts->nr)
+		return 0;
+	kpatch_for_each_object(object, patch) {
+		ret = add_replacements(txn, object);
+		if (ret)
+			return ret;
+	}
+	ret = keep_targets(txn, patch, cuts->r[0].func);
+	return ret ?: kpatch_ranges_flatten(cuts);
+}
+
+/*
+ * Add all text of a patch module, not only the replacements: once the patch is
+ * disabled the module may be unloaded, with all that its functions call. Replacements
+ * that are not checked are cut out; then the module stays, but the rest of it is checked
+ * all the same.
+ */
+static int add_module_text(struct kpatch_txn *txn, const struct kpatch_patch *patch)
+{
+	const struct module_memory *mem = &patch->kpmod->mod->mem[MOD_TEXT];
+	unsigned long start = (unsigned long)mem->base, end = start + mem->size;
+	struct kpatch_ranges cuts = {};
+	const struct kpatch_range *cut;
+	int ret;
+
+	ret = cut_replacements(txn, patch, &cuts);
+	for (cut = cuts.r; !ret && cut < cuts.r + cuts.nr; cut++) {
+		ret = kpatch_ranges_add(&txn->scan.text, start, cut->start,
+					KPATCH_RANGE_FREED, NULL);
+		start = cut->end;
+	}
+	if (!ret)
+		ret = kpatch_ranges_add(&txn->scan.text, start, end,
+					KPATCH_RANGE_FREED, NULL);
+	kpatch_ranges_clear(&cuts);
+	return ret;
+}
+
+/* Test for a function of @object whose original is called and has to be checked. */
+static bool checks_any_original(struct kpatch_txn *txn,
+				const struct kpatch_object *object)
 {
 	struct kpatch_func *func;
 
 	kpatch_for_each_func(func, object) {
-		if (func->original)
+		if (func->original && !leaves_replacement(txn, func))
 			return true;
 	}
 	return false;
@@ -190,20 +339,21 @@ static bool calls_any_original(const struct kpatch_object *object)
  * stack, as in add_live_text(), so that the text of the module does not suffice. It
  * must not stay: what is live once the patch is disabled may be another version.
  */
-static int add_called_originals(struct kpatch_ranges *text,
+static int add_called_originals(struct kpatch_txn *txn,
 				const struct kpatch_object *object)
 {
 	const struct kpatch_ranges *old = &object->old_text;
+	bool clones = checks_any_original(txn, object);
 	const struct kpatch_range *range;
+	const struct kpatch_func *func;
 	int ret;
 
-	if (!calls_any_original(object))
-		return 0;
 	for (range = old->r; range < old->r + old->nr; range++) {
-		if (!range->func->original && !kpatch_is_kept(range->func))
+		func = range->func;
+		if (kpatch_is_kept(func) ? !clones : !func->original)
 			continue;
-		ret = kpatch_ranges_add(text, range->start, range->end,
-					range->flags, NULL);
+		ret = add_text(txn, func, range, leaves_replacement(txn, func),
+			       object->mod);
 		if (ret)
 			return ret;
 	}
@@ -227,7 +377,7 @@ static int add_slots(struct kpatch_ranges *slots,
 	return 0;
 }
 
-static int add_object(struct kpatch_scan *scan, const struct kpatch_object *object,
+static int add_object(struct kpatch_txn *txn, const struct kpatch_object *object,
 		      enum kpatch_status to)
 {
 	int ret;
@@ -236,26 +386,24 @@ static int add_object(struct kpatch_scan *scan, const struct kpatch_object *obje
 	if (!object->bound)
 		return 0;
 	if (to == KPATCH_ON)
-		ret = add_live_text(&scan->text, object);
+		ret = add_live_text(txn, object);
 	else
-		ret = add_called_originals(&scan->text, object);
-	return ret ?: add_slots(&scan->slots, object);
+		ret = add_called_originals(txn, object);
+	return ret ?: add_slots(&txn->scan.slots, object);
 }
 
-static int add_change(struct kpatch_scan *scan,
-		      const struct kpatch_change *change)
+static int add_change(struct kpatch_txn *txn, const struct kpatch_change *change)
 {
 	const struct kpatch_patch *patch = change->patch;
 	const struct kpatch_object *object;
 	int ret;
 
 	kpatch_for_each_object(object, patch) {
-		ret = add_object(scan, object, change->to);
+		ret = add_object(txn, object, change->to);
 		if (ret)
 			return ret;
 	}
-	return change->to == KPATCH_ON ?
-	       0 : add_module_text(&scan->text, patch->kpmod->mod);
+	return change->to == KPATCH_ON ? 0 : add_module_text(txn, patch);
 }
 
 static int build_scan(struct kpatch_txn *txn)
@@ -265,7 +413,7 @@ static int build_scan(struct kpatch_txn *txn)
 	int ret;
 
 	for (change = txn->changes; change < txn->changes + txn->nr; change++) {
-		ret = add_change(scan, change);
+		ret = add_change(txn, change);
 		if (ret)
 			return ret;
 	}
@@ -298,17 +446,27 @@ static int build_scan(struct kpatch_txn *txn)
  */
 enum kpatch_cause kpatch_txn_prepare(struct kpatch_txn *txn)
 {
+	kpatch_unchecked_begin(&txn->leaving);
 	return build_scan(txn) ? KPATCH_CAUSE_NO_MEMORY : KPATCH_CAUSE_NONE;
+}
+
+/* All patches are switched, or none. */
+static bool is_committed(const struct kpatch_txn *txn)
+{
+	return txn->changes->patch->kpmod->state == txn->changes->to;
 }
 
 /**
  * kpatch_txn_release() - undo kpatch_txn_prepare()
  * @txn: the transaction; it keeps its tasks, and may be prepared again
  *
- * Context: process context, may sleep.
+ * If it has committed, modules in which tasks may have been left are pinned for good.
+ *
+ * Context: process context, may sleep, under kpatch_mutex.
  */
 void kpatch_txn_release(struct kpatch_txn *txn)
 {
+	kpatch_unchecked_end(&txn->leaving, is_committed(txn));
 	kpatch_ranges_clear(&txn->scan.text);
 	kpatch_ranges_clear(&txn->scan.slots);
 	kvfree(txn->scan.traces);

@@ -8,6 +8,7 @@
 #include "report.h"
 #include "scan.h"
 #include "tasks.h"
+#include "unchecked.h"
 
 /**
  * enum kpatch_txn_flags - how to switch
@@ -26,6 +27,7 @@ enum kpatch_txn_flags {
  * @budget_ns: how long a stop may take to scan tasks, in nanoseconds
  * @transitions: the states that are entered or left
  * @scan: the text that no task may be inside
+ * @leaving: text that tasks may be inside all the same
  * @tasks: all tasks
  * @report: the blockers of the last attempt
  * @stats: attempts and stops of this transaction
@@ -38,6 +40,7 @@ struct kpatch_txn {
 	u64 budget_ns;
 	struct kpatch_transitions transitions;
 	struct kpatch_scan scan;
+	struct kpatch_leaving leaving;
 	struct kpatch_tasks tasks;
 	struct kpatch_report report;
 	struct kpatch_stats stats;
