@@ -346,6 +346,13 @@ remove_probes()
 	done
 } 2>/dev/null
 
+# Some modules can never be unloaded, by design. They are loaded as copies that are
+# called kept_kpatch_*, see test-unchecked.sh, and are left behind, disabled.
+is_any_kept_enabled()
+{
+	grep -qsx 1 "$kpatch_sysfs"/kept_kpatch_*/enabled
+}
+
 # Remove the patches and modules of the tests, in any order: one may depend on
 # another, so the caller retries. True if none is left.
 remove_patches()
@@ -353,13 +360,13 @@ remove_patches()
 	local file
 
 	for file in /sys/kernel/livepatch/test_kpatch_*/enabled \
-		    "$kpatch_sysfs"/test_kpatch_*/enabled; do
+		    "$kpatch_sysfs"/{test,kept}_kpatch_*/enabled; do
 		[ ! -e "$file" ] || echo 0 > "$file"
 	done
-	for file in /sys/module/test_kpatch_*; do
+	for file in /sys/module/{test,kept}_kpatch_*; do
 		[ ! -e "$file" ] || rmmod "$(basename "$file")"
 	done
-	! compgen -G "/sys/module/test_kpatch_*" >/dev/null
+	! compgen -G "/sys/module/test_kpatch_*" >/dev/null && ! is_any_kept_enabled
 } 2>/dev/null
 
 cleanup()
@@ -383,7 +390,7 @@ cleanup()
 	rmmod test_kpatch_nmi test_kpatch_caller 2>/dev/null
 	reset_knobs
 	remove_probes
-	wait_for 20 remove_patches || fail "cannot be removed:" /sys/module/test_kpatch_*
+	wait_for 20 remove_patches || fail "cannot be removed:" /sys/module/{test,kept}_kpatch_*
 }
 
 # Runs when the script ends, for any reason.
@@ -406,8 +413,8 @@ skip_all()
 # first_foreign DIRECTORY: the first entry that does not belong to the tests
 first_foreign()
 {
-	find "$1" -mindepth 1 -maxdepth 1 ! -name 'test_kpatch_*' -printf '%f\n' -quit \
-		2>/dev/null
+	find "$1" -mindepth 1 -maxdepth 1 ! -name 'test_kpatch_*' ! -name 'kept_kpatch_*' \
+		-printf '%f\n' -quit 2>/dev/null
 }
 
 require()

@@ -29,5 +29,8 @@ static struct kpatch_func funcs[] = {
 };
 module_kpatch(funcs);
 
+module_param_named(flags, funcs[0].flags, uint, 0444);
+MODULE_PARM_DESC(flags, "flags of the function");
+
 MODULE_DESCRIPTION("kpatch test: tasks sleep in the original");
 MODULE_LICENSE("GPL");

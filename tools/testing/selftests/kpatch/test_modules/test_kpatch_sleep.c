@@ -28,6 +28,10 @@ static char *only;
 module_param(only, charp, 0444);
 MODULE_PARM_DESC(only, "name of the tasks that get the answer; all tasks if not set");
 
+static unsigned int flags;
+module_param(flags, uint, 0444);
+MODULE_PARM_DESC(flags, "flags of the functions");
+
 static long replacement(void)
 {
 	if (answer && (!only || !strcmp(current->comm, only)))
@@ -52,6 +56,7 @@ static int __init sleep_init(void)
 	for (i = 0; i < num_names; i++) {
 		funcs[i].old_name = name[i];
 		funcs[i].new_addr = replacement;
+		funcs[i].flags = flags;
 	}
 	patch.num_funcs = num_names;
 	ret = kpatch_register(&patch);
