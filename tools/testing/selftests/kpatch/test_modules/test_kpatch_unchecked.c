@@ -62,7 +62,8 @@ MODULE_PARM_DESC(fail_ms, "init fails so many milliseconds after it has register
 
 static int *limit;
 
-static void sleep_while(const bool *stay)
+/* Inlined: what the replacement calls in this module is checked. */
+static __always_inline void sleep_while(const bool *stay)
 {
 	while (READ_ONCE(*stay) && !fatal_signal_pending(current))
 		schedule_timeout_killable(HZ / 10);
