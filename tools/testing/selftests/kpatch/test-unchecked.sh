@@ -358,7 +358,7 @@ test_a_patch_whose_init_fails_is_checked()
 	check "rmmod" unload "$p"
 	mark_log
 	background insmod "$scratch/$p.ko" objname="$target" unchecked=target_hold sleep=1 \
-		fail_ms=3000
+		fail_ms=3000 2>/dev/null
 	loader=$child
 	check "it is enabled" wait_for 20 grep -qsx 1 "$kpatch_sysfs/$p/enabled"
 	start_call new_unchecked hold
