@@ -10,6 +10,7 @@
 #include <linux/jiffies.h>
 #include <linux/module.h>
 #include <linux/overflow.h>
+#include <linux/rcupdate.h>
 #include <linux/sched.h>
 
 #include "memory.h"
@@ -50,6 +51,7 @@
  * @users: number of enabled patches that have it; the state is entered if it is not 0
  * @ready: it is set up
  * @data: belongs to the callbacks
+ * @rcu: to free it
  *
  * Under kpatch_mutex, but for @data.
  */
@@ -61,6 +63,7 @@ struct kpatch_instance {
 	unsigned int users;
 	bool ready;
 	void *data;
+	struct rcu_head rcu;
 };
 
 static LIST_HEAD(instances);
@@ -187,10 +190,11 @@ static void put_instance(struct kpatch_state *state, struct kpatch_requester *by
 		if (instance->ready && state->release)
 			state->release(state);
 		end_callback(by, start);
-		WRITE_ONCE(state->instance, NULL);
-		kfree(instance);
 	}
 	WRITE_ONCE(state->instance, NULL);
+	/* A task in a function that is not checked may just have read the pointer. */
+	if (!instance->refs)
+		kfree_rcu(instance, rcu);
 }
 
 static int check_callback(const struct kpatch_module *kpmod,
@@ -768,8 +772,10 @@ bool kpatch_state_is_entered(const struct kpatch_state *state)
  */
 void *kpatch_state_data(const struct kpatch_state *state)
 {
-	struct kpatch_instance *instance = READ_ONCE(state->instance);
+	struct kpatch_instance *instance;
 
+	guard(rcu)();
+	instance = READ_ONCE(state->instance);
 	return instance ? READ_ONCE(instance->data) : NULL;
 }
 EXPORT_SYMBOL_GPL(kpatch_state_data);
@@ -784,8 +790,10 @@ EXPORT_SYMBOL_GPL(kpatch_state_data);
  */
 void kpatch_state_set_data(struct kpatch_state *state, void *data)
 {
-	struct kpatch_instance *instance = READ_ONCE(state->instance);
+	struct kpatch_instance *instance;
 
+	guard(rcu)();
+	instance = READ_ONCE(state->instance);
 	if (!WARN_ON_ONCE(!instance))
 		WRITE_ONCE(instance->data, data);
 }

@@ -453,7 +453,7 @@ enum kpatch_cause kpatch_txn_prepare(struct kpatch_txn *txn)
 /* All patches are switched, or none. */
 static bool is_committed(const struct kpatch_txn *txn)
 {
-	return txn->changes->patch->kpmod->state == txn->changes->to;
+	return txn->changes->patch->kpmod->status == txn->changes->to;
 }
 
 /**
