@@ -26,7 +26,7 @@ sparse_works() {
 }
 
 kernel_doc() {
-	local files=("$top/include/linux/kpatch.h" "$top"/kernel/kpatch/*.[ch])
+	local files=("$top"/include/linux/kpatch{,_syscall}.h "$top"/kernel/kpatch/*.[ch])
 	"$src/scripts/kernel-doc" -none -Wall -Werror "${files[@]}"
 }
 
@@ -104,6 +104,84 @@ wrong_type_is_told() (
 		{ echo "it compiles"; exit 1; }
 	grep -q 'error:.*type of new_gcd differs from that of gcd, which it replaces' "$scratch/log" ||
 		{ cat "$scratch/log"; exit 1; }
+)
+
+# What does not fit a system call does not compile, and each error says why.
+wrong_syscall_is_told() (
+	scratch=$(mktemp -d)
+	trap 'rm -rf "$scratch"' EXIT
+	echo 'obj-m := wrong.o' > "$scratch/Makefile"
+	cat > "$scratch/wrong.c" <<-'EOF'
+		#include <linux/kpatch_syscall.h>
+
+		KPATCH_SYSCALL_DEFINE2(getpriority, int, which)
+		{
+			return which;
+		}
+
+		KPATCH_SYSCALL_DEFINE0(getppid)
+		{
+			return 0;
+		}
+
+		KPATCH_SYSCALL_DEFINE1(umask, int, mask)
+		{
+			return mask;
+		}
+
+		KPATCH_SYSCALL_ORIGINAL(chroot);
+		KPATCH_SYSCALL_DEFINE1(chroot, const char __user *, path)
+		{
+			return kpatch_call_original_syscall(chroot);
+		}
+
+		KPATCH_SYSCALL_DEFINE1(sysinfo, void __user *, info)
+		{
+			return 0;
+		}
+
+		static struct kpatch_func funcs[] = {
+			KPATCH_SYSCALL(getppid),
+			KPATCH_SYSCALL0(umask),
+			KPATCH_SYSCALL(chroot),
+			KPATCH_SYSCALL(sysinfo),
+		};
+		module_kpatch(funcs);
+		MODULE_LICENSE("GPL");
+	EOF
+	! make -C "$src" O="$obj" M="$scratch" wrong.o > "$scratch/log" 2>&1 ||
+		{ echo "it compiles"; exit 1; }
+	while read -r text; do
+		grep -q "error:.*kpatch: $text" "$scratch/log" ||
+			{ echo "not told: $text"; cat "$scratch/log"; exit 1; }
+	done <<-'EOF'
+		getpriority needs as many types and names as its macro says
+		getppid has no arguments; write KPATCH_SYSCALL0()
+		umask has arguments; write KPATCH_SYSCALL()
+		chroot calls its original; write KPATCH_SYSCALL_WITH_ORIGINAL()
+		sysinfo has another body for 32-bit programs; write KPATCH_SYSCALL_AND_COMPAT()
+	EOF
+)
+
+# The same sources compile for a kernel that runs no 32-bit programs. Nothing of them is
+# left there, and no trace events are defined anywhere.
+syscalls_of_32_bits_can_be_off() (
+	scratch=$(mktemp -d)
+	trap 'rm -rf "$scratch"' EXIT
+	echo 'obj-m := sample.o test.o' > "$scratch/Makefile"
+	for f in samples/kpatch/kpatch-sample-syscall.c \
+		tools/testing/selftests/kpatch/test_modules/test_kpatch_syscall.c; do
+		name=sample
+		[ "${f%%/*}" = samples ] || name=test
+		printf '#undef CONFIG_%s\n' IA32_EMULATION COMPAT > "$scratch/$name.c"
+		echo '#define CONFIG_FTRACE_SYSCALLS 1' >> "$scratch/$name.c"
+		cat "$top/$f" >> "$scratch/$name.c"
+	done
+	make -C "$src" O="$obj" M="$scratch" sample.o test.o > "$scratch/log" 2>&1 ||
+		{ cat "$scratch/log"; exit 1; }
+	! grep -i warning: "$scratch/log" || exit 1
+	! nm "$scratch/sample.o" "$scratch/test.o" | grep -E '_(ia32|compat)_|event_(enter|exit)' || exit 1
+	[ "$(nm "$scratch/sample.o" "$scratch/test.o" | grep -c ' T __x64_sys_kpatch_')" -eq 3 ]
 )
 
 # kpatch_call_original() as the last statement is a call and not a jump, with a result or
@@ -231,6 +309,8 @@ try "the handler calls nothing that can be traced" handler_is_closed
 try "checkpatch --strict is silent" checkpatch
 try "kernel-doc is silent" kernel_doc
 try "a replacement of the wrong type is refused in words" wrong_type_is_told
+try "what does not fit a system call is refused in words" wrong_syscall_is_told
+try "replacements of system calls compile without 32-bit entries" syscalls_of_32_bits_can_be_off
 try "a call of the original is a call" original_is_called
 try "get_abi makes a chapter of the ABI" abi
 try "the API document and its kernel-doc comments are valid reStructuredText" \
