@@ -27,7 +27,7 @@ export APPEND="isolcpus=domain,managed_irq,$isolated nohz_full=$isolated rcu_noc
 step_build() {
 	"$h/build.sh"
 	mkdir -p "$modules"
-	cp "$tests/test_kpatch_pause.c" "$tests/syscall_name.h" "$modules"
+	cp "$tests/test_kpatch_pause.c" "$modules"
 	echo 'obj-m := test_kpatch_pause.o' > "$modules/Makefile"
 	make -C "$src" O="$obj" M="$modules" modules > "$work/modules.log" 2>&1 ||
 		{ grep -A5 -i error "$work/modules.log"; die "the module does not build"; }

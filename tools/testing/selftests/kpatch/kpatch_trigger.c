@@ -18,6 +18,7 @@
 #include <sys/mman.h>
 #include <sys/personality.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
@@ -45,8 +46,8 @@ static int print_usage(void)
 	fprintf(stderr,
 		"usage: kpatch_trigger BUG\n"
 		"       kpatch_trigger BUG FIXED BROKEN\n"
-		"       BUG: uname rr mlockall pread lseek vsock alg phonet llc_bind\n"
-		"            llc_send\n"
+		"       BUG: uname rr mlockall personality pread lseek vsock alg phonet\n"
+		"            llc_bind llc_send\n"
 		"       The second form goes on until SIGTERM, checks that each outcome is\n"
 		"       one of these two, and prints how often each was seen.\n");
 	return 2;
@@ -106,6 +107,12 @@ static void trigger_rr(void)
 static void trigger_mlockall(void)
 {
 	set_result(mlockall(MCL_ONFAULT));
+}
+
+/* With a bit that no personality has. */
+static void trigger_personality(void)
+{
+	set_result(syscall(SYS_personality, (unsigned long)(PER_LINUX | 1ULL << 32)));
 }
 
 /* Returns the length of what is left to read, from @offset or from the position. */
@@ -260,6 +267,7 @@ static const struct {
 	{ "uname", trigger_uname },
 	{ "rr", trigger_rr },
 	{ "mlockall", trigger_mlockall },
+	{ "personality", trigger_personality },
 	{ "pread", trigger_pread },
 	{ "lseek", trigger_lseek },
 	{ "vsock", trigger_vsock },

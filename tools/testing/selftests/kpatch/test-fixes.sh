@@ -231,6 +231,12 @@ test_mlockall_refuses_a_flag_that_means_nothing_alone()
 	check_fix mlockall
 }
 
+test_personality_ignores_the_upper_half_of_its_argument()
+{
+	fix_of personality success EINVAL
+	check_fix personality
+}
+
 test_reads_from_the_middle_of_a_file_repeat_nothing()
 {
 	fix_of seq "the rest" "repeated"

@@ -5,20 +5,17 @@
  * system call, uses two functions of the kernel that are not exported.
  */
 #include <linux/capability.h>
-#include <linux/kpatch.h>
+#include <linux/kpatch_syscall.h>
 #include <linux/mm.h>
 #include <linux/mman.h>
 #include <linux/mmap_lock.h>
 #include <linux/sched.h>
 #include <linux/sched/signal.h>
-#include <asm/syscall.h>
-
-#include "syscall_name.h"
 
 static int (*apply_mlockall_flags)(int flags);
 static typeof(__mm_populate) *populate;
 
-static long do_mlockall(int flags)
+KPATCH_SYSCALL_DEFINE1(mlockall, int, flags)
 {
 	unsigned long lock_limit;
 	int ret;
@@ -50,20 +47,8 @@ static long do_mlockall(int flags)
 	return ret;
 }
 
-static long new_mlockall(struct pt_regs *regs)
-{
-	unsigned long args[6];
-
-	syscall_get_arguments(current, regs, args);
-	return do_mlockall(args[0]);
-}
-
-/* Programs of 32 bits have an entry of their own. */
 static struct kpatch_func funcs[] = {
-	KPATCH_FUNC_NAMED(SYSCALL_NAME("mlockall"), new_mlockall),
-#ifdef CONFIG_IA32_EMULATION
-	KPATCH_FUNC_NAMED("__ia32_sys_mlockall", new_mlockall),
-#endif
+	KPATCH_SYSCALL(mlockall),
 };
 
 static const struct kpatch_symbol symbols[] = {

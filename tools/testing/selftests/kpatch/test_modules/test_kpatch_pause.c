@@ -4,12 +4,8 @@
  * new pause() keep a task inside for as long as a test wants. The new one returns 1
  * after the signal.
  */
-#include <linux/kpatch.h>
+#include <linux/kpatch_syscall.h>
 #include <linux/sched/signal.h>
-
-#include "syscall_name.h"
-
-struct pt_regs;
 
 static bool deep;
 module_param(deep, bool, 0644);
@@ -32,7 +28,8 @@ static noinline void TWICE(TWICE(TWICE(TWICE(a_long_name_))))(void)
 	sleep();
 }
 
-static long new_pause(const struct pt_regs *regs)
+/* Not inlined: the tests look for tasks in it by its name. */
+static noinline long new_pause(void)
 {
 	if (deep)
 		TWICE(TWICE(TWICE(TWICE(a_long_name_))))();
@@ -41,8 +38,13 @@ static long new_pause(const struct pt_regs *regs)
 	return 1;
 }
 
+KPATCH_SYSCALL_DEFINE0(pause)
+{
+	return new_pause();
+}
+
 static struct kpatch_func funcs[] = {
-	KPATCH_FUNC_NAMED(SYSCALL_NAME("pause"), new_pause),
+	KPATCH_SYSCALL0(pause),
 };
 module_kpatch(funcs);
 

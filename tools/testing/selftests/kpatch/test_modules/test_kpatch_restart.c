@@ -3,21 +3,17 @@
  * Patches pause() with a function whose interrupted call continues in another
  * function of this module, as that of nanosleep() does; pause() then returns 2.
  */
-#include <linux/kpatch.h>
+#include <linux/kpatch_syscall.h>
 #include <linux/restart_block.h>
 #include <linux/sched/signal.h>
 #include <linux/thread_info.h>
-
-#include "syscall_name.h"
-
-struct pt_regs;
 
 static long go_on(struct restart_block *restart)
 {
 	return 2;
 }
 
-static long new_pause(const struct pt_regs *regs)
+KPATCH_SYSCALL_DEFINE0(pause)
 {
 	while (!signal_pending(current)) {
 		__set_current_state(TASK_INTERRUPTIBLE);
@@ -27,7 +23,7 @@ static long new_pause(const struct pt_regs *regs)
 }
 
 static struct kpatch_func funcs[] = {
-	KPATCH_FUNC_NAMED(SYSCALL_NAME("pause"), new_pause),
+	KPATCH_SYSCALL0(pause),
 };
 module_kpatch(funcs);
 
