@@ -38,6 +38,22 @@ own_module() {
 	! grep -A5 warning: "$own/log" && [ -e "$own/my-patch.ko" ]
 }
 
+# What the documentation does with that module then gives what it shows.
+walk_through() {
+	block "$doc" '# grep -w cmdline_proc_show' > "$own/wanted"
+	sed -n 's/^# //p' "$own/wanted" > "$own/commands"
+	[ -s "$own/commands" ] || { echo "no commands"; return 1; }
+	cat > "$own/walk.sh" <<-'END'
+		cd "$(dirname "$0")" || exit 1
+		while read -r command; do
+			echo "# $command"
+			eval "$command"
+		done < commands > /run/out/transcript 2>&1
+	END
+	"$top/harness/boot.sh" guide bash "$own/walk.sh" || return 1
+	diff -u "$own/wanted" "$work/out/guide/transcript"
+}
+
 # Lines of text to wait for, and of input to type then.
 session() {
 	cat <<-'END'
@@ -122,6 +138,7 @@ sources() (
 )
 
 try "a module is built as the documentation says" own_module
+try "that module does what the documentation shows" walk_through
 try "make shell: Ctrl-C, kpatch, the sample, that module" shell
 if [ "$BASE" = 6.12 ] && [ -z "$KSRC" ]; then
 	try "a tree is made anew when its source changes" sources

@@ -172,7 +172,7 @@ syscalls_of_32_bits_can_be_off() (
 	for f in samples/kpatch/kpatch-sample-syscall.c \
 		tools/testing/selftests/kpatch/test_modules/test_kpatch_syscall.c; do
 		name=sample
-		[ "${f%%/*}" = samples ] || name=test
+		[ "${f%%/*}" = samples ] || name="test"
 		printf '#undef CONFIG_%s\n' IA32_EMULATION COMPAT > "$scratch/$name.c"
 		echo '#define CONFIG_FTRACE_SYSCALLS 1' >> "$scratch/$name.c"
 		cat "$top/$f" >> "$scratch/$name.c"
@@ -323,6 +323,7 @@ if [ "$BASE" = 6.12 ] && [ -z "$KSRC" ]; then
 	try "shellcheck is silent" scripts
 	try "the kpatch command passes its own tests" tool
 	try "the documentation is valid reStructuredText" is_rst "$top/Documentation/kpatch.txt"
+	try "the guide shows code that is there" "$top/harness/guide.py" "$top"
 	try "mandoc has nothing to say about the manual page" \
 		mandoc -T lint -W style "$top/tools/kpatch/kpatch.8"
 elif sparse_works > "$log" 2>&1; then
