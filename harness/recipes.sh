@@ -40,7 +40,7 @@ own_module() {
 
 # What the documentation does with that module then gives what it shows.
 walk_through() {
-	block "$doc" '# grep -w cmdline_proc_show' > "$own/wanted"
+	block "$doc" '# grep -w cmdline_proc_show' | grep . > "$own/wanted"
 	sed -n 's/^# //p' "$own/wanted" > "$own/commands"
 	[ -s "$own/commands" ] || { echo "no commands"; return 1; }
 	cat > "$own/walk.sh" <<-'END'
