@@ -92,7 +92,8 @@ struct kpatch_state {
  * @data: the variable, zeroed
  * @arg: what the caller has passed
  *
- * Context: as the caller; under a raw spinlock with interrupts off.
+ * Context: as the caller; under a raw spinlock with interrupts off. Of the calls for
+ * shadow variables only kpatch_shadow_get() is allowed.
  *
  * Return: 0; an errno if the variable is not to be attached.
  */

@@ -109,14 +109,23 @@ void kpatch_shadow_discard(void *data)
 }
 EXPORT_SYMBOL_GPL(kpatch_shadow_discard);
 
-/* Attach @new unless @obj has a variable, and return the one that it has now. */
-static struct shadow *attach(const struct kpatch_instance *instance, void *obj,
+/*
+ * Attach @new unless @obj has a variable, and return the one that it has now. None is
+ * attached to a state that has lost its instance: kpatch_shadow_drop() would miss it.
+ */
+static struct shadow *attach(const struct kpatch_state *state,
+			     const struct kpatch_instance *instance, void *obj,
 			     struct shadow *new, kpatch_shadow_ctor ctor, void *arg)
 {
 	struct bucket *bucket = bucket_of(instance, obj);
 	struct shadow *shadow;
 
+	/* To attach one twice would corrupt the table. */
+	if (WARN_ON_ONCE(new->instance))
+		return NULL;
 	guard(raw_spinlock_irqsave)(&bucket->lock);
+	if (READ_ONCE(state->instance) != instance)
+		return NULL;
 	shadow = find(bucket, instance, obj);
 	if (shadow)
 		return shadow;
@@ -134,7 +143,7 @@ static const struct kpatch_instance *instance_of(const struct kpatch_state *stat
 {
 	const struct kpatch_instance *instance = READ_ONCE(state->instance);
 
-	WARN_ONCE(!instance, "kpatch: a shadow variable of a state that does not exist");
+	WARN_ONCE(!instance, "kpatch: a shadow variable of a state that does not exist\n");
 	return instance;
 }
 
@@ -152,10 +161,12 @@ static const struct kpatch_instance *instance_of(const struct kpatch_state *stat
 void *kpatch_shadow_attach(const struct kpatch_state *state, void *obj, void *data)
 {
 	const struct kpatch_instance *instance = instance_of(state);
+	struct shadow *shadow;
 
 	if (!instance)
 		return NULL;
-	return attach(instance, obj, shadow_of(data), NULL, NULL)->data;
+	shadow = attach(state, instance, obj, shadow_of(data), NULL, NULL);
+	return shadow ? shadow->data : NULL;
 }
 EXPORT_SYMBOL_GPL(kpatch_shadow_attach);
 
@@ -208,7 +219,7 @@ void *kpatch_shadow_get_or_alloc(const struct kpatch_state *state, void *obj,
 	data = kpatch_shadow_new(size, gfp);
 	if (!data)
 		return NULL;
-	shadow = attach(instance, obj, shadow_of(data), ctor, arg);
+	shadow = attach(state, instance, obj, shadow_of(data), ctor, arg);
 	if (shadow != shadow_of(data))
 		kpatch_shadow_discard(data);
 	return shadow ? shadow->data : NULL;
@@ -240,7 +251,7 @@ void *kpatch_shadow_alloc(const struct kpatch_state *state, void *obj, size_t si
 	data = instance ? kpatch_shadow_new(size, gfp) : NULL;
 	if (!data)
 		return NULL;
-	shadow = attach(instance, obj, shadow_of(data), ctor, arg);
+	shadow = attach(state, instance, obj, shadow_of(data), ctor, arg);
 	if (shadow == shadow_of(data))
 		return data;
 	WARN_ONCE(shadow, "kpatch: an object has a shadow variable already\n");
@@ -337,24 +348,28 @@ EXPORT_SYMBOL_GPL(kpatch_shadow_free_all);
 
 /**
  * kpatch_shadow_drop() - free what is left of a state that no patch is in any more
- * @state: the state, of the last patch that was in it
+ * @instance: of the state
+ * @dtor: called for each, after a grace period; %NULL is allowed
+ *
+ * A task that has not noticed yet may attach another one. The last call for an instance
+ * is made once no state has it: what is attached later is refused.
  *
  * Context: process context, sleeps for a grace period of RCU if there is a variable.
  */
-void kpatch_shadow_drop(const struct kpatch_state *state)
+void kpatch_shadow_drop(const struct kpatch_instance *instance, kpatch_shadow_dtor dtor)
 {
 	struct shadow *shadow, *list = NULL;
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(buckets); i++)
-		list = detach_all(&buckets[i], state->instance, list);
+		list = detach_all(&buckets[i], instance, list);
 	if (!list)
 		return;
 	synchronize_rcu();
 	while ((shadow = list)) {
 		list = shadow->next;
-		if (state->shadow_dtor)
-			state->shadow_dtor(shadow->obj, shadow->data);
+		if (dtor)
+			dtor(shadow->obj, shadow->data);
 		kfree(shadow);
 		cond_resched();
 	}

@@ -7,6 +7,6 @@
 
 #include <linux/kpatch_state.h>
 
-void kpatch_shadow_drop(const struct kpatch_state *state);
+void kpatch_shadow_drop(const struct kpatch_instance *instance, kpatch_shadow_dtor dtor);
 
 #endif /* _KPATCH_SHADOW_H */

@@ -186,15 +186,18 @@ static void put_instance(struct kpatch_state *state, struct kpatch_requester *by
 		/* A module that comes meanwhile must not find it. */
 		list_del_init(&instance->list);
 		start = begin_callback(by, state->release);
-		kpatch_shadow_drop(state);
+		kpatch_shadow_drop(instance, state->shadow_dtor);
 		if (instance->ready && state->release)
 			state->release(state);
 		end_callback(by, start);
 	}
 	WRITE_ONCE(state->instance, NULL);
+	if (instance->refs)
+		return;
+	/* No other state may get what was attached too late. */
+	kpatch_shadow_drop(instance, NULL);
 	/* A task in a function that is not checked may just have read the pointer. */
-	if (!instance->refs)
-		kfree_rcu(instance, rcu);
+	kfree_rcu(instance, rcu);
 }
 
 static int check_callback(const struct kpatch_module *kpmod,
