@@ -109,24 +109,13 @@ void kpatch_shadow_discard(void *data)
 }
 EXPORT_SYMBOL_GPL(kpatch_shadow_discard);
 
-/*
- * Attach @new unless @obj has a variable, and return the one that it has now. None is
- * attached to a state that has lost its instance: kpatch_shadow_drop() would miss it.
- */
-static struct shadow *attach(const struct kpatch_state *state,
-			     const struct kpatch_instance *instance, void *obj,
-			     struct shadow *new, kpatch_shadow_ctor ctor, void *arg)
+/* Under the lock of the bucket. */
+static struct shadow *attach_to(struct bucket *bucket,
+				const struct kpatch_instance *instance, void *obj,
+				struct shadow *new, kpatch_shadow_ctor ctor, void *arg)
 {
-	struct bucket *bucket = bucket_of(instance, obj);
-	struct shadow *shadow;
+	struct shadow *shadow = find(bucket, instance, obj);
 
-	/* To attach one twice would corrupt the table. */
-	if (WARN_ON_ONCE(new->instance))
-		return NULL;
-	guard(raw_spinlock_irqsave)(&bucket->lock);
-	if (READ_ONCE(state->instance) != instance)
-		return NULL;
-	shadow = find(bucket, instance, obj);
 	if (shadow)
 		return shadow;
 	if (ctor && ctor(obj, new->data, arg))
@@ -136,6 +125,28 @@ static struct shadow *attach(const struct kpatch_state *state,
 	/* Readers that find it see it initialised. */
 	hlist_add_head_rcu(&new->node, &bucket->head);
 	return new;
+}
+
+/*
+ * Attach @new unless @obj has a variable, and return the one that it has now. None is
+ * attached to a state that has lost its instance: kpatch_shadow_drop() would miss it.
+ */
+static struct shadow *attach(const struct kpatch_state *state,
+			     const struct kpatch_instance *instance, void *obj,
+			     struct shadow *new, kpatch_shadow_ctor ctor, void *arg)
+{
+	struct bucket *bucket = bucket_of(instance, obj);
+	struct shadow *shadow = NULL;
+	unsigned long flags;
+
+	/* To attach one twice would corrupt the table. */
+	if (WARN_ON_ONCE(new->instance))
+		return NULL;
+	raw_spin_lock_irqsave(&bucket->lock, flags);
+	if (READ_ONCE(state->instance) == instance)
+		shadow = attach_to(bucket, instance, obj, new, ctor, arg);
+	raw_spin_unlock_irqrestore(&bucket->lock, flags);
+	return shadow;
 }
 
 /* Patches use a state only while they are enabled, or in its callbacks. */
@@ -307,8 +318,9 @@ static struct shadow *detach_all(struct bucket *bucket,
 {
 	struct hlist_node *next;
 	struct shadow *shadow;
+	unsigned long flags;
 
-	guard(raw_spinlock_irqsave)(&bucket->lock);
+	raw_spin_lock_irqsave(&bucket->lock, flags);
 	hlist_for_each_entry_safe(shadow, next, &bucket->head, node) {
 		if (shadow->instance != instance)
 			continue;
@@ -316,6 +328,7 @@ static struct shadow *detach_all(struct bucket *bucket,
 		shadow->next = list;
 		list = shadow;
 	}
+	raw_spin_unlock_irqrestore(&bucket->lock, flags);
 	return list;
 }
 

@@ -15,8 +15,9 @@ nr=300
 # check_known WHAT: each object is used, and has its own variable
 make() { echo 1 > /sys/module/$objects/parameters/make; }
 drop() { echo 1 > /sys/module/$objects/parameters/drop; }
-check_known() { check_is "$1: unknown, good, stale, bad" "0 $nr 0 0" "$(parameter $objects use)"; }
-check_unknown() { check_is "$1: unknown, good, stale, bad" "$nr 0 0 0" "$(parameter $objects use)"; }
+check_use() { check_is "$1: unknown, good, stale, bad" "$2" "$(parameter $objects use)"; }
+check_known() { check_use "$1" "0 $nr 0 0"; }
+check_unknown() { check_use "$1" "$nr 0 0 0"; }
 
 set_parameter()
 {
@@ -286,8 +287,10 @@ test_the_sample_fixes_a_leak()
 	leak
 	[ "$leaked" -lt 3 ] || fail "$leaked MB have leaked with the patch"
 	check_is "a file from before" "Hello Ada!" "$(cat <&"$file")"
-	check_is "a new file" "Hello Eve!" \
-		"$(exec {new}<> /proc/kpatch_sample; echo Bob >&"$new"; echo " Eve" >&"$new"; cat <&"$new")"
+	exec {file}>&- {file}<> /proc/kpatch_sample
+	echo "Bob" >&"$file"
+	echo " Eve" >&"$file"
+	check_is "a new file" "Hello Eve!" "$(cat <&"$file")"
 	check "disable" enabled kpatch_sample_shadow 0
 	exec {file}>&-
 	check "rmmod" unload kpatch_sample_shadow
