@@ -74,7 +74,7 @@ full_mode() {
 	local scripts=(test-active.sh test-nmi.sh)
 
 	if [ "$1" = 7.3 ]; then
-		scripts+=(test-module.sh test-fixes.sh test-original.sh)
+		scripts+=(test-module.sh test-fixes.sh test-original.sh test-shadow.sh)
 	else
 		scripts+=(test-busy.sh test-park.sh test-settle.sh test-load.sh test-hostile.sh)
 	fi
