@@ -53,7 +53,7 @@ MODULE_PARM_DESC(act, "what enter does that it must not");
 
 static unsigned int sleep_ms;
 module_param(sleep_ms, uint, 0644);
-MODULE_PARM_DESC(sleep_ms, "how long setup, started and stopping sleep");
+MODULE_PARM_DESC(sleep_ms, "how long setup, started and stopping sleep, unless less is written meanwhile");
 
 static char *bad = "";
 module_param(bad, charp, 0444);
@@ -122,12 +122,20 @@ static int verdict(const char *callback)
 	return err;
 }
 
+static void nap(void)
+{
+	unsigned int ms;
+
+	for (ms = 0; ms < READ_ONCE(sleep_ms); ms += 20)
+		msleep(20);
+}
+
 static int setup(struct kpatch_state *state)
 {
 	int *data, ret;
 
 	add_of("setup", state);
-	msleep(sleep_ms);
+	nap();
 	ret = verdict("setup");
 	if (ret)
 		return ret;
@@ -201,7 +209,7 @@ static struct kpatch_module patch;
 static void started(struct kpatch_module *kpmod)
 {
 	add("started");
-	msleep(sleep_ms);
+	nap();
 	if (!strncmp(act, "call", 4))
 		call_result = kpatch_disable(kpmod);
 }
@@ -209,7 +217,7 @@ static void started(struct kpatch_module *kpmod)
 static int stopping(struct kpatch_module *kpmod)
 {
 	add("stopping");
-	msleep(sleep_ms);
+	nap();
 	return verdict("stopping");
 }
 
