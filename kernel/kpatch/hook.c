@@ -8,6 +8,7 @@
 #include <linux/bsearch.h>
 #include <linux/delay.h>
 #include <linux/ftrace.h>
+#include <linux/module.h>
 #include <linux/rcupdate.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
@@ -30,13 +31,11 @@
 
 /**
  * struct kpatch_site - an ftrace site that is hooked
- * @ip: its address
  * @users: enabled patches that replace the function; the hook remains when there
  *	are none, as long as its batch does
- * @batch: the batch that it was hooked with
+ * @batch: the batch that it was hooked with; %NULL once its module has gone
  */
 struct kpatch_site {
-	unsigned long ip;
 	unsigned int users;
 	struct batch *batch;
 };
@@ -46,9 +45,14 @@ struct kpatch_site {
  * @ops: the hook
  * @list: link in the list of batches
  * @users: the users of all its sites
- * @num: number of sites
- * @mod: the module that all sites are in, %NULL if that is vmlinux
- * @sites: the sites, sorted by address
+ * @num: number of sites; 0 if it only shows that functions are free
+ * @ips: the addresses of its sites, sorted
+ * @sites: the sites, in the same order
+ *
+ * A batch may span vmlinux and modules: each batch that is released costs a wait for all
+ * tasks. A module that is loaded later gets a batch of its own. The sites in a module
+ * that goes are taken out of the filter before the module is freed. They keep their
+ * place here, since functions refer to others by address.
  *
  * Each batch has an ftrace_ops of its own, with its filter complete before it is
  * registered. Only register_ftrace_function() makes a BPF trampoline on the same
@@ -61,7 +65,7 @@ struct batch {
 	struct list_head list;
 	unsigned int users;
 	unsigned int num;
-	struct module *mod;
+	unsigned long *ips;
 	struct kpatch_site sites[] __counted_by(num);
 };
 
@@ -71,20 +75,26 @@ static LIST_HEAD(batches);
 /* Held while batches that are not on the list any more are released. Outer lock. */
 static DEFINE_MUTEX(release_mutex);
 
-static int cmp_sites(const void *a, const void *b)
+static int cmp_ips(const void *a, const void *b)
 {
-	const struct kpatch_site *x = a, *y = b;
+	const unsigned long *x = a, *y = b;
 
-	if (x->ip != y->ip)
-		return x->ip < y->ip ? -1 : 1;
+	if (*x != *y)
+		return *x < *y ? -1 : 1;
 	return 0;
 }
 
 static struct kpatch_site *find_in_batch(struct batch *batch, unsigned long ip)
 {
-	struct kpatch_site key = { .ip = ip };
+	unsigned long *found;
+	struct kpatch_site *site;
 
-	return bsearch(&key, batch->sites, batch->num, sizeof(key), cmp_sites);
+	found = bsearch(&ip, batch->ips, batch->num, sizeof(ip), cmp_ips);
+	if (!found)
+		return NULL;
+	site = &batch->sites[found - batch->ips];
+	/* Another module may have taken the place of one that has gone. */
+	return site->batch ? site : NULL;
 }
 
 static struct kpatch_site *find_site(unsigned long ip)
@@ -131,7 +141,14 @@ static int register_ips(struct ftrace_ops *ops, unsigned long *ips,
 	return ret;
 }
 
-static struct batch *alloc_batch(unsigned int num, struct module *mod)
+static void free_batch(struct batch *batch)
+{
+	ftrace_free_filter(&batch->ops);
+	kvfree(batch->ips);
+	kvfree(batch);
+}
+
+static struct batch *alloc_batch(unsigned int num)
 {
 	struct batch *batch;
 
@@ -139,7 +156,6 @@ static struct batch *alloc_batch(unsigned int num, struct module *mod)
 	if (!batch)
 		return NULL;
 	batch->num = num;
-	batch->mod = mod;
 	batch->ops.func = kpatch_ftrace_handler;
 	/*
 	 * PERMANENT: ftrace_enabled=0 must not switch patches off. No RECURSION
@@ -180,8 +196,7 @@ static bool release_batch(struct batch *batch)
 		kpatch_log_unhook_failure(ret);
 		return false;
 	}
-	ftrace_free_filter(&batch->ops);
-	kvfree(batch);
+	free_batch(batch);
 	return true;
 }
 
@@ -195,16 +210,14 @@ static void free_refused(struct batch *batch, int err)
 	if (err == -ENODEV)
 		return;
 	kpatch_hook_wait();
-	ftrace_free_filter(&batch->ops);
-	kvfree(batch);
+	free_batch(batch);
 }
 
 /*
  * On -EBUSY ftrace does not tell which function is taken. Halve the batch until one
  * function is left that is refused on its own. Return 0 if that fails.
  */
-static unsigned long find_taken(unsigned long *ips, unsigned int num,
-				struct module *mod)
+static unsigned long find_taken(unsigned long *ips, unsigned int num)
 {
 	struct batch *probe;
 	unsigned int half;
@@ -213,7 +226,7 @@ static unsigned long find_taken(unsigned long *ips, unsigned int num,
 	while (num > 1) {
 		half = num / 2;
 		/* Only for its ops: it has no site, and so never a user. */
-		probe = alloc_batch(0, mod);
+		probe = alloc_batch(0);
 		if (!probe)
 			return 0;
 		ret = register_ips(&probe->ops, ips, half);
@@ -260,21 +273,21 @@ static enum kpatch_cause cause_of(int err)
 	}
 }
 
-static enum kpatch_cause register_batch(struct batch *batch, unsigned long *ips,
+static enum kpatch_cause register_batch(struct batch *batch,
 					struct kpatch_refused *refused)
 {
 	int ret;
 
-	ret = register_ips(&batch->ops, ips, batch->num);
+	ret = register_ips(&batch->ops, batch->ips, batch->num);
 	if (ret) {
 		refused->err = ret;
 		if (ret == -EBUSY)
-			refused->addr = find_taken(ips, batch->num, batch->mod);
+			refused->addr = find_taken(batch->ips, batch->num);
 		free_refused(batch, ret);
 		return cause_of(ret);
 	}
 	list_add(&batch->list, &batches);
-	refused->addr = find_skipped(ips, batch->num);
+	refused->addr = find_skipped(batch->ips, batch->num);
 	if (!refused->addr)
 		return KPATCH_CAUSE_NONE;
 	/* No other operation may find its sites before it is released. */
@@ -282,60 +295,85 @@ static enum kpatch_cause register_batch(struct batch *batch, unsigned long *ips,
 	return KPATCH_CAUSE_SITE_DISABLED;
 }
 
-/* Fill @batch with a site for each function that has none. */
-static void fill_batch(struct batch *batch, unsigned long *ips,
-		       const struct kpatch_object *object)
+/* An object that is hooked with the next batch of its patch. */
+static bool is_next(const struct kpatch_object *object)
 {
+	return object->bound && !object->hooked;
+}
+
+/* Set @site of the functions of @patch, and return how many have none. */
+static unsigned int find_sites(struct kpatch_patch *patch)
+{
+	struct kpatch_object *object;
+	struct kpatch_func *func;
+	unsigned int missing = 0;
+
+	kpatch_for_each_object(object, patch) {
+		if (!is_next(object))
+			continue;
+		kpatch_for_each_replaced(func, object) {
+			func->site = find_site(func->ip);
+			missing += !func->site;
+		}
+	}
+	return missing;
+}
+
+/* Fill @batch with a site for each function that has none. */
+static void fill_batch(struct batch *batch, const struct kpatch_patch *patch)
+{
+	const struct kpatch_object *object;
 	struct kpatch_func *func;
 	unsigned int i = 0;
 
-	kpatch_for_each_replaced(func, object) {
-		if (!func->site)
-			batch->sites[i++] = (struct kpatch_site) {
-				.ip = func->ip,
-				.batch = batch,
-			};
+	kpatch_for_each_object(object, patch) {
+		if (!is_next(object))
+			continue;
+		kpatch_for_each_replaced(func, object) {
+			if (!func->site)
+				batch->ips[i++] = func->ip;
+		}
+		/* Its hooks may outlive the patch, see kpatch_target_goes(). */
+		if (object->mod)
+			object->mod->kpatch_hooked = true;
 	}
-	sort(batch->sites, batch->num, sizeof(*batch->sites), cmp_sites, NULL);
+	sort(batch->ips, batch->num, sizeof(*batch->ips), cmp_ips, NULL);
 	for (i = 0; i < batch->num; i++)
-		ips[i] = batch->sites[i].ip;
+		batch->sites[i].batch = batch;
 }
 
-static enum kpatch_cause hook_missing(struct kpatch_object *object,
+static enum kpatch_cause hook_missing(struct kpatch_patch *patch,
 				      unsigned int missing,
 				      struct kpatch_refused *refused)
 {
-	struct kpatch_func *func;
-	enum kpatch_cause cause;
-	struct batch *batch;
-	unsigned long *ips;
+	struct batch *batch = alloc_batch(missing);
 
-	ips = kvmalloc_array(missing, sizeof(*ips), GFP_KERNEL);
-	if (!ips)
+	if (!batch)
 		return KPATCH_CAUSE_NO_MEMORY;
-	batch = alloc_batch(missing, object->mod);
-	if (!batch) {
-		kvfree(ips);
+	batch->ips = kvmalloc_array(missing, sizeof(*batch->ips), GFP_KERNEL);
+	if (!batch->ips) {
+		free_batch(batch);
 		return KPATCH_CAUSE_NO_MEMORY;
 	}
-	fill_batch(batch, ips, object);
-	/* Its hooks may outlive the patch, see kpatch_target_goes(). */
-	if (object->mod)
-		object->mod->kpatch_hooked = true;
-	cause = register_batch(batch, ips, refused);
-	kvfree(ips);
-	if (cause)
-		return cause;
+	fill_batch(batch, patch);
+	return register_batch(batch, refused);
+}
+
+static void use_sites(struct kpatch_object *object)
+{
+	struct kpatch_func *func;
+
 	kpatch_for_each_replaced(func, object) {
-		if (!func->site)
-			func->site = find_in_batch(batch, func->ip);
+		func->site->users++;
+		func->site->batch->users++;
 	}
-	return KPATCH_CAUSE_NONE;
+	object->hooked = true;
 }
 
 /**
- * kpatch_hook() - have ftrace call the handler from the functions of an object
- * @object: the object, bound; sets @site of each function
+ * kpatch_hook() - have ftrace call the handler from the functions of a patch
+ * @patch: the patch; its objects that are bound and not hooked yet are hooked, which sets
+ *	@site of each of their functions
  * @refused: filled in if ftrace refuses
  *
  * All functions that are not hooked yet are hooked in one pass of ftrace. Calls are
@@ -350,29 +388,29 @@ static enum kpatch_cause hook_missing(struct kpatch_object *object,
  * owns a function, or ftrace is switched off; %KPATCH_CAUSE_SITE_DISABLED;
  * %KPATCH_CAUSE_BPF_CHANGING; %KPATCH_CAUSE_FTRACE_DEAD; %KPATCH_CAUSE_NO_MEMORY.
  */
-enum kpatch_cause kpatch_hook(struct kpatch_object *object,
+enum kpatch_cause kpatch_hook(struct kpatch_patch *patch,
 			      struct kpatch_refused *refused)
 {
-	struct kpatch_func *func;
-	unsigned int missing = 0;
+	struct kpatch_object *object;
 	enum kpatch_cause cause;
+	unsigned int missing;
 
 	lockdep_assert_held(&kpatch_mutex);
-	kpatch_original_write(object);
-	kpatch_for_each_replaced(func, object) {
-		func->site = find_site(func->ip);
-		missing += !func->site;
+	kpatch_for_each_object(object, patch) {
+		if (is_next(object))
+			kpatch_original_write(object);
 	}
+	missing = find_sites(patch);
 	if (missing) {
-		cause = hook_missing(object, missing, refused);
+		cause = hook_missing(patch, missing, refused);
 		if (cause)
 			return cause;
+		find_sites(patch);
 	}
-	kpatch_for_each_replaced(func, object) {
-		func->site->users++;
-		func->site->batch->users++;
+	kpatch_for_each_object(object, patch) {
+		if (is_next(object))
+			use_sites(object);
 	}
-	object->hooked = true;
 	return KPATCH_CAUSE_NONE;
 }
 
@@ -390,23 +428,14 @@ bool kpatch_hook_is_shared(const struct kpatch_func *func)
 	return func->site->users > 1;
 }
 
-static void take_unused(struct list_head *unused, const struct module *mod)
-{
-	struct batch *batch, *next;
-
-	list_for_each_entry_safe(batch, next, &batches, list) {
-		if (!batch->users && (!mod || batch->mod == mod))
-			list_move(&batch->list, unused);
-	}
-}
-
 /**
  * kpatch_unhook() - undo one kpatch_hook()
  * @object: the object, none of its functions in the handler's table; nothing is done
  *	if it is not hooked
  *
  * Handlers may still look at the functions until kpatch_hook_wait() has returned. The
- * hooks of functions that have no other user remain until kpatch_hook_release().
+ * hooks of functions that have no other user remain until kpatch_hook_release() or
+ * kpatch_hook_release_module().
  *
  * Context: process context, under kpatch_mutex.
  */
@@ -431,7 +460,8 @@ void kpatch_unhook(struct kpatch_object *object)
  * No operation finds the sites of such a batch, so it would take them for those of
  * another owner. They must be released before the next one begins.
  *
- * Context: process context, takes kpatch_mutex.
+ * Context: process context, sleeps, takes kpatch_mutex. Waits for a task that releases
+ * some.
  *
  * Return: true if there are any.
  */
@@ -439,6 +469,7 @@ bool kpatch_hook_has_probes(void)
 {
 	const struct batch *batch;
 
+	guard(mutex)(&release_mutex);
 	guard(mutex)(&kpatch_mutex);
 	list_for_each_entry(batch, &batches, list) {
 		if (!batch->num)
@@ -447,30 +478,119 @@ bool kpatch_hook_has_probes(void)
 	return false;
 }
 
-/**
- * kpatch_hook_release() - unregister batches that have no user
- * @mod: those of this module, which goes; %NULL for all
- *
- * Context: process context, sleeps, takes kpatch_mutex for a moment; with %NULL only in
- * the kernel thread, which hooks nothing meanwhile. A module that is being loaded may be
- * hooked: it is not in a batch that is released. Waits until tasks have left the
- * trampolines, from which they would call functions of a patch. A task that does not get
- * to run may keep this waiting for long. Waits for another task that does the same, too.
- *
- * Return: true if there was such a batch, so that the trampolines were waited for.
- */
-bool kpatch_hook_release(const struct module *mod)
+static void take_unused(struct list_head *unused)
+{
+	struct batch *batch, *next;
+
+	list_for_each_entry_safe(batch, next, &batches, list) {
+		if (!batch->users)
+			list_move(&batch->list, unused);
+	}
+}
+
+/* Return true if there was a batch, so that ftrace has waited for the trampolines. */
+static bool release_batches(struct list_head *unused)
 {
 	struct batch *batch, *next;
 	bool waited = false;
+
+	list_for_each_entry_safe(batch, next, unused, list)
+		waited |= release_batch(batch);
+	return waited;
+}
+
+/**
+ * kpatch_hook_release() - unregister batches that have no user
+ *
+ * Context: kernel thread of request.c, which hooks nothing meanwhile; sleeps, takes
+ * kpatch_mutex for a moment. A module that is being loaded may be hooked: it is not in a
+ * batch that is released. Waits until tasks have left the trampolines, from which they
+ * would call functions of a patch. A task that does not get to run may keep this waiting
+ * for long. Waits for another task that does the same, too.
+ *
+ * Return: true if there was such a batch, so that the trampolines were waited for.
+ */
+bool kpatch_hook_release(void)
+{
 	LIST_HEAD(unused);
 
 	guard(mutex)(&release_mutex);
 	scoped_guard(mutex, &kpatch_mutex)
-		take_unused(&unused, mod);
-	list_for_each_entry_safe(batch, next, &unused, list)
-		waited |= release_batch(batch);
-	return waited;
+		take_unused(&unused);
+	return release_batches(&unused);
+}
+
+/*
+ * Take some sites, but not all, out of the filter of a batch. They cannot stay: ftrace
+ * would find the address in the filter when another module is loaded to this place, and
+ * then count one user less than it has. ftrace_release_mod() clears the filters of
+ * tracers only. So try again if there is no memory for the copy of the filter.
+ */
+static void shrink_filter(struct batch *batch, unsigned long *ips, unsigned int num)
+{
+	int ret;
+
+	while ((ret = ftrace_set_filter_ips(&batch->ops, ips, num, 1, 0)) == -ENOMEM)
+		msleep(HOOK_RETRY_MS);
+	/* ftrace is dead, and will do nothing for another module either. */
+	if (ret)
+		kpatch_log_unhook_failure(ret);
+}
+
+/*
+ * Take the sites in @mod out of @batch, or move it to @unused if it has no others: an
+ * empty filter would stand for all functions, and ftrace refuses it. The sites are
+ * side by side, since the batch was hooked at one time, and modules do not overlap.
+ * Batches without a site show that a function was free, which may be in @mod. Return
+ * true if the batch has lost a site, and stays.
+ */
+static bool drop_sites(struct batch *batch, const struct module *mod,
+		       struct list_head *unused)
+{
+	unsigned int i, first = 0, gone = 0, others = 0;
+
+	for (i = 0; i < batch->num; i++) {
+		if (!batch->sites[i].batch)
+			continue;
+		if (!within_module(batch->ips[i], mod)) {
+			others++;
+			continue;
+		}
+		if (!gone++)
+			first = i;
+		batch->sites[i].batch = NULL;
+	}
+	if (!others)
+		list_move(&batch->list, unused);
+	else if (gone)
+		shrink_filter(batch, batch->ips + first, gone);
+	return others && gone;
+}
+
+/**
+ * kpatch_hook_release_module() - remove all hooks from a module that goes
+ * @mod: the module, which no operation and no patch finds any more, so its sites have no
+ *	user; its text and what ftrace knows of it still exist
+ *
+ * Other sites of the same batches stay hooked, used or not: the kernel thread may be
+ * about to use them, and releases them after its next operation if not. Cannot fail.
+ *
+ * Context: process context, sleeps, takes kpatch_mutex for a moment, or until there is
+ * some memory. Then waits as kpatch_hook_release() does.
+ */
+void kpatch_hook_release_module(const struct module *mod)
+{
+	struct batch *batch, *next;
+	bool shrunk = false;
+	LIST_HEAD(unused);
+
+	guard(mutex)(&release_mutex);
+	scoped_guard(mutex, &kpatch_mutex) {
+		list_for_each_entry_safe(batch, next, &batches, list)
+			shrunk |= drop_sites(batch, mod, &unused);
+	}
+	if (!release_batches(&unused) && shrunk)
+		synchronize_rcu_tasks();
 }
 
 /**
@@ -482,6 +602,6 @@ bool kpatch_hook_release(const struct module *mod)
  */
 void kpatch_hook_release_and_wait(void)
 {
-	if (!kpatch_hook_release(NULL))
+	if (!kpatch_hook_release())
 		synchronize_rcu_tasks();
 }

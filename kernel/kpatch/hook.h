@@ -9,6 +9,7 @@
 
 struct kpatch_func;
 struct kpatch_object;
+struct kpatch_patch;
 struct module;
 
 /**
@@ -22,12 +23,13 @@ struct kpatch_refused {
 };
 
 unsigned long kpatch_hook_ip(unsigned long addr);
-enum kpatch_cause kpatch_hook(struct kpatch_object *object,
+enum kpatch_cause kpatch_hook(struct kpatch_patch *patch,
 			      struct kpatch_refused *refused);
 void kpatch_unhook(struct kpatch_object *object);
 void kpatch_hook_wait(void);
 bool kpatch_hook_has_probes(void);
-bool kpatch_hook_release(const struct module *mod);
+bool kpatch_hook_release(void);
+void kpatch_hook_release_module(const struct module *mod);
 void kpatch_hook_release_and_wait(void);
 bool kpatch_hook_is_shared(const struct kpatch_func *func);
 

@@ -137,7 +137,7 @@ int kpatch_module_coming(struct module *mod)
 		kpatch_target_goes(mod);
 	kpatch_switch_resume();
 	if (ret)
-		kpatch_hook_release(mod);
+		kpatch_hook_release_module(mod);
 	return ret;
 }
 
@@ -159,7 +159,7 @@ void kpatch_module_going(struct module *mod)
 	kpatch_switch_pause(TASK_UNINTERRUPTIBLE);
 	kpatch_patch_forget(mod);
 	kpatch_switch_resume();
-	kpatch_hook_release(mod);
+	kpatch_hook_release_module(mod);
 }
 
 /**

@@ -306,25 +306,15 @@ void kpatch_patch_del(struct kpatch_patch *patch)
 	withdraw(patch);
 }
 
-static int refuse_hook(const struct kpatch_patch *patch,
-		       enum kpatch_cause cause,
-		       const struct kpatch_refused *refused)
-{
-	return kpatch_refuse(cause, .kpmod = patch->kpmod,
-			     .action = "hook its functions",
-			     .addr = refused->addr, .err = refused->err);
-}
-
-/* Nothing is done for a module that is not loaded. */
-static int hook_object(struct kpatch_object *object)
+/* Hook the objects that are bound. Nothing is done for a module that is not loaded. */
+static int hook_objects(struct kpatch_patch *patch)
 {
 	struct kpatch_refused refused = {};
-	enum kpatch_cause cause;
+	enum kpatch_cause cause = kpatch_hook(patch, &refused);
 
-	if (!object->bound)
-		return 0;
-	cause = kpatch_hook(object, &refused);
-	return cause ? refuse_hook(object->patch, cause, &refused) : 0;
+	return kpatch_refuse(cause, .kpmod = patch->kpmod,
+			     .action = "hook its functions",
+			     .addr = refused.addr, .err = refused.err);
 }
 
 /*
@@ -353,12 +343,10 @@ static int prepare_enable(struct kpatch_patch *patch)
 		return ret;
 	kpatch_for_each_object(object, patch) {
 		ret = pin ? kpatch_object_pin(object) : 0;
-		if (!ret)
-			ret = hook_object(object);
 		if (ret)
 			return ret;
 	}
-	return 0;
+	return hook_objects(patch);
 }
 
 /* Test whether @patch replaces a function with the same site as @func. */
@@ -837,7 +825,7 @@ static int redirect_object(struct kpatch_object *object)
 
 	ret = bind_object(object);
 	if (!ret)
-		ret = hook_object(object);
+		ret = hook_objects(object->patch);
 	if (ret)
 		return ret;
 	kpatch_for_each_replaced(func, object)
@@ -912,7 +900,7 @@ int kpatch_patch_redirect(struct module *mod)
  *
  * Tasks in files of the module may still be in a replacement of one of its functions,
  * which may use symbols of the module: the pointers stay until kpatch_patch_clear().
- * Hooks that have no user any more remain until kpatch_hook_release().
+ * Hooks that have no user any more remain until kpatch_hook_release_module().
  *
  * Context: process context, sleeps, under kpatch_mutex, while no patch is switched.
  */

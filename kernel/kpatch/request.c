@@ -774,7 +774,7 @@ static int kpatch_thread(void *unused)
 		wait_event_idle(work, (op = take_next()));
 		carry_out(op);
 		if (!has_next() || kpatch_hook_has_probes())
-			kpatch_hook_release(NULL);
+			kpatch_hook_release();
 	}
 	return 0;
 }

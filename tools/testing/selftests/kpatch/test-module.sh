@@ -16,6 +16,7 @@ calls2=/sys/module/$target2/files
 
 # The patches. This one can be kept from being switched.
 edge=test_kpatch_edge
+edge2=test_kpatch_edge2
 object=test_kpatch_object
 older=test_kpatch_module
 newer=test_kpatch_module2
@@ -27,6 +28,8 @@ ebusy="resource busy"
 enoexec="Invalid module format"
 enotuniq="not unique"
 edeadlk="deadlock"
+
+cmdline=$(cat /proc/cmdline)
 
 # A module that no patch names.
 unnamed=test_kpatch_hog
@@ -44,8 +47,12 @@ check_value()
 # check_hooked NUMBER: so many functions of the targets are hooked
 check_hooked()
 {
-	check_is "hooked functions" "$1" \
-		"$(grep -c '^target_.* I' "$tracing/enabled_functions")"
+	check_is "hooked functions" "$1" "$(hooked_functions)"
+}
+
+hooked_functions()
+{
+	grep -c '^target_.* I' "$tracing/enabled_functions"
 }
 
 # start_call FUNCTION FILE: a task calls the function by reading the file, and sleeps in
@@ -357,6 +364,94 @@ test_modules_come_and_go_while_patches_are_switched()
 	check "disable" enabled $edge 0
 	check_value "disabled" 11
 	check_hooked 0
+}
+
+# One patch, several targets: these are hooked together, but need not go together.
+
+# check_second_target WHAT EXPECTED
+check_second_target()
+{
+	check_is "$1" "$2" "$(cat $calls2/helper)"
+}
+
+# check_cmdline WHAT PATCH|original: who has replaced the function of vmlinux
+check_cmdline()
+{
+	case $2 in
+	original) check_is "$1" "$cmdline" "$(cat /proc/cmdline)" ;;
+	*) check_is "$1" "$2: new cmdline" "$(cat /proc/cmdline)" ;;
+	esac
+}
+
+load_targets()
+{
+	check "target" load $target
+	check "second target" load $target2
+}
+
+test_a_target_goes_and_others_stay_patched()
+{
+	load_targets
+	check "patch" load $edge2
+	check_hooked 3
+	for _ in 1 2; do
+		check "rmmod target" rmmod $target
+		check_hooked 2
+		check_second_target "the other target" 391
+		check_cmdline "vmlinux" $edge2
+		check "target" load $target
+		check_is "seen by init" 301 "$(cat $values/seen_by_init)"
+	done
+	check "rmmod second target" rmmod $target2
+	check_hooked 1
+	check_value "the other target" 301
+	check_cmdline "vmlinux" $edge2
+	check "second target" load $target2
+	check_second_target "loaded again" 391
+	check "rmmod target" rmmod $target
+	check "disable" enabled $edge2 0
+	check_second_target "disabled" 91
+	check_cmdline "disabled" original
+	check_hooked 0
+	check "rmmod" rmmod $edge2
+}
+
+test_all_targets_of_a_patch_go()
+{
+	load_targets
+	check "patch" load $edge
+	check "rmmod target" rmmod $target
+	check "rmmod second target" rmmod $target2
+	check_hooked 0
+	check_is "enabled" 1 "$(is_enabled $edge)"
+	load_targets
+	check_value "loaded again" 301
+	check_second_target "loaded again" 391
+	check "disable" enabled $edge 0
+	check_value "disabled" 11
+	check_second_target "disabled" 91
+	check "rmmod" rmmod $edge
+	check_hooked 0
+}
+
+# The newer patch uses the hooks of the older one, and then has none in common with it.
+test_a_target_of_two_patches_goes()
+{
+	load_targets
+	check "patch" load $edge2
+	check "newer patch" load $older
+	check_value "both" 7101
+	check "rmmod target" rmmod $target
+	check_hooked 2
+	check "disable the older" enabled $edge2 0
+	check_second_target "disabled" 91
+	check_hooked 0
+	check "target" load $target
+	check_value "the newer" 7101
+	check "enable the older" enabled $edge2 1
+	check_value "both" 301
+	check_second_target "enabled" 391
+	check_cmdline "enabled" $edge2
 }
 
 # A late target.

@@ -6,6 +6,7 @@
 #include <linux/kpatch.h>
 #include <linux/sched.h>
 #include <linux/sched/signal.h>
+#include <linux/seq_file.h>
 
 #include "target.h"
 
@@ -30,7 +31,18 @@ static int new_target_helper(int arg)
 	return 390 + arg;
 }
 
+#ifdef WITH_VMLINUX
+static int new_cmdline_proc_show(struct seq_file *m, void *v)
+{
+	seq_printf(m, "%s: new cmdline\n", THIS_MODULE->name);
+	return 0;
+}
+#endif
+
 static struct kpatch_func funcs[] = {
+#ifdef WITH_VMLINUX
+	KPATCH_FUNC_NAMED("cmdline_proc_show", new_cmdline_proc_show),
+#endif
 	KPATCH_FUNC(target_value, new_target_value, .objname = TARGET),
 	KPATCH_FUNC(target_hold, new_target_hold, .objname = TARGET2),
 	KPATCH_FUNC(target_helper, new_target_helper, .objname = TARGET2),
