@@ -61,6 +61,7 @@
  *                -> tracepoints_mutex -> cpu_hotplug_lock -> jump_label_mutex
  *                   -> text_mutex           (tracking)
  *                -> text_mutex              (stubs of originals)
+ *                -> klp_mutex               (tried only: the owner of a function)
  *                -> direct_mutex -> ftrace_lock -> text_mutex
  *                -> cpu_hotplug_lock -> pi_lock, rq lock   (second prescan)
  *                -> cpu_hotplug_lock -> stop_cpus_mutex -> stopped, no lock

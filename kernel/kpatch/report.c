@@ -11,12 +11,17 @@
 #include "common.h"
 
 #include <linux/cpumask.h>
+#include <linux/ftrace.h>
+#include <linux/module.h>
 #include <linux/pid_namespace.h>
 #include <linux/printk.h>
 #include <linux/seccomp.h>
 #include <linux/string.h>
 #include <linux/string_helpers.h>
 
+#ifdef CONFIG_LIVEPATCH
+#include "../livepatch/core.h"
+#endif
 #include "symbol.h"
 
 static const char * const reason_text[] = {
@@ -286,13 +291,65 @@ static int log_blocked(const struct kpatch_subject *s, int err,
 			remedy(first, cause));
 }
 
+#ifdef CONFIG_LIVEPATCH
+
+static bool is_replaced_by(struct klp_patch *patch, unsigned long ip)
+{
+	struct klp_object *obj;
+	struct klp_func *func;
+
+	klp_for_each_object(patch, obj) {
+		klp_for_each_func(obj, func) {
+			if (func->patched &&
+			    ftrace_location((unsigned long)func->old_func) == ip)
+				return true;
+		}
+	}
+	return false;
+}
+
+/*
+ * Find the newest live patch that replaces a function. The mutex is only tried: callbacks
+ * of a live patch run under it, and may wait for a module, which may wait for
+ * kpatch_mutex. Return false if there is no such patch, or if that is not known.
+ */
+static bool find_live_patch(unsigned long ip, char *name)
+{
+	struct klp_patch *patch;
+	bool found = false;
+
+	if (!mutex_trylock(&klp_mutex))
+		return false;
+	klp_for_each_patch(patch) {
+		if (!is_replaced_by(patch, ip))
+			continue;
+		strscpy(name, patch->mod->name, MODULE_NAME_LEN);
+		found = true;
+	}
+	mutex_unlock(&klp_mutex);
+	return found;
+}
+
+#else /* CONFIG_LIVEPATCH */
+
+static bool find_live_patch(unsigned long ip, char *name)
+{
+	return false;
+}
+
+#endif /* CONFIG_LIVEPATCH */
+
 static int log_taken(const struct kpatch_subject *s, int err)
 {
-	char func[KSYM_NAME_LEN] = "?";
+	char func[KSYM_NAME_LEN] = "?", owner[MODULE_NAME_LEN];
 
 	/* ftrace does not always tell which function it refused. */
 	if (s->addr)
 		kpatch_symbol_name(s->addr, func);
+	if (s->addr && find_live_patch(s->addr, owner))
+		return log_line(s, err,
+				"function '%s' is taken by the live patch '%s'; disable that, see /sys/kernel/livepatch/%s",
+				func, owner, owner);
 	return log_line(s, err,
 			"function '%s' is taken by a live patch, a probe or a direct caller, or ftrace is switched off; remove that, or set kernel.ftrace_enabled=1",
 			func);

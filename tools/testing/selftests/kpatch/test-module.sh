@@ -727,7 +727,7 @@ test_a_module_whose_function_livepatch_owns_is_refused()
 	*"$ebusy"*) ;;
 	*) fail "expected '$ebusy', got '$load_error'" ;;
 	esac
-	check_log "'$older': function 'target_value' is taken by a live patch, a probe"
+	check_log "'$older': function 'target_value' is taken by the live patch 'test_kpatch_live"
 	check_log "; module '$target' is not loaded (-16)"
 	check_is "lines in the log" 1 "$(kpatch_log | grep -c '(-')"
 	check_gone $target

@@ -24,7 +24,7 @@ test_a_function_that_livepatch_owns_is_refused()
 	check "insmod" load test_kpatch_livepatch
 	check_is "/proc/cmdline" "livepatch: new cmdline" "$(cmdline)"
 	check_refused "resource busy" \
-		"'$patch': function 'cmdline_proc_show' is taken by a live patch, a probe" \
+		"'$patch': function 'cmdline_proc_show' is taken by the live patch 'test_kp" \
 		$patch
 	check_is "/proc/cmdline" "livepatch: new cmdline" "$(cmdline)"
 	check "unload the live patch" unload_livepatch
