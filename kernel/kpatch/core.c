@@ -43,6 +43,9 @@ static int publish(struct kpatch_module *kpmod, struct kpatch_requester *by)
 	struct kpatch_patch *patch = kpmod->patch;
 	int ret;
 
+	ret = kpatch_sysfs_check(patch);
+	if (ret)
+		return ret;
 	ret = kpatch_sysfs_add(patch);
 	if (ret)
 		return kpatch_refuse(KPATCH_CAUSE_SYSFS, .kpmod = kpmod,

@@ -449,6 +449,10 @@ int kpatch_log_cause(enum kpatch_cause cause, const struct kpatch_subject *s)
 		return log_line(s, -EINVAL,
 				"no module that it could patch is called '%s'; set objname to a name as in /proc/modules, with underscores",
 				s->names);
+	case KPATCH_CAUSE_OBJNAME_IS_FILE:
+		return log_line(s, -EINVAL,
+				"the directory of module '%s' in sysfs would have the name of a file there; rename the module",
+				s->names);
 	case KPATCH_CAUSE_IS_TARGET:
 		return log_line(s, -EINVAL,
 				"another patch is for functions of this module; disable and unload that, a patch module cannot be patched");

@@ -570,9 +570,39 @@ static int fill_dir(struct kpatch_dir *dir)
 	return add_objects(dir);
 }
 
+static bool is_file(const char *name)
+{
+	struct attribute **attr;
+
+	for (attr = patch_attrs; *attr; attr++) {
+		if (!strcmp((*attr)->name, name))
+			return true;
+	}
+	return !strcmp(name, "blockers");
+}
+
+/**
+ * kpatch_sysfs_check() - test whether the directory of a patch can be created
+ * @patch: the patch
+ *
+ * Return: 0; -EINVAL with a line logged if an object is called like a file.
+ */
+int kpatch_sysfs_check(const struct kpatch_patch *patch)
+{
+	const struct kpatch_object *object;
+
+	kpatch_for_each_object(object, patch) {
+		if (!list_empty(&object->replaced) && is_file(object->name))
+			return kpatch_refuse(KPATCH_CAUSE_OBJNAME_IS_FILE,
+					     .kpmod = patch->kpmod,
+					     .names = object->name);
+	}
+	return 0;
+}
+
 /**
  * kpatch_sysfs_add() - create the directory of a patch
- * @patch: the patch, bound; sets @dir
+ * @patch: the patch, bound, as kpatch_sysfs_check() has found it fit; sets @dir
  *
  * Its files can be used from here on; writers wait for the end of the operation that
  * registers the patch.

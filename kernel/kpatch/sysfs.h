@@ -8,6 +8,7 @@
 struct kpatch_patch;
 
 int kpatch_sysfs_init(void);
+int kpatch_sysfs_check(const struct kpatch_patch *patch);
 int kpatch_sysfs_add(struct kpatch_patch *patch);
 void kpatch_sysfs_forget(struct kpatch_patch *patch);
 

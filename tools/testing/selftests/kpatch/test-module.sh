@@ -1180,6 +1180,21 @@ test_names_that_no_module_can_have_are_refused()
 	done
 }
 
+test_a_module_that_is_called_like_a_file_of_the_patch_is_refused()
+{
+	local name
+
+	for name in enabled check blockers unhook_ns; do
+		check_refused "$einval" \
+			"'$object': the directory of module '$name' in sysfs would have" \
+			$object name=target_value objname=$name
+	done
+	# It has no directory if no function of it is patched.
+	check "patch" load $object name=target_value symbol=target_limit symbol_in=check
+	check "target" load $target
+	check_value "enabled" 401
+}
+
 # Files, and other users of the functions.
 
 test_live_shows_whether_the_module_is_loaded()
