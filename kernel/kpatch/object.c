@@ -246,7 +246,6 @@ static void forget(struct kpatch_object *object)
 	kpatch_ranges_clear(&object->new_text);
 	object->mod = NULL;
 	object->bound = false;
-	object->pinned = false;
 }
 
 static int bind(struct kpatch_object *object, const struct kpatch_symtab *tab,
@@ -333,8 +332,8 @@ int kpatch_object_bind(struct kpatch_object *object,
 
 /**
  * kpatch_object_unbind() - forget all addresses of an object
- * @object: the object, neither hooked nor in the handler's table; nothing is done
- *	if it is not bound
+ * @object: the object, neither pinned nor hooked nor in the handler's table; nothing
+ *	is done if it is not bound
  *
  * Context: process context, under kpatch_mutex.
  */
