@@ -253,6 +253,80 @@ test_a_module_of_two_patches_is_loaded_while_one_is_being_enabled()
 	check_value "one patch" 7101
 }
 
+test_a_switch_that_gives_way_keeps_its_deadline()
+{
+	local start ms
+
+	check "second target" load $target2
+	check "patch" load $edge enable=0
+	start_call target_hold $calls2/hold
+	start=$(now_ms)
+	background bash -c "echo '1 3000' > $kpatch_sysfs/$edge/enabled"
+	switcher=$child
+	while ! is_gone_or_zombie "$switcher" && [ $(($(now_ms) - start)) -lt 10000 ]; do
+		check "target" load $target
+		check "rmmod target" rmmod $target
+		sleep 0.2
+	done
+	ms=$(($(now_ms) - start))
+	echo "# given up after $ms ms"
+	between 3000 6000 $ms || fail "given up after $ms ms"
+	! wait "$switcher" || fail "the switch succeeded"
+	check_is "blockers" "$caller cat target_hold asleep" "$(statistic_of $edge blockers)"
+	wake_callers $calls2
+	check_answer 31
+}
+
+# What the module lacks is found when the patch is prepared again.
+test_attempts_count_though_the_switch_cannot_go_on()
+{
+	check "second target" load $target2
+	check "patch" load $object objname=$target2 name=target_hold enable=0 \
+		symbol=no_such_symbol
+	start_call target_hold $calls2/hold
+	start_switch $object 1
+	check "target" load $target
+	check "the switch ends" wait_for 10 is_gone_or_zombie "$switcher"
+	! wait "$switcher" || fail "the switch succeeded"
+	check_log "'$object': symbol 'no_such_symbol' is not in $target"
+	[ "$(statistic_of $object attempts)" -gt 0 ] || fail "no attempt was counted"
+	wake_callers $calls2
+	check_answer 31
+}
+
+# queue_enable PATCH: request that it is enabled, after the switch that is under way
+queue_enable()
+{
+	background bash -c "echo '1 30000' > $kpatch_sysfs/$1/enabled"
+	check "the request for $1 waits" wait_for 10 is_in "$child" kpatch_request
+}
+
+# To find out that the live patch owns one of its functions, others are hooked for a moment.
+test_a_patch_that_is_refused_keeps_no_function_from_the_next()
+{
+	local refused next
+
+	[ -e "$mods/test_kpatch_livepatch2.ko" ] || { skip "no CONFIG_LIVEPATCH"; return; }
+	check "live patch" load test_kpatch_livepatch2
+	load_targets
+	check "patch" load $edge2 enable=0
+	check "next patch" load test_kpatch_cmdline enable=0
+	check "patch that is in the way" load $object objname=$target2 name=target_hold enable=0
+	start_call target_hold $calls2/hold
+	start_switch $object 1
+	queue_enable $edge2
+	refused=$child
+	queue_enable test_kpatch_cmdline
+	next=$child
+	wake_callers $calls2
+	check "all end" wait_for 20 is_gone_or_zombie "$next"
+	! wait "$refused" || fail "$edge2 was enabled"
+	check_log "'$edge2': function 'target_value' is taken by"
+	check "the next patch is enabled" wait "$next"
+	check_cmdline "enabled" test_kpatch_cmdline
+	check_answer 31
+}
+
 # is_waiting PID: it waits for the switch to give way
 is_waiting() { is_in "$1" kpatch_switch_pause; }
 
