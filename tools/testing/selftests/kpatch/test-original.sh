@@ -289,4 +289,40 @@ test_tasks_are_parked_out_of_the_original()
 	done
 }
 
+# The sample.
+
+sample=kpatch_sample_original
+
+unload_sample()
+{
+	[ -e "/sys/module/$sample" ] || return 0
+	enabled $sample 0
+	wait_for 10 rmmod $sample 2>/dev/null
+}
+
+# To punch a hole is a call of the same function, and needs no space.
+punch() { fallocate -p -o 0 -l "$1" "$file" 2>&1; }
+
+test_the_sample_checks_what_it_passes_on()
+{
+	local file
+
+	modprobe -n -q $sample || { skip "no CONFIG_SAMPLE_KPATCH"; return; }
+	file=$(mktemp)
+	at_end "rm -f '$file'"
+	[ -z "$(punch 2147483648)" ] || { skip "fallocate cannot punch holes"; return; }
+	at_end unload_sample
+	check "modprobe" modprobe $sample
+	check "allocate" fallocate -l 1048576 "$file"
+	check_is "size" 1048576 "$(stat -c %s "$file")"
+	check_is "the limit" "" "$(punch 1073741824)"
+	case $(punch 1073741825) in
+	*"File too large"*) ;;
+	*) fail "more than the limit was passed on" ;;
+	esac
+	check "disable" enabled $sample 0
+	check_is "disabled" "" "$(punch 1073741825)"
+	check "rmmod" rmmod $sample
+}
+
 run_tests
