@@ -152,13 +152,64 @@ static bool is_always_live(const char *name)
 	return false;
 }
 
+/* All that has the name of a body is a part of the entry. */
+static int add_body_variant(void *data, const struct kpatch_variant *variant)
+{
+	struct resolver *res = data;
+
+	return kpatch_ranges_add(&res->object->old_text, variant->start, variant->end,
+				 KPATCH_RANGE_OLD, res->func);
+}
+
+static int add_body(struct resolver *res, const char *prefix, const char *call)
+{
+	char name[KSYM_NAME_LEN];
+	unsigned long addr;
+	int ret;
+
+	scnprintf(name, sizeof(name), "%s%s", prefix, call);
+	ret = kpatch_find_symbol(res->tab, name, 0, &addr, add_body_variant, res);
+	if (ret == -ENOENT || ret == -ENOTUNIQ)
+		return 0;
+	/* It may also be another name of the entry. */
+	if (ret || addr == res->func->addr)
+		return ret;
+	return kpatch_ranges_add(&res->object->old_text, addr,
+				 addr + kpatch_symbol_size(res->tab, addr),
+				 KPATCH_RANGE_OLD, res->func);
+}
+
+/*
+ * The entries of a system call, such as __x64_sys_foo and __ia32_compat_sys_foo, may jump
+ * to a body that has no hook and leave no frame: a task asleep there would not be seen.
+ */
+static int add_bodies(struct resolver *res, const char *name)
+{
+	const char *call = strstr(name, "_sys_");
+	int ret;
+
+	if (res->tab || strncmp(name, "__", 2) || !call)
+		return 0;
+	if (call - name > 7 && !strncmp(call - 7, "_compat", 7))
+		call -= 7;
+	/* There is one word, the ABI, between the underscores. */
+	if (memchr(name + 2, '_', call - name - 2))
+		return 0;
+	ret = add_body(res, "__do", call);
+	return ret ?: add_body(res, "__se", call);
+}
+
 static int check_name(void *data, const char *name)
 {
 	struct resolver *res = data;
 	struct kpatch_func *func = res->func;
+	int ret;
 
 	if (!res->tab && is_always_live(name))
 		return kpatch_refuse(KPATCH_CAUSE_ALWAYS_LIVE, .func = func);
+	ret = add_bodies(res, name);
+	if (ret)
+		return ret;
 	if (res->names++)
 		res->object->has_aliases = true;
 	if (kpatch_name_kind(name) == KPATCH_KIND_CLONE)

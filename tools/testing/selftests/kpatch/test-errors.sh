@@ -66,10 +66,10 @@ test_no_module()
 
 test_no_functions()
 {
-	refused_quirk "$einval" "'$any': no function to patch; set funcs and num_funcs (-22)" \
-		"no funcs"
-	refused_quirk "$einval" "'$any': no function to patch; set funcs and num_funcs (-22)" \
-		"zero funcs"
+	local text="'$any': neither a function to patch nor a state; set funcs and num_funcs"
+
+	refused_quirk "$einval" "$text, or states and num_states (-22)" "no funcs"
+	refused_quirk "$einval" "$text, or states and num_states (-22)" "zero funcs"
 }
 
 # check_memory KIND TEXT: neither of the two structures may lie in such memory

@@ -4,8 +4,8 @@
 # Replacements of system calls: they get the arguments of programs of either word size,
 # and return to them.
 
-# shellcheck source=functions.sh
-. "$(dirname "$0")/functions.sh"
+# shellcheck source=sleepers.sh
+. "$(dirname "$0")/sleepers.sh"
 
 syscall=$dir/kpatch_syscall
 module=test_kpatch_syscall
@@ -184,5 +184,32 @@ test_the_sample_checks_before_the_original()
 	check "rmmod" unload $sample
 	check_personality 0
 }
+
+in_flock() { is_in "$1" __x64_sys_flock || is_in "$1" __do_sys_flock; }
+
+# The compiler may have the entry of a system call jump to its body.
+test_a_task_in_the_body_of_a_system_call_is_found()
+{
+	local file holder waiter through=test_kpatch_through
+
+	file=$(mktemp)
+	background flock "$file" sleep 1000
+	holder=$child
+	check "the lock is held" wait_for 10 is_locked "$file"
+	background flock "$file" true
+	waiter=$child
+	check "a task waits for it" wait_for 10 in_flock "$waiter"
+	grep sys_flock "/proc/$waiter/stack" | sed 's/^/# /'
+	check "insmod" load $through name=__x64_sys_flock
+	check "enable" enabled $through 1
+	check_is "parked" 1 "$(cat $kpatch_sysfs/$through/parked)"
+	check "it waits again" wait_for 10 is_in "$waiter" replacement0
+	check "disable" enabled $through 0
+	check "it waits once more" wait_for 10 in_flock "$waiter"
+	check "rmmod" unload $through
+	kill "$holder" "$waiter"
+}
+
+is_locked() { ! flock -n "$1" true; }
 
 run_tests

@@ -3,7 +3,7 @@
  * A patch whose structures come from kmalloc(). All fields that the patch module
  * does not have to fill in contain garbage.
  */
-#include <linux/kpatch.h>
+#include <linux/kpatch_state.h>
 #include <linux/sched/loadavg.h>
 #include <linux/seq_file.h>
 #include <linux/slab.h>
@@ -44,10 +44,28 @@ static void fill_in(struct kpatch_func *func, const struct kpatch_func *from)
 	func->original = from->original;
 }
 
+static struct kpatch_state state;
+
+static void fill_in_state(void)
+{
+	memset(&state, POISON, sizeof(state));
+	state.id = 7;
+	state.objname = NULL;
+	state.flags = 0;
+	state.setup = NULL;
+	state.release = NULL;
+	state.check_enter = NULL;
+	state.check_leave = NULL;
+	state.enter = NULL;
+	state.leave = NULL;
+	state.shadow_dtor = NULL;
+}
+
 static void fill_in_all(struct kpatch_func *funcs)
 {
 	unsigned int i;
 
+	fill_in_state();
 	for (i = 0; i < ARRAY_SIZE(templates); i++)
 		fill_in(&funcs[i], &templates[i]);
 	memset(patch, POISON, sizeof(*patch));
@@ -59,6 +77,10 @@ static void fill_in_all(struct kpatch_func *funcs)
 	patch->num_symbols = 0;
 	patch->build_ids = NULL;
 	patch->num_build_ids = 0;
+	patch->states = &state;
+	patch->num_states = 1;
+	patch->started = NULL;
+	patch->stopping = NULL;
 }
 
 static int __init poison_init(void)
