@@ -19,6 +19,7 @@
 #include <sys/personality.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/un.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
@@ -38,6 +39,9 @@
 /* Those that nothing else uses. */
 #define FIRST_SAP 0x04
 #define NUM_SAPS 30
+/* What a server asks for, and what it needs. */
+#define BACKLOG 4096
+#define NUM_CONNECTIONS 200
 
 static char outcome[sizeof(((struct utsname *)NULL)->release)];
 
@@ -47,7 +51,7 @@ static int print_usage(void)
 		"usage: kpatch_trigger BUG\n"
 		"       kpatch_trigger BUG FIXED BROKEN\n"
 		"       BUG: uname rr mlockall personality pread lseek vsock alg phonet\n"
-		"            llc_bind llc_send\n"
+		"            llc_bind llc_send somaxconn\n"
 		"       The second form goes on until SIGTERM, checks that each outcome is\n"
 		"       one of these two, and prints how often each was seen.\n");
 	return 2;
@@ -260,6 +264,29 @@ static void trigger_llc_send(void)
 	close(fd);
 }
 
+/* Clients that connect to a server before it accepts the first one. */
+static void trigger_somaxconn(void)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	socklen_t len = sizeof(address);
+	int server, fds[NUM_CONNECTIONS], count = 0, ret;
+
+	/* The kernel chooses the address. */
+	server = open_socket(AF_UNIX, SOCK_STREAM, 0);
+	if (bind(server, (struct sockaddr *)&address, sizeof(sa_family_t)) ||
+	    getsockname(server, (struct sockaddr *)&address, &len) ||
+	    listen(server, BACKLOG))
+		die("cannot listen");
+	do {
+		fds[count] = open_socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
+		ret = connect(fds[count++], (struct sockaddr *)&address, len);
+	} while (!ret && count < NUM_CONNECTIONS);
+	set_result(ret);
+	while (count)
+		close(fds[--count]);
+	close(server);
+}
+
 static const struct {
 	const char *name;
 	void (*trigger)(void);
@@ -275,6 +302,7 @@ static const struct {
 	{ "phonet", trigger_phonet },
 	{ "llc_bind", trigger_llc_bind },
 	{ "llc_send", trigger_llc_send },
+	{ "somaxconn", trigger_somaxconn },
 	{ NULL, NULL }
 };
 

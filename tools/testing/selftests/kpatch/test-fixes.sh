@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # Real fixes as patches. The kernel has each of them. One patch, test_kpatch_bug_*,
-# brings the bug back: it is the code from before the fix. Another patch on top of it,
-# test_kpatch_fix_*, fixes it in the running kernel. What counts is what a program gets
-# to see that triggers the bug.
+# brings the bug back: it is the code, or the data, from before the fix. Another patch on
+# top of it, test_kpatch_fix_*, fixes it in the running kernel. What counts is what a
+# program gets to see that triggers the bug.
 
 # shellcheck source=functions.sh
 . "$(dirname "$0")/functions.sh"
@@ -223,6 +223,42 @@ test_a_sysctl_reports_the_default_after_a_reset()
 	change $file 100
 	fix_of rr 100 -1
 	check_fix rr
+}
+
+test_a_server_gets_the_queue_that_it_asks_for()
+{
+	change /proc/sys/net/core/somaxconn 4096
+	fix_of somaxconn success EAGAIN
+	check_fix somaxconn
+}
+
+# Neither patch touches what an administrator has set, before or between them.
+test_a_value_of_the_administrator_stays()
+{
+	local file=/proc/sys/net/core/somaxconn bug=test_kpatch_bug_somaxconn
+	local fix=test_kpatch_fix_somaxconn
+
+	change $file 128
+	check "insmod" load $bug
+	check_is "set before the bug" 128 "$(cat $file)"
+	check "disable" enabled $bug 0
+	check_is "set before the bug, disabled" 128 "$(cat $file)"
+
+	echo 4096 > $file
+	check "enable" enabled $bug 1
+	check_is "the default" 128 "$(cat $file)"
+	check "insmod" load $fix
+	check_is "the default, fixed" 4096 "$(cat $file)"
+	echo 1000 > $file
+	check "disable" enabled $fix 0
+	check_is "set with the fix, disabled" 1000 "$(cat $file)"
+	check "enable" enabled $fix 1
+	check_is "set before the fix" 1000 "$(cat $file)"
+	check "disable" enabled $fix 0
+	check "rmmod" unload $fix
+	check "disable" enabled $bug 0
+	check_is "set between, disabled" 1000 "$(cat $file)"
+	check "rmmod" unload $bug
 }
 
 test_mlockall_refuses_a_flag_that_means_nothing_alone()
