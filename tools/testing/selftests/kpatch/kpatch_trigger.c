@@ -21,6 +21,7 @@
 #include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/utsname.h>
+#include <time.h>
 #include <unistd.h>
 
 /* They need <sys/socket.h>. */
@@ -29,6 +30,8 @@
 #include <linux/vm_sockets.h>
 
 #define RR_FILE "/proc/sys/kernel/sched_rr_timeslice_ms"
+/* The time slice that is written to RR_FILE, in milliseconds. */
+#define RR_MS 100
 #define SEQ_FILE "/proc/devices"
 /* Within the first record of SEQ_FILE. */
 #define SEQ_OFFSET 3
@@ -51,7 +54,7 @@ static int print_usage(void)
 		"usage: kpatch_trigger BUG\n"
 		"       kpatch_trigger BUG FIXED BROKEN\n"
 		"       BUG: uname rr mlockall personality pread lseek vsock alg phonet\n"
-		"            llc_bind llc_send somaxconn\n"
+		"            llc_bind llc_send somaxconn rr_write rr_read\n"
 		"       The second form goes on until SIGTERM, checks that each outcome is\n"
 		"       one of these two, and prints how often each was seen.\n");
 	return 2;
@@ -106,6 +109,53 @@ static void trigger_rr(void)
 	close(fd);
 	outcome[len] = '\0';
 	outcome[strcspn(outcome, "\n")] = '\0';
+}
+
+/* Which unit the file gives the time slice in; a jiffy may be a millisecond. */
+static void trigger_rr_read(void)
+{
+	struct timespec jiffy;
+	bool is_ms, is_jiffies;
+	char text[16];
+	ssize_t len;
+	int fd;
+
+	fd = open(RR_FILE, O_RDONLY);
+	if (fd < 0)
+		die("cannot open " RR_FILE);
+	len = read(fd, text, sizeof(text) - 1);
+	if (len < 0)
+		die("cannot read " RR_FILE);
+	close(fd);
+	text[len] = '\0';
+	text[strcspn(text, "\n")] = '\0';
+
+	/* The resolution of this clock is one jiffy. */
+	if (clock_getres(CLOCK_MONOTONIC_COARSE, &jiffy))
+		die("clock_getres");
+	is_ms = atol(text) == RR_MS;
+	is_jiffies = atol(text) == RR_MS * 1000000L / jiffy.tv_nsec;
+	if (is_ms && is_jiffies)
+		set_outcome("both");
+	else if (is_ms)
+		set_outcome("milliseconds");
+	else if (is_jiffies)
+		set_outcome("jiffies");
+	else
+		set_outcome(text);
+}
+
+static void trigger_rr_write(void)
+{
+	char text[16];
+	int fd, len;
+
+	len = snprintf(text, sizeof(text), "%d", RR_MS);
+	fd = open(RR_FILE, O_WRONLY);
+	if (fd < 0 || write(fd, text, len) != len)
+		die("cannot write " RR_FILE);
+	close(fd);
+	trigger_rr_read();
 }
 
 static void trigger_mlockall(void)
@@ -303,6 +353,8 @@ static const struct {
 	{ "llc_bind", trigger_llc_bind },
 	{ "llc_send", trigger_llc_send },
 	{ "somaxconn", trigger_somaxconn },
+	{ "rr_write", trigger_rr_write },
+	{ "rr_read", trigger_rr_read },
 	{ NULL, NULL }
 };
 

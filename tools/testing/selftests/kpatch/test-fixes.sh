@@ -225,6 +225,42 @@ test_a_sysctl_reports_the_default_after_a_reset()
 	check_fix rr
 }
 
+test_a_sysctl_is_converted_to_the_unit_of_its_name()
+{
+	local file=/proc/sys/kernel/sched_rr_timeslice_ms
+
+	[ -e $file ] || { skip "no $file"; return; }
+	change $file 100
+	[ "$("$trigger" rr_read)" != both ] || { skip "a jiffy is a millisecond"; return; }
+	fix_of rr_ms milliseconds jiffies
+	check_fix rr_read rr_write
+}
+
+# An administrator writes a time slice while there is the bug, or the fix.
+test_a_sysctl_is_converted_whatever_its_value()
+{
+	local file=/proc/sys/kernel/sched_rr_timeslice_ms bug=test_kpatch_bug_rr_ms
+	local fix=test_kpatch_fix_rr_ms jiffies
+
+	[ -e $file ] || { skip "no $file"; return; }
+	change $file 100
+	[ "$("$trigger" rr_read)" != both ] || { skip "a jiffy is a millisecond"; return; }
+	check "insmod" load $bug
+	jiffies=$(cat $file)
+	echo 600 > $file
+	check_is "with the bug" $((6 * jiffies)) "$(cat $file)"
+	check "insmod" load $fix
+	check_is "with the fix" 600 "$(cat $file)"
+	echo 1000 > $file
+	check_is "with the fix" 1000 "$(cat $file)"
+	check "disable" enabled $fix 0
+	check_is "with the fix disabled" $((10 * jiffies)) "$(cat $file)"
+	check "rmmod" unload $fix
+	check "disable" enabled $bug 0
+	check_is "with both patches disabled" 1000 "$(cat $file)"
+	check "rmmod" unload $bug
+}
+
 test_a_server_gets_the_queue_that_it_asks_for()
 {
 	change /proc/sys/net/core/somaxconn 4096
