@@ -76,7 +76,8 @@ full_mode() {
 	if [ "$1" = 7.3 ]; then
 		scripts+=(test-module.sh test-fixes.sh test-original.sh test-shadow.sh)
 	else
-		scripts+=(test-busy.sh test-park.sh test-settle.sh test-load.sh test-hostile.sh)
+		scripts+=(test-busy.sh test-park.sh test-settle.sh test-load.sh test-hostile.sh
+			  test-state.sh test-unchecked.sh)
 	fi
 	MODE=full "$h/selftests.sh" "${scripts[@]}"
 }
