@@ -33,6 +33,7 @@ extern struct object object_slots[NR_OBJECTS];
 
 int object_make(struct object *obj, unsigned long serial);
 enum opinion object_use(struct object *obj);
+enum opinion object_look(struct object *obj);
 void object_drop(struct object *obj);
 
 #endif /* _SHADOW_H */

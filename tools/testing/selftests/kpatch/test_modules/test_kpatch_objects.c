@@ -12,6 +12,7 @@
 #include <linux/module.h>
 #include <linux/mutex.h>
 #include <linux/preempt.h>
+#include <linux/rcupdate.h>
 #include <linux/sched.h>
 #include <linux/timer.h>
 
@@ -42,6 +43,12 @@ noinline int object_make(struct object *obj, unsigned long serial)
 
 /* Another task may drop the object meanwhile, and make a new one. */
 noinline enum opinion object_use(struct object *obj)
+{
+	return READ_ONCE(opinion);
+}
+
+/* For another patch. */
+noinline enum opinion object_look(struct object *obj)
 {
 	return READ_ONCE(opinion);
 }
@@ -78,22 +85,33 @@ static int drop_all(const char *val, const struct kernel_param *kp)
 	return 0;
 }
 
-static int use_all(char *buf, const struct kernel_param *kp)
+static int ask_all(char *buf, enum opinion (*ask)(struct object *obj))
 {
 	unsigned int nr[NR_OPINIONS] = {}, i;
 
 	guard(mutex)(&mutex);
 	for (i = 0; i < NR_OBJECTS; i++) {
 		if (object_slots[i].alive)
-			nr[object_use(&object_slots[i])]++;
+			nr[ask(&object_slots[i])]++;
 	}
 	return sysfs_emit(buf, "%u %u %u %u\n", nr[OPINION_NONE], nr[OPINION_GOOD],
 			  nr[OPINION_STALE], nr[OPINION_BAD]);
 }
 
+static int use_all(char *buf, const struct kernel_param *kp)
+{
+	return ask_all(buf, object_use);
+}
+
+static int look_at_all(char *buf, const struct kernel_param *kp)
+{
+	return ask_all(buf, object_look);
+}
+
 static const struct kernel_param_ops make_ops = { .set = make_all };
 static const struct kernel_param_ops drop_ops = { .set = drop_all };
 static const struct kernel_param_ops use_ops = { .get = use_all };
+static const struct kernel_param_ops look_ops = { .get = look_at_all };
 
 module_param_cb(make, &make_ops, NULL, 0200);
 MODULE_PARM_DESC(make, "written: make all objects that there are not");
@@ -101,6 +119,8 @@ module_param_cb(drop, &drop_ops, NULL, 0200);
 MODULE_PARM_DESC(drop, "written: drop all objects");
 module_param_cb(use, &use_ops, NULL, 0400);
 MODULE_PARM_DESC(use, "use all objects: how many are unknown, good, stale, bad");
+module_param_cb(look, &look_ops, NULL, 0400);
+MODULE_PARM_DESC(look, "the same for the other patch");
 
 static void use_some(enum context context, unsigned int first, unsigned int nr)
 {
@@ -116,7 +136,7 @@ static int read_in_task(void *unused)
 
 	for (i = 0; !kthread_should_stop(); i++) {
 		use_some(IN_TASK, i, 1);
-		cond_resched();
+		cond_resched_tasks_rcu_qs();
 	}
 	return 0;
 }
@@ -134,7 +154,7 @@ static int change_in_task(void *unused)
 			else if (object_make(obj, ++last_serial))
 				break;
 		}
-		cond_resched();
+		cond_resched_tasks_rcu_qs();
 	}
 	/* Wait to be stopped. */
 	while (!kthread_should_stop())

@@ -128,7 +128,7 @@ static void *new_for(struct object *obj, unsigned long serial)
 	return attach(states, obj, serial, new_variable(GFP_KERNEL));
 }
 
-static int new_object_make(struct object *obj, unsigned long serial)
+static __maybe_unused int new_object_make(struct object *obj, unsigned long serial)
 {
 	/* Those who see it do not find the variable of the object before. */
 	smp_store_release(&obj->serial, serial);
@@ -138,7 +138,7 @@ static int new_object_make(struct object *obj, unsigned long serial)
 	return 0;
 }
 
-static void new_object_drop(struct object *obj)
+static __maybe_unused void new_object_drop(struct object *obj)
 {
 	kpatch_shadow_free(states, obj, dtor);
 	WRITE_ONCE(obj->alive, false);
@@ -242,9 +242,13 @@ static struct kpatch_state states[1] = {
 };
 
 static struct kpatch_func funcs[] = {
+#ifdef LOOK_ONLY
+	KPATCH_FUNC(object_look, new_object_use, .objname = OBJECTS),
+#else
 	KPATCH_FUNC(object_make, new_object_make, .objname = OBJECTS),
 	KPATCH_FUNC(object_use, new_object_use, .objname = OBJECTS),
 	KPATCH_FUNC(object_drop, new_object_drop, .objname = OBJECTS),
+#endif
 };
 module_kpatch(funcs, KPATCH_STATES(states), KPATCH_SYMBOLS(symbols));
 
