@@ -12,13 +12,12 @@
 #include <linux/module.h>
 #include <linux/mutex.h>
 #include <linux/preempt.h>
-#include <linux/rcupdate.h>
 #include <linux/sched.h>
 #include <linux/timer.h>
 
 #include "shadow.h"
 
-/* Interrupts use so many at once. */
+/* So many are used or changed at once. Tasks sleep then: else some always blocks. */
 #define BATCH 20
 
 /* Changed under the mutex. */
@@ -134,9 +133,9 @@ static int read_in_task(void *unused)
 {
 	unsigned int i;
 
-	for (i = 0; !kthread_should_stop(); i++) {
-		use_some(IN_TASK, i, 1);
-		cond_resched_tasks_rcu_qs();
+	for (i = 0; !kthread_should_stop(); i += BATCH) {
+		use_some(IN_TASK, i, BATCH);
+		schedule_timeout_idle(1);
 	}
 	return 0;
 }
@@ -151,14 +150,12 @@ static int change_in_task(void *unused)
 			obj = &object_slots[i * 7 % NR_OBJECTS];
 			if (obj->alive)
 				object_drop(obj);
-			else if (object_make(obj, ++last_serial))
-				break;
+			else
+				object_make(obj, ++last_serial);
 		}
-		cond_resched_tasks_rcu_qs();
+		if (i % BATCH == 0)
+			schedule_timeout_idle(1);
 	}
-	/* Wait to be stopped. */
-	while (!kthread_should_stop())
-		schedule_timeout_idle(1);
 	return 0;
 }
 
