@@ -378,18 +378,18 @@ test_a_module_goes_while_its_state_is_set_up()
 {
 	check "insmod" load $target
 	check "insmod" load $patch id=7 objname=$target
-	set_parameter sleep_ms 60000
+	set_parameter block setup
 	background bash -c "echo '1 20000' > $files/enabled"
 	check "setup sleeps" wait_for 10 is_in "$(pgrep -x kpatch)" setup
 	! unload $target || fail "the module goes while setup may use it"
-	set_parameter sleep_ms 0
+	set_parameter block none
 	check "the write returns" wait "$child"
 	check_calls "enable" "$to_enable"
 	check "disable" enabled $patch 0
 	check "rmmod" unload $target
 
 	set_parameter record ""
-	set_parameter sleep_ms 60000
+	set_parameter block started
 	check "insmod" load $patch2 id=8
 	background bash -c "echo '1 20000' > $files/enabled"
 	check "started sleeps" wait_for 10 is_in "$(pgrep -x kpatch)" started
@@ -398,7 +398,7 @@ test_a_module_goes_while_its_state_is_set_up()
 	check_log "in callback started"
 	check "insmod" load $target
 	check "it has not waited" is_in "$(pgrep -x kpatch)" started
-	set_parameter sleep_ms 0
+	set_parameter block none
 	check "the write returns" wait "$child"
 	check "disable" enabled $patch 0
 	check "rmmod" unload $target

@@ -51,9 +51,9 @@ static char *act = "";
 module_param(act, charp, 0644);
 MODULE_PARM_DESC(act, "what enter does that it must not");
 
-static unsigned int sleep_ms;
-module_param(sleep_ms, uint, 0644);
-MODULE_PARM_DESC(sleep_ms, "how long setup, started and stopping sleep, unless less is written meanwhile");
+static char *block = "";
+module_param(block, charp, 0644);
+MODULE_PARM_DESC(block, "the callback that sleeps until this is changed");
 
 static char *bad = "";
 module_param(bad, charp, 0444);
@@ -122,11 +122,19 @@ static int verdict(const char *callback)
 	return err;
 }
 
-static void nap(void)
+static bool blocks(const char *callback)
 {
-	unsigned int ms;
+	bool ret;
 
-	for (ms = 0; ms < READ_ONCE(sleep_ms); ms += 20)
+	kernel_param_lock(THIS_MODULE);
+	ret = !strncmp(block, callback, strlen(callback));
+	kernel_param_unlock(THIS_MODULE);
+	return ret;
+}
+
+static void nap(const char *callback)
+{
+	while (blocks(callback))
 		msleep(20);
 }
 
@@ -135,7 +143,7 @@ static int setup(struct kpatch_state *state)
 	int *data, ret;
 
 	add_of("setup", state);
-	nap();
+	nap("setup");
 	ret = verdict("setup");
 	if (ret)
 		return ret;
@@ -209,7 +217,7 @@ static struct kpatch_module patch;
 static void started(struct kpatch_module *kpmod)
 {
 	add("started");
-	nap();
+	nap("started");
 	if (!strncmp(act, "call", 4))
 		call_result = kpatch_disable(kpmod);
 }
@@ -217,7 +225,7 @@ static void started(struct kpatch_module *kpmod)
 static int stopping(struct kpatch_module *kpmod)
 {
 	add("stopping");
-	nap();
+	nap("stopping");
 	return verdict("stopping");
 }
 
