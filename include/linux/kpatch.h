@@ -394,30 +394,30 @@ static __always_inline void kpatch_after_original(const char *unused)
 			 __must_be_array(_ids)
 
 /* A patch, the init and exit functions of its module, and the mark in its modinfo. */
-#define __module_kpatch(...)						\
-static struct kpatch_module __kpatch_patch = {				\
+#define __module_kpatch(_prefix, ...)					\
+static struct kpatch_module _prefix##_patch = {				\
 	.mod = THIS_MODULE,						\
 	__VA_ARGS__							\
 };									\
 									\
-static bool __kpatch_enable = true;					\
-module_param_named(enable, __kpatch_enable, bool, 0);			\
+static bool _prefix##_enable = true;					\
+module_param_named(enable, _prefix##_enable, bool, 0);			\
 MODULE_PARM_DESC(enable, "enable the patch when it is loaded");	\
 MODULE_INFO(kpatch, "Y");						\
 									\
-static int __init __kpatch_init(void)					\
+static int __init _prefix##_init(void)					\
 {									\
-	if (!__kpatch_enable)						\
-		__kpatch_patch.flags |= KPATCH_LOAD_DISABLED;		\
-	return kpatch_register(&__kpatch_patch);			\
+	if (!_prefix##_enable)						\
+		_prefix##_patch.flags |= KPATCH_LOAD_DISABLED;		\
+	return kpatch_register(&_prefix##_patch);			\
 }									\
-module_init(__kpatch_init);						\
+module_init(_prefix##_init);						\
 									\
-static void __exit __kpatch_exit(void)					\
+static void __exit _prefix##_exit(void)					\
 {									\
-	kpatch_unregister(&__kpatch_patch);				\
+	kpatch_unregister(&_prefix##_patch);				\
 }									\
-module_exit(__kpatch_exit)
+module_exit(_prefix##_exit)
 
 /**
  * module_kpatch() - define a patch module that does nothing else
@@ -432,7 +432,7 @@ module_exit(__kpatch_exit)
  * disabled.
  */
 #define module_kpatch(_funcs, ...)					\
-	__module_kpatch(.funcs = (_funcs),				\
+	__module_kpatch(kpmod, .funcs = (_funcs),			\
 			.num_funcs = sizeof(_funcs) / sizeof(struct kpatch_func) + \
 				     __must_be_array(_funcs),		\
 			__VA_ARGS__)
@@ -445,7 +445,7 @@ module_exit(__kpatch_exit)
  * As module_kpatch(), for a patch that only has states.
  */
 #define module_kpatch_states(_states, ...)				\
-	__module_kpatch(KPATCH_STATES(_states), __VA_ARGS__)
+	__module_kpatch(kpmod, KPATCH_STATES(_states), __VA_ARGS__)
 
 #ifdef CONFIG_KPATCH
 

@@ -132,6 +132,7 @@ static struct kpatch_func funcs[] = {
 	KPATCH_FUNC_NAMED("station_mean", new_station_mean, .objname = STATION),
 	KPATCH_FUNC_NAMED("station_set", new_station_set, .objname = STATION),
 };
+
 /* The station is not unloaded meanwhile. */
 module_kpatch(funcs, KPATCH_SYMBOLS(symbols), KPATCH_STATES(states),
 	      .flags = KPATCH_PIN_TARGETS, .started = started, .stopping = stopping);

@@ -88,12 +88,15 @@ static void read_mean(int context)
 static void keep_table(void)
 {
 	const struct station_table *table;
+	int i;
 
 	guard(rcu)();
 	table = rcu_dereference(station_table);
-	udelay(200);
-	if (table->valid != STATION_VALID)
-		wrong++;
+	for (i = 0; i < 100; i++) {
+		if (READ_ONCE(table->valid) != STATION_VALID)
+			wrong++;
+		udelay(2);
+	}
 }
 
 static int reader_thread(void *unused)

@@ -139,7 +139,8 @@ test_each_callback_that_can_refuses()
 	check_calls "load" ""
 
 	refuse setup -12
-	check_fails "setup" 1 "Cannot allocate memory" "callback setup [$patch] of its state 7 has refused"
+	check_fails "setup" 1 "Cannot allocate memory" \
+		"callback setup [$patch] of its state 7 has refused"
 	check_calls "setup" "setup"
 	refuse_nothing
 	check_works "after setup"
