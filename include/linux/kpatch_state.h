@@ -15,8 +15,8 @@ struct kpatch_instance;
 
 /**
  * enum kpatch_state_flags - what is special about a state
- * @KPATCH_STATE_PERMANENT: the state cannot be left: the last enabled patch that declares
- *	it cannot be disabled. Not for a state with id 0.
+ * @KPATCH_STATE_PERMANENT: the patch cannot leave the state: it cannot be disabled while
+ *	it is the last enabled one that declares it. Not for a state with id 0.
  */
 enum kpatch_state_flags {
 	KPATCH_STATE_PERMANENT	= BIT(0),
@@ -59,8 +59,9 @@ enum kpatch_state_flags {
  *
  * For a module that is loaded after the patch was enabled, @setup and @enter are called
  * by the task that loads it, @enter with interrupts off. An errno of @setup refuses the
- * module. When it goes, @leave is called, and then @release. None of them may call into
- * the module, load another one, or call kpatch.
+ * module. When it goes, @leave is called in the same way, while other CPUs run and may
+ * be in the parameters of the module, and then @release. None of them may call into the
+ * module, load another one, or call kpatch. @release must not use the module at all.
  */
 struct kpatch_state {
 	unsigned long id;

@@ -27,7 +27,6 @@
 
 #include "patch.h"
 #include "request.h"
-#include "state.h"
 #include "sysfs.h"
 
 static bool enable = true;
@@ -157,7 +156,7 @@ int kpatch_unregister(struct kpatch_module *kpmod)
 {
 	struct kpatch_patch *patch;
 
-	if (kpatch_state_calls_current())
+	if (kpatch_request_in_callback())
 		return kpatch_refuse(KPATCH_CAUSE_IN_CALLBACK,
 				     .action = "unregister");
 	scoped_guard(mutex, &kpatch_mutex) {
@@ -191,7 +190,8 @@ static int request_switch(struct kpatch_module *kpmod, enum kpatch_action action
  * call of its functions runs the new code, on all CPUs, and no old code is running,
  * except in functions that have %KPATCH_UNCHECKED set.
  *
- * Context: process context, sleeps until the deadline (kpatch.deadline_ms) at most. The
+ * Context: process context, sleeps until the deadline (kpatch.deadline_ms) at most, and
+ * as long as callbacks of the patch take. The
  * machine is stopped for a moment. Not from CPU hotplug callbacks.
  *
  * Return: 0 if the patch is enabled, now or before; or, with nothing changed,
@@ -207,6 +207,7 @@ static int request_switch(struct kpatch_module *kpmod, enum kpatch_action action
  *   kpatch.stop_budget_us allows
  * * -EINTR - the caller received a fatal signal
  * * -EPERM - kpatch.spare_isolated is set, and a CPU is isolated
+ * * any errno of a callback that has refused
  * * -EOPNOTSUPP - the tracing site of a function is disabled
  * * -ENODEV - the patch is not registered, its module is being unloaded, or
  *   ftrace has been disabled by an internal error
@@ -237,7 +238,8 @@ EXPORT_SYMBOL_GPL(kpatch_enable);
  *   its stopper, see "blockers"; or a newer patch has replaced one of the functions
  *   again; or NMIs kept running them; or an earlier operation did not end in time
  * * -EDEADLK - the caller itself is inside
- * * -ETIME, -EINTR, -EPERM - as for kpatch_enable()
+ * * -EPERM - as for kpatch_enable(), or a state of the patch is permanent
+ * * -ETIME, -EINTR, any errno of a callback - as for kpatch_enable()
  * * -ENODEV - the patch is not registered
  * * -ENOMEM
  */

@@ -331,22 +331,29 @@ static void undo_enable(struct kpatch_patch *patch)
 	unbind_objects(patch);
 }
 
-/* Find the addresses of @patch and hook its functions. undo_enable() must follow. */
-static int prepare_enable(struct kpatch_patch *patch)
+static int pin_objects(struct kpatch_patch *patch)
 {
-	bool pin = patch->kpmod->flags & KPATCH_PIN_TARGETS;
 	struct kpatch_object *object;
 	int ret;
 
-	ret = bind_objects(patch);
-	if (ret)
-		return ret;
+	if (!(patch->kpmod->flags & KPATCH_PIN_TARGETS))
+		return 0;
 	kpatch_for_each_object(object, patch) {
-		ret = pin ? kpatch_object_pin(object) : 0;
+		ret = kpatch_object_pin(object);
 		if (ret)
 			return ret;
 	}
-	return hook_objects(patch);
+	return 0;
+}
+
+/* Find the addresses of @patch and hook its functions. undo_enable() must follow. */
+static int prepare_enable(struct kpatch_patch *patch)
+{
+	int ret = bind_objects(patch);
+
+	if (!ret)
+		ret = pin_objects(patch);
+	return ret ?: hook_objects(patch);
 }
 
 /* Test whether @patch replaces a function with the same site as @func. */
@@ -562,21 +569,43 @@ static void unpin(struct kpatch_change *changes, unsigned int nr)
 }
 
 /*
- * Set up the states of a patch that is to be enabled. A callback may need symbols, so the
- * patch is bound first; and again after each, as modules may have come and gone.
+ * Set up the next state of a patch that is to be enabled. A callback may need symbols, so
+ * the patch is bound first. Return 1 if a callback was called: modules may have come and
+ * gone meanwhile.
  */
-static int set_up_states(struct kpatch_patch *patch, struct kpatch_requester *by)
+static int set_up_next(struct kpatch_patch *patch, struct kpatch_requester *by)
 {
-	int ret = 0;
+	int ret;
 
 	if (!patch->kpmod->num_states)
 		return 0;
-	do {
-		ret = bind_objects(patch);
-		if (!ret)
-			ret = kpatch_states_set_up(patch, by);
-	} while (ret > 0);
-	return ret;
+	if (READ_ONCE(by->cancel))
+		return kpatch_refuse(KPATCH_CAUSE_KILLED, .kpmod = patch->kpmod,
+				     .action = "enable", .quiet = by->quiet);
+	ret = bind_objects(patch);
+	if (!ret)
+		ret = pin_objects(patch);
+	return ret ?: kpatch_states_set_up(patch, by);
+}
+
+/* All patches are bound when this returns 0, and nothing has changed since. */
+static int set_up_states(struct kpatch_change *changes, unsigned int nr,
+			 struct kpatch_requester *by)
+{
+	unsigned int i;
+	int ret;
+
+restart:
+	for (i = 0; i < nr; i++) {
+		if (changes[i].to != KPATCH_ON)
+			continue;
+		ret = set_up_next(changes[i].patch, by);
+		if (ret > 0)
+			goto restart;
+		if (ret)
+			return ret;
+	}
+	return 0;
 }
 
 /* Prepare a set of patches, and list the states that it enters and leaves. */
@@ -584,14 +613,11 @@ static int prepare_set(struct kpatch_change *changes, unsigned int nr,
 		       unsigned int flags, struct kpatch_requester *by,
 		       struct kpatch_transitions *transitions)
 {
-	unsigned int i;
 	int ret = 0;
 
 	*transitions = (struct kpatch_transitions) {};
-	for (i = 0; i < nr && !ret; i++) {
-		if (changes[i].to == KPATCH_ON && !(flags & KPATCH_TXN_DRY_RUN))
-			ret = set_up_states(changes[i].patch, by);
-	}
+	if (!(flags & KPATCH_TXN_DRY_RUN))
+		ret = set_up_states(changes, nr, by);
 	if (!ret)
 		ret = prepare(changes, nr, by);
 	return ret ?: kpatch_states_collect(changes, nr, by, transitions);
@@ -629,6 +655,25 @@ static int switch_prepared(struct kpatch_operation *op, struct kpatch_change *ch
 		kpatch_log_dry_run(patch->kpmod, action, &patch->report);
 		kpatch_states_log_no_setup(&transitions);
 	}
+	kfree(transitions.t);
+	return ret;
+}
+
+/* Refuse what is bound to fail before a callback is called. */
+static int check_disable(struct kpatch_change *changes, unsigned int nr,
+			 const struct kpatch_requester *by)
+{
+	struct kpatch_transitions transitions;
+	unsigned int i;
+	int ret = 0;
+
+	for (i = 0; i < nr && !ret; i++) {
+		if (changes[i].to == KPATCH_OFF)
+			ret = prepare_disable(changes[i].patch, changes, nr, by);
+	}
+	if (ret)
+		return ret;
+	ret = kpatch_states_collect(changes, nr, by, &transitions);
 	kfree(transitions.t);
 	return ret;
 }
@@ -684,9 +729,12 @@ static int switch_set(struct kpatch_operation *op, struct kpatch_change *changes
 	int ret = 0;
 
 	if (!dry_run)
+		ret = check_disable(changes, nr, by);
+	if (!ret && !dry_run)
 		ret = stop_set(changes, nr, by, &told);
 	if (!ret)
 		ret = switch_prepared(op, changes, nr, flags, by);
+	kpatch_switch_decide(op);
 	if (!ret && !dry_run)
 		kpatch_states_commit(changes, nr);
 	finish_changes(changes, nr);
@@ -894,6 +942,14 @@ int kpatch_patch_redirect(struct module *mod)
 	return ret;
 }
 
+static void leave_states(struct kpatch_patch *patch, const struct module *mod)
+{
+	struct kpatch_object *object = object_of(patch, mod);
+
+	if (object)
+		kpatch_states_go(patch, object);
+}
+
 /**
  * kpatch_patch_forget() - stop to redirect functions of a module that goes
  * @mod: the module, which is not alive for kpatch any more
@@ -912,11 +968,17 @@ void kpatch_patch_forget(struct module *mod)
 	lockdep_assert_held(&kpatch_mutex);
 	list_for_each_entry(patch, &patches, list) {
 		object = object_of(patch, mod);
-		if (!object)
-			continue;
-		release_object(object);
-		kpatch_states_go(patch, object);
-		on_change(patch);
+		if (object)
+			release_object(object);
+	}
+	/* Now no replacement is called any more that relies on what a state has changed. */
+	list_for_each_entry_reverse(patch, &enabled_patches, enabled)
+		leave_states(patch, mod);
+	list_for_each_entry(patch, &patches, list) {
+		if (patch->kpmod->status == KPATCH_OFF)
+			leave_states(patch, mod);
+		if (object_of(patch, mod))
+			on_change(patch);
 	}
 }
 

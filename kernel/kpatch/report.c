@@ -355,6 +355,17 @@ static int log_taken(const struct kpatch_subject *s, int err)
 			func);
 }
 
+/*
+ * The errno to pass on when a callback has refused. Not -EAGAIN, for which a writer may
+ * poll() forever, nor what only the kernel uses.
+ */
+static int callback_errno(int err)
+{
+	if (err == -EAGAIN)
+		return -EBUSY;
+	return err < 0 && err > -ERESTARTSYS ? err : -EINVAL;
+}
+
 /**
  * kpatch_log_cause() - log why something is refused, see kpatch_refuse()
  * @cause: the cause
@@ -466,7 +477,7 @@ int kpatch_log_cause(enum kpatch_cause cause, const struct kpatch_subject *s)
 				s->names);
 	case KPATCH_CAUSE_NOT_LIVE:
 		return log_line(s, -EBUSY,
-				"module '%s', which the patch pins, is just being loaded or unloaded; try again",
+				"module '%s' is just being loaded or unloaded; try again",
 				s->names);
 	case KPATCH_CAUSE_BUILD_ID_SYNTAX:
 		return log_line(s, -EINVAL,
@@ -615,11 +626,11 @@ int kpatch_log_cause(enum kpatch_cause cause, const struct kpatch_subject *s)
 				"cannot disable: its state %lu cannot be left; enable another patch that has this state first",
 				s->number);
 	case KPATCH_CAUSE_SETUP:
-		return log_line(s, s->err,
+		return log_line(s, callback_errno(s->err),
 				"cannot enable: callback %ps of its state %lu has refused; see the lines before this one, or ask its author",
 				(void *)s->addr, s->number);
 	case KPATCH_CAUSE_STOPPING:
-		return log_line(s, s->err,
+		return log_line(s, callback_errno(s->err),
 				"cannot disable: callback %ps has refused; see the lines before this one, or ask its author",
 				(void *)s->addr);
 	case KPATCH_CAUSE_IN_CALLBACK:
@@ -663,9 +674,7 @@ int kpatch_log_cause(enum kpatch_cause cause, const struct kpatch_subject *s)
 		break;
 
 	case KPATCH_CAUSE_VETO:
-		/* Not -EAGAIN, for which a writer may poll() forever. */
-		return log_line(s, s->report->veto == -EAGAIN ?
-				   -EBUSY : s->report->veto,
+		return log_line(s, callback_errno(s->report->veto),
 				"cannot %s: the check of its state %lu has refused; see the lines before this one, or try again",
 				s->action, s->report->vetoed);
 

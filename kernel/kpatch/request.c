@@ -592,6 +592,20 @@ static int wait_for_verdict(struct operation *op)
 }
 
 /**
+ * kpatch_request_in_callback() - test whether a callback of a patch calls
+ *
+ * It must not wait for an operation: the operation waits for it.
+ *
+ * Context: process context.
+ *
+ * Return: true if the current task is in a callback.
+ */
+bool kpatch_request_in_callback(void)
+{
+	return current == thread || kpatch_state_calls_current();
+}
+
+/**
  * kpatch_request() - have an operation carried out, and wait for the verdict
  * @request: what is requested; copied
  *
@@ -612,7 +626,7 @@ int kpatch_request(const struct kpatch_request *request)
 	struct operation *op;
 	int ret;
 
-	if (current == thread || kpatch_state_calls_current())
+	if (kpatch_request_in_callback())
 		return kpatch_refuse(KPATCH_CAUSE_IN_CALLBACK,
 				     .action = request->name);
 	op = submit(request);

@@ -95,6 +95,7 @@ int kpatch_request(const struct kpatch_request *request);
 int kpatch_request_switch(struct kpatch_module *kpmod, const char *name,
 			  enum kpatch_action action, unsigned int flags,
 			  unsigned int timeout_ms);
+bool kpatch_request_in_callback(void);
 void kpatch_request_drop(void);
 void kpatch_request_gone(struct kpatch_patch *patch);
 enum kpatch_request_state

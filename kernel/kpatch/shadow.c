@@ -167,14 +167,14 @@ static const struct kpatch_instance *instance_of(const struct kpatch_state *stat
  * Context: any but NMI, @enter and @leave of a state included. No memory is allocated.
  *
  * Return: the variable of the object: @data; or, if it has one already, that, and the
- * caller keeps @data. %NULL if the state does not exist.
+ * caller keeps @data. %NULL if the state does not exist, or @data is %NULL.
  */
 void *kpatch_shadow_attach(const struct kpatch_state *state, void *obj, void *data)
 {
 	const struct kpatch_instance *instance = instance_of(state);
 	struct shadow *shadow;
 
-	if (!instance)
+	if (!instance || !data)
 		return NULL;
 	shadow = attach(state, instance, obj, shadow_of(data), NULL, NULL);
 	return shadow ? shadow->data : NULL;

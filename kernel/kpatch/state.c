@@ -44,12 +44,13 @@
 
 /**
  * struct kpatch_instance - what patches share that declare the same state
- * @list: link in the list of instances; empty once its module is gone
+ * @list: link in the list of instances; empty once its module goes
  * @id: id of the state
  * @object: name of the module, or "vmlinux"
  * @refs: number of patches that have it
  * @users: number of enabled patches that have it; the state is entered if it is not 0
  * @ready: it is set up
+ * @gone: its module is gone, and so are all tasks that may have used it
  * @data: belongs to the callbacks
  * @rcu: to free it
  *
@@ -62,6 +63,7 @@ struct kpatch_instance {
 	unsigned int refs;
 	unsigned int users;
 	bool ready;
+	bool gone;
 	void *data;
 	struct rcu_head rcu;
 };
@@ -296,6 +298,17 @@ int kpatch_states_check(const struct kpatch_module *kpmod)
 	return 0;
 }
 
+/* The init of a module may still fail, which no reference prevents. */
+static bool pin(struct module *mod)
+{
+	if (!try_module_get(mod))
+		return false;
+	if (!mod || mod->state == MODULE_STATE_LIVE)
+		return true;
+	module_put(mod);
+	return false;
+}
+
 /*
  * Call setup. The module of the state must not go meanwhile; a module that is going
  * cannot be pinned any more.
@@ -306,7 +319,7 @@ static int call_setup(struct kpatch_state *state, struct kpatch_requester *by)
 	unsigned long start;
 	int ret;
 
-	if (by && !try_module_get(mod))
+	if (by && !pin(mod))
 		return kpatch_refuse(KPATCH_CAUSE_NOT_LIVE,
 				     .kpmod = state->object->patch->kpmod,
 				     .names = state->object->name);
@@ -318,7 +331,7 @@ static int call_setup(struct kpatch_state *state, struct kpatch_requester *by)
 	return kpatch_refuse(ret ? KPATCH_CAUSE_SETUP : KPATCH_CAUSE_NONE,
 			     .kpmod = state->object->patch->kpmod,
 			     .addr = (unsigned long)state->setup,
-			     .number = state->id, .err = ret < 0 ? ret : -EINVAL);
+			     .number = state->id, .err = ret);
 }
 
 /* Get an instance of a state that is set up. */
@@ -670,12 +683,13 @@ void kpatch_states_gone(struct kpatch_patch *patch, const struct kpatch_object *
 	struct kpatch_state *state;
 
 	lockdep_assert_held(&kpatch_mutex);
-	/* The thread may be in a callback of the patch, and puts them afterwards. */
-	if (patch->kpmod->status == KPATCH_OFF || patch->calling)
-		return;
 	kpatch_for_each_state_reverse(state, patch) {
-		if (state->object == object && state->instance &&
-		    is_dead(state->instance))
+		if (state->object != object || !state->instance ||
+		    !is_dead(state->instance))
+			continue;
+		state->instance->gone = true;
+		/* The thread may be in a callback of the patch, and puts it afterwards. */
+		if (patch->kpmod->status != KPATCH_OFF && !patch->calling)
 			put_instance(state, NULL);
 	}
 }
@@ -691,17 +705,27 @@ static unsigned long begin_calling(struct kpatch_patch *patch,
 	return begin_callback(by, fn);
 }
 
+/* Find a state that kpatch_states_gone() has left to the thread. */
+static struct kpatch_state *find_gone(const struct kpatch_patch *patch)
+{
+	struct kpatch_state *state;
+
+	kpatch_for_each_state_reverse(state, patch) {
+		if (state->instance && state->instance->gone)
+			return state;
+	}
+	return NULL;
+}
+
 static void end_calling(struct kpatch_patch *patch, struct kpatch_requester *by,
 			unsigned long start)
 {
 	struct kpatch_state *state;
 
 	end_callback(by, start);
+	while ((state = find_gone(patch)))
+		put_instance(state, by);
 	patch->calling = false;
-	kpatch_for_each_state_reverse(state, patch) {
-		if (state->instance && is_dead(state->instance))
-			put_instance(state, by);
-	}
 }
 
 /**
@@ -748,7 +772,7 @@ int kpatch_state_stopping(struct kpatch_patch *patch, struct kpatch_requester *b
 	end_calling(patch, by, start);
 	return kpatch_refuse(ret ? KPATCH_CAUSE_STOPPING : KPATCH_CAUSE_NONE,
 			     .kpmod = kpmod, .addr = (unsigned long)kpmod->stopping,
-			     .err = ret < 0 ? ret : -EINVAL, .quiet = by->quiet);
+			     .err = ret, .quiet = by->quiet);
 }
 
 /**

@@ -516,8 +516,15 @@ static void publish(struct kpatch_operation *op)
 	}
 }
 
-/* The verdict is reached: a requester that was killed need not wait any longer. */
-static void decide(struct kpatch_operation *op)
+/**
+ * kpatch_switch_decide() - the verdict of an operation is reached
+ * @op: the operation; it may have been decided before
+ *
+ * A requester that was killed need not wait any longer.
+ *
+ * Context: kernel thread, under kpatch_mutex.
+ */
+void kpatch_switch_decide(struct kpatch_operation *op)
 {
 	publish(op);
 	WRITE_ONCE(op->by->decided, true);
@@ -628,7 +635,7 @@ enum kpatch_cause kpatch_switch(struct kpatch_operation *op,
 		cause = run_operation(op);
 	kpatch_txn_release(&op->txn);
 	if (cause != KPATCH_CAUSE_GIVE_WAY)
-		decide(op);
+		kpatch_switch_decide(op);
 	return cause;
 }
 
@@ -656,7 +663,7 @@ enum kpatch_cause kpatch_switch_give_way(struct kpatch_operation *op)
 	else if (!ret)
 		cause = op->last;
 	if (cause)
-		decide(op);
+		kpatch_switch_decide(op);
 	return cause;
 }
 

@@ -21,6 +21,7 @@ enum kpatch_cause kpatch_switch(struct kpatch_operation *op,
 enum kpatch_cause kpatch_switch_give_way(struct kpatch_operation *op);
 int kpatch_switch_pause(unsigned int state);
 void kpatch_switch_resume(void);
+void kpatch_switch_decide(struct kpatch_operation *op);
 void kpatch_switch_wake(void);
 
 #endif /* _KPATCH_SWITCH_H */

@@ -589,7 +589,7 @@ static enum kpatch_cause check_transitions(struct kpatch_txn *txn)
 		leave_callback(&before, check);
 		if (!ret)
 			continue;
-		txn->report.veto = ret < 0 ? ret : -EINVAL;
+		txn->report.veto = ret;
 		txn->report.vetoed = t->state->id;
 		return KPATCH_CAUSE_VETO;
 	}

@@ -1198,7 +1198,7 @@ test_a_module_in_init_cannot_be_pinned()
 	background insmod "$mods/$target.ko" init_ms=$((500 * patience))
 	check "the target is in init" wait_for 10 is_coming $target
 	check_refused "$ebusy" \
-		"'$object': module '$target', which the patch pins, is just being loaded" \
+		"'$object': module '$target' is just being loaded" \
 		$object name=target_value flags=$pin
 	wait "$child"
 	check "patch" load $object name=target_value flags=$pin

@@ -318,7 +318,7 @@ test_a_permanent_state_is_only_handed_over()
 	check "insmod" load $patch id=7 flags=1 enable=1
 	check_calls "enable" "$to_enable"
 	check_fails "disable" 0 "not permitted" "its state 7 cannot be left"
-	check_calls "disable" "stopping started"
+	check_calls "disable" ""
 	check "insmod" load $patch2 id=7 enable=1
 	check "disable" enabled $patch 0
 	check_calls "hand over" "stopping"
@@ -405,6 +405,44 @@ test_a_module_goes_while_its_state_is_set_up()
 	check "rmmod" unload $target
 	check_unloaded
 	check_unloaded $patch2
+}
+
+# A module whose init may still fail cannot be kept while setup uses it.
+test_a_state_is_not_set_up_while_its_module_is_loaded()
+{
+	check "insmod" load $patch id=7 objname=$target
+	background insmod "$mods/$target.ko" init_ms=3000 init_error=5
+	check "its init runs" wait_for 10 test -e /sys/module/$target
+	check_fails "enable" 1 "resource busy" \
+		"module '$target' is just being loaded or unloaded"
+	check_calls "enable" ""
+	! wait "$child" || fail "init did not fail"
+	check "enable" enabled $patch 1
+	check_calls "without the module" "started"
+	check "disable" enabled $patch 0
+	check_unloaded
+}
+
+# In started the patch uses its state, so the state outlives the module.
+test_a_module_goes_while_its_patch_is_started()
+{
+	check "insmod" load $target
+	check "insmod" load $patch id=7 objname=$target
+	set_parameter block started
+	background bash -c "echo '1 20000' > $files/enabled"
+	check "started sleeps" wait_for 10 is_in "$(pgrep -x kpatch)" started
+	check "rmmod" unload $target
+	check_calls "the module goes" "$to_enable leave"
+	! load $target || fail "the module was loaded again"
+	set_parameter block none
+	check "the write returns" wait "$child"
+	check_calls "afterwards" "release"
+	check "insmod" load $target
+	check_calls "it comes again" "setup enter"
+	check "disable" enabled $patch 0
+	check_calls "disable" "$to_disable"
+	check "rmmod" unload $target
+	check_unloaded
 }
 
 test_a_callback_cannot_call_kpatch()

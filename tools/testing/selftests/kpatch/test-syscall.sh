@@ -193,7 +193,7 @@ test_a_task_in_the_body_of_a_system_call_is_found()
 	local file holder waiter through=test_kpatch_through
 
 	file=$(mktemp)
-	background flock "$file" sleep 1000
+	background bash -c "flock 9; exec sleep 1000" 9> "$file"
 	holder=$child
 	check "the lock is held" wait_for 10 is_locked "$file"
 	background flock "$file" true
