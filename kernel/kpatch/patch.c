@@ -994,6 +994,12 @@ void kpatch_patch_clear(const struct module *mod)
 	struct kpatch_patch *patch;
 
 	lockdep_assert_held(&kpatch_mutex);
+	/* The patch that has left a state releases it, too. */
+	list_for_each_entry_reverse(patch, &enabled_patches, enabled) {
+		object = object_of(patch, mod);
+		if (object)
+			kpatch_states_gone(patch, object);
+	}
 	list_for_each_entry(patch, &patches, list) {
 		object = object_of(patch, mod);
 		if (!object)
