@@ -156,46 +156,46 @@ extern char kpatch_syscalls_with_compat[1]
 	KPATCH_SYSCALL_FACTS(0, _name);					\
 	static long __do_sys_kpatch_##_name(const struct pt_regs *__unused)
 #define KPATCH_SYSCALL_DEFINE1(_name, ...)				\
-	KPATCH_SYSCALL_DEFINEx(1, _name, __VA_ARGS__)
+	__KPATCH_SYSCALL_DEFINE(1, _name, __VA_ARGS__)
 #define KPATCH_SYSCALL_DEFINE2(_name, ...)				\
-	KPATCH_SYSCALL_DEFINEx(2, _name, __VA_ARGS__)
+	__KPATCH_SYSCALL_DEFINE(2, _name, __VA_ARGS__)
 #define KPATCH_SYSCALL_DEFINE3(_name, ...)				\
-	KPATCH_SYSCALL_DEFINEx(3, _name, __VA_ARGS__)
+	__KPATCH_SYSCALL_DEFINE(3, _name, __VA_ARGS__)
 #define KPATCH_SYSCALL_DEFINE4(_name, ...)				\
-	KPATCH_SYSCALL_DEFINEx(4, _name, __VA_ARGS__)
+	__KPATCH_SYSCALL_DEFINE(4, _name, __VA_ARGS__)
 #define KPATCH_SYSCALL_DEFINE5(_name, ...)				\
-	KPATCH_SYSCALL_DEFINEx(5, _name, __VA_ARGS__)
+	__KPATCH_SYSCALL_DEFINE(5, _name, __VA_ARGS__)
 #define KPATCH_SYSCALL_DEFINE6(_name, ...)				\
-	KPATCH_SYSCALL_DEFINEx(6, _name, __VA_ARGS__)
+	__KPATCH_SYSCALL_DEFINE(6, _name, __VA_ARGS__)
 
 #define KPATCH_COMPAT_SYSCALL_DEFINE1(_name, ...)			\
-	KPATCH_COMPAT_SYSCALL_DEFINEx(1, _name, __VA_ARGS__)
+	__KPATCH_COMPAT_SYSCALL_DEFINE(1, _name, __VA_ARGS__)
 #define KPATCH_COMPAT_SYSCALL_DEFINE2(_name, ...)			\
-	KPATCH_COMPAT_SYSCALL_DEFINEx(2, _name, __VA_ARGS__)
+	__KPATCH_COMPAT_SYSCALL_DEFINE(2, _name, __VA_ARGS__)
 #define KPATCH_COMPAT_SYSCALL_DEFINE3(_name, ...)			\
-	KPATCH_COMPAT_SYSCALL_DEFINEx(3, _name, __VA_ARGS__)
+	__KPATCH_COMPAT_SYSCALL_DEFINE(3, _name, __VA_ARGS__)
 #define KPATCH_COMPAT_SYSCALL_DEFINE4(_name, ...)			\
-	KPATCH_COMPAT_SYSCALL_DEFINEx(4, _name, __VA_ARGS__)
+	__KPATCH_COMPAT_SYSCALL_DEFINE(4, _name, __VA_ARGS__)
 #define KPATCH_COMPAT_SYSCALL_DEFINE5(_name, ...)			\
-	KPATCH_COMPAT_SYSCALL_DEFINEx(5, _name, __VA_ARGS__)
+	__KPATCH_COMPAT_SYSCALL_DEFINE(5, _name, __VA_ARGS__)
 #define KPATCH_COMPAT_SYSCALL_DEFINE6(_name, ...)			\
-	KPATCH_COMPAT_SYSCALL_DEFINEx(6, _name, __VA_ARGS__)
+	__KPATCH_COMPAT_SYSCALL_DEFINE(6, _name, __VA_ARGS__)
 
 #define KPATCH_ASSERT_ARGS(_x, _name, ...)				\
 	static_assert(COUNT_ARGS(__VA_ARGS__) == 2 * (_x),		\
 		      "kpatch: " _name " needs as many types and names as its macro says")
 
-#define KPATCH_SYSCALL_DEFINEx(_x, _name, ...)				\
+#define __KPATCH_SYSCALL_DEFINE(_x, _name, ...)				\
 	KPATCH_SEVERAL(KPATCH_ASSERT_ARGS(_x##U, #_name, __VA_ARGS__);	\
 		       KPATCH_SYSCALL_FACTS(_x##U, _name);		\
 		       __SYSCALL_DEFINEx(_x, _kpatch_##_name, __VA_ARGS__))
 
 #ifdef CONFIG_COMPAT
-#define KPATCH_COMPAT_SYSCALL_DEFINEx(_x, _name, ...)			\
+#define __KPATCH_COMPAT_SYSCALL_DEFINE(_x, _name, ...)			\
 	KPATCH_SEVERAL(KPATCH_ASSERT_ARGS(_x##U, #_name, __VA_ARGS__);	\
 		       COMPAT_SYSCALL_DEFINEx(_x, _kpatch_##_name, __VA_ARGS__))
 #else
-#define KPATCH_COMPAT_SYSCALL_DEFINEx(_x, _name, ...)			\
+#define __KPATCH_COMPAT_SYSCALL_DEFINE(_x, _name, ...)			\
 	KPATCH_ASSERT_ARGS(_x##U, #_name, __VA_ARGS__);			\
 	static inline __maybe_unused long				\
 	__do_compat_sys_kpatch_##_name(__MAP(_x, __SC_DECL, __VA_ARGS__))

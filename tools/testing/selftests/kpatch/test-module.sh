@@ -1116,7 +1116,7 @@ test_invalid_symbols_are_refused()
 		kpatch_mutex quirk="\"no pointer\""
 	refused_symbol "$einval" "a pointer to a symbol is in constant data; leave out const" \
 		kpatch_mutex quirk="\"const pointer\""
-	refused_symbol "$einval" "a number of symbols or build IDs without an array" \
+	refused_symbol "$einval" "a number of symbols, build IDs or states without an array" \
 		kpatch_mutex quirk="\"no symbols\""
 	check_refused "$einval" "'$object': symbol number 0 has no name or no pointer; set" \
 		$object name=target_value quirk="\"no name\""
@@ -1165,7 +1165,7 @@ test_malformed_build_ids_are_refused()
 	done
 	check_refused "$einval" "is not a hexadecimal number" $object name=target_value \
 		quirk="\"no build ID\""
-	check_refused "$einval" "a number of symbols or build IDs without an array" \
+	check_refused "$einval" "a number of symbols, build IDs or states without an array" \
 		$object name=target_value build_id=$wrong_id quirk="\"no build IDs\""
 }
 
