@@ -96,8 +96,8 @@ static int run_load(const struct kpatch_request *request,
  *
  * Return: 0, or an errno, with a line in the log that names function and remedy:
  *
- * * -EINVAL - no patch, no module, neither functions nor states, unknown @flags; neither or both of
- *   name and address; not the start of a function, init code, data; @sympos out of
+ * * -EINVAL - no patch, no module, neither functions nor states, unknown @flags;
+ *   neither or both of name and address; not the start of a function, init code, data; @sympos out of
  *   range; the same function twice; a new function outside the module's text; a
  *   function with clones that the patch does not list, or wrong flags for a clone,
  *   see &enum kpatch_func_flags; @kpmod or its functions in memory that cannot be

@@ -5,6 +5,7 @@
  *   <patch>/enabled
  *   <patch>/check
  *   <patch>/blockers
+ *   <patch>/states
  *   <patch>/attempts
  *   <patch>/stops
  *   <patch>/stop_ns
