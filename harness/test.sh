@@ -24,6 +24,10 @@ else
 	bases=(6.12 7.3)
 fi
 
+# After this long no job begins any more, and guests that run selftests are ended, so
+# that what there is of results is told.
+minutes=${TEST_MINUTES:-80}
+
 # How many jobs at a time: more than four disturb what the guests measure.
 cores=$(nproc)
 [ "$cores" -le 4 ] || cores=4
@@ -31,6 +35,8 @@ cores=$(nproc)
 rm -rf "$logs"
 mkdir -p "$logs"
 : > "$tap"
+
+seconds_left() { echo $((minutes * 60 - (SECONDS - began))); }
 
 tell() { tee -a "$tap"; }
 note() { printf '# %02d:%02d %s\n' $(((SECONDS - began) / 60)) $(((SECONDS - began) % 60)) "$*" | tell; }
@@ -156,6 +162,9 @@ start() {
 		ret=0
 		tap_count=0 tap_failures=0
 		[ "${#pid[@]}" -eq 0 ] || export JOBS=$jobs_beside
+		case $kind in
+		selftests | full) TIMEOUT=$(seconds_left); export TIMEOUT ;;
+		esac
 		[ "$kind" = series ] || [ "$base" = own ] || export BASE=$base
 		run "$kind" "$base" || ret=$?
 		echo "$ret" > "$logs/$name.status"
@@ -215,7 +224,14 @@ start_one() {
 	[ "$running" -lt "$cores" ] || return 1
 	for name in "${names[@]}"; do
 		[ "${state[$name]}" = waiting ] || continue
-		! ready "$name" || { start "$name"; return 0; }
+		ready "$name" || continue
+		if [ "$(seconds_left)" -gt 0 ]; then
+			start "$name"
+			return 0
+		fi
+		state[$name]=over
+		echo "FAIL: not begun, $minutes minutes are over" > "$logs/$name"
+		merge "$name" 255
 	done
 	return 1
 }
@@ -234,6 +250,23 @@ finish_some() {
 	done
 }
 
+# progress NAME: where the selftests of a guest are
+progress() {
+	local ktap=$top/build/${1##*-}/out/selftests/ktap
+
+	case $1 in
+	full-*) ktap=${ktap/selftests/selftests-full} ;;
+	selftests-*) ;;
+	*) return 0 ;;
+	esac
+	[ -e "$ktap" ] || return 0
+	awk '
+	/^# selftests: / { script = $NF }
+	/^# ok / { pass++ }
+	/^# not ok / { fail++ }
+	END { printf " (%s, %d passed, %d failed)", script, pass, fail }' "$ktap"
+}
+
 # A guest has nothing to tell for a quarter of an hour.
 told=$SECONDS
 still_running() {
@@ -243,7 +276,7 @@ still_running() {
 	told=$SECONDS
 	for name in "${names[@]}"; do
 		[ "${state[$name]}" != running ] ||
-			text+=" $name for $((SECONDS - started[$name])) s"
+			text+=" $name for $((SECONDS - started[$name])) s$(progress "$name")"
 	done
 	note "running:$text"
 }

@@ -461,7 +461,7 @@ run_test()
 	failures=0
 	skipped=
 	mark_log
-	"$1"
+	"$1" < /dev/null
 	cleanup
 	check_log_was_complete
 	name=${name//_/ }

@@ -52,18 +52,23 @@ check_answers()
 	check_is "answers" "$*" "$(sed -n 's/^answer //p' "$out" | paste -sd ' ')"
 }
 
-# is_in TID FUNCTION: does the task sleep in this function?
+# is_in TID FUNCTION: does the task sleep in this function, or in a part that the compiler
+# has split off?
 is_in()
 {
-	grep -q " $2+" "/proc/$1/stack"
+	grep -qE " $2(\.[^ +]+)?\+" "/proc/$1/stack" 2>/dev/null
 }
 
 is_not_in() { ! is_in "$@"; }
 
+# What a task that waits for its turn or its verdict sleeps in: which of these has a frame
+# is up to the compiler.
+requester_waits='(kpatch_request|wait_for_turn|wait_for_verdict)'
+
 # all_in PROCESS COUNT FUNCTION
 all_in()
 {
-	[ "$(cat "/proc/$1"/task/*/stack | grep -c " $3+")" -eq "$2" ]
+	[ "$(cat "/proc/$1"/task/*/stack | grep -cE " $3(\.[^ +]+)?\+")" -eq "$2" ]
 }
 
 # try_switch FILE 0|1: write to FILE. The error of write(2) goes to $switch_error, the

@@ -298,7 +298,7 @@ test_attempts_count_though_the_switch_cannot_go_on()
 queue_enable()
 {
 	background bash -c "echo '1 30000' > $kpatch_sysfs/$1/enabled"
-	check "the request for $1 waits" wait_for 10 is_in "$child" kpatch_request
+	check "the request for $1 waits" wait_for 10 is_in "$child" "$requester_waits"
 }
 
 # To find out that the live patch owns one of its functions, others are hooked for a moment.

@@ -105,11 +105,8 @@ stop_restless()
 # is_parked PID: it waits in the park
 is_parked() { is_in "$1" wait_in_park; }
 
-# waits_for_turn PID: it is in the store, or parked on its way back to it
-waits_for_turn()
-{
-	is_in "$1" kpatch_request
-}
+# waits_for_turn PID: it waits for its turn, or for its verdict
+waits_for_turn() { is_in "$1" "$requester_waits"; }
 
 # start_self_parked ARGUMENT...: start a writer that runs through functions of the patch,
 # and wait until it is parked. It is until the kernel thread goes, or the deadline comes.
@@ -281,20 +278,21 @@ test_a_function_that_insmod_runs_through_is_switched_after_loading()
 	check_is "calls" 1 "$(calls)"
 }
 
-# in_proc FILE PID...: the contents of that file of each process
-in_proc()
+# count_with FILE PATTERN PID...: in how many of the processes that file has the pattern
+count_with()
 {
-	local paths=("${@:2}")
+	local file=$1 pattern=$2 paths
 
-	paths=("${paths[@]/#//proc/}")
-	cat "${paths[@]/%//$1}" 2>/dev/null
+	shift 2
+	paths=("${@/#//proc/}")
+	grep -lE "$pattern" /dev/null "${paths[@]/%//$file}" 2>/dev/null | wc -l
 }
 
 # The whole crowd waits for its turn. Sets $pids.
 crowd_waits()
 {
 	mapfile -t pids < <(pgrep -P "$writer")
-	[ "$(in_proc stack "${pids[@]}" | grep -c kpatch_request+)" -eq 24 ]
+	[ "$(count_with stack " $requester_waits" "${pids[@]}")" -eq 24 ]
 }
 
 # Each of them has its own deadline.
@@ -308,7 +306,7 @@ test_writers_wait_for_their_turn_until_their_deadline()
 	start=$(now_ms)
 	start_writer crowd 24 $other_files/enabled "1 10000"
 	check "24 writers wait" wait_for 10 crowd_waits
-	check_is "states" 24 "$(in_proc status "${pids[@]}" | grep -c '^State:.S')"
+	check_is "states" 24 "$(count_with status '^State:.S' "${pids[@]}")"
 	check "the first does not count as load" is_not_in_state "$first" D
 
 	ms=$(now_ms)
