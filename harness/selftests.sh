@@ -50,10 +50,10 @@ status=0
 settings="KPATCH=$src/tools/kpatch/kpatch MODPROBE_OPTIONS='-d $inst'"
 settings+=" KPATCH_TEST_SPLATS=1"
 settings+=" KPATCH_TEST_ROUNDS=${KPATCH_TEST_ROUNDS:-5}"
-settings+=" KPATCH_TEST_UNLOADS=${KPATCH_TEST_UNLOADS:-20}"
-settings+=" KPATCH_TEST_NMI_ROUNDS=${KPATCH_TEST_NMI_ROUNDS:-10}"
+settings+=" KPATCH_TEST_UNLOADS=${KPATCH_TEST_UNLOADS:-10}"
+settings+=" KPATCH_TEST_NMI_ROUNDS=${KPATCH_TEST_NMI_ROUNDS:-6}"
 settings+=" KPATCH_TEST_PATIENCE=${KPATCH_TEST_PATIENCE:-6} KPATCH_TEST_ONLY='${KPATCH_TEST_ONLY:-}'"
-# All of it takes a quarter of an hour, or an hour on a machine that does other work.
+# All of it takes half an hour, or more on a machine that does other work.
 # To a pipe: the runner opens its output again for each script, and a file would
 # be written from its start each time.
 TIMEOUT=${TIMEOUT:-7200} "$top/harness/boot.sh" "$guest" \

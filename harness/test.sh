@@ -75,16 +75,13 @@ build() {
 }
 
 # Tests whose result may depend on how tasks are preempted, and on the prescan. To save
-# time, some run on one kernel only in this mode.
+# time, each runs on one kernel only in this mode.
 full_mode() {
-	local scripts=(test-active.sh test-nmi.sh)
+	local scripts=(test-active.sh test-busy.sh test-load.sh test-nmi.sh test-park.sh
+		       test-settle.sh test-state.sh test-unchecked.sh)
 
-	if [ "$1" = 7.3 ]; then
-		scripts+=(test-module.sh test-fixes.sh test-original.sh test-shadow.sh)
-	else
-		scripts+=(test-busy.sh test-park.sh test-settle.sh test-load.sh test-hostile.sh
-			  test-state.sh test-unchecked.sh)
-	fi
+	[ "$1" != 7.3 ] || scripts=(test-fixes.sh test-hostile.sh test-module.sh
+				    test-original.sh test-shadow.sh)
 	MODE=full "$h/selftests.sh" "${scripts[@]}"
 }
 

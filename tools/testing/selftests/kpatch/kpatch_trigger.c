@@ -6,6 +6,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <linux/if_alg.h>
 #include <linux/if_arp.h>
 #include <signal.h>
@@ -18,9 +19,11 @@
 #include <sys/mman.h>
 #include <sys/personality.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/utsname.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -45,6 +48,11 @@
 /* What a server asks for, and what it needs. */
 #define BACKLOG 4096
 #define NUM_CONNECTIONS 200
+/* More pages than a user may have, see test-fixes.sh; and what a pipe has without a limit. */
+#define NUM_PIPES 12
+#define PIPE_SIZE 65536
+/* No process has this pid. */
+#define NO_PID 0x3fffffff
 
 static char outcome[sizeof(((struct utsname *)NULL)->release)];
 
@@ -54,7 +62,8 @@ static int print_usage(void)
 		"usage: kpatch_trigger BUG\n"
 		"       kpatch_trigger BUG FIXED BROKEN\n"
 		"       BUG: uname rr mlockall personality pread lseek vsock alg phonet\n"
-		"            llc_bind llc_send somaxconn rr_write rr_read\n"
+		"            llc_bind llc_send somaxconn rr_write rr_read pipe\n"
+		"            setown sgid\n"
 		"       The second form goes on until SIGTERM, checks that each outcome is\n"
 		"       one of these two, and prints how often each was seen.\n");
 	return 2;
@@ -337,6 +346,93 @@ static void trigger_somaxconn(void)
 	close(server);
 }
 
+static void trigger_setown(void)
+{
+	int fds[2];
+
+	if (pipe(fds))
+		die("pipe");
+	set_result(fcntl(fds[0], F_SETOWN, NO_PID));
+	close(fds[0]);
+	close(fds[1]);
+}
+
+/* The first number that a child process that is nobody finds out. */
+static int ask_nobody(uid_t uid, int (*find_out)(const void *arg), const void *arg)
+{
+	int fds[2], answer;
+	pid_t pid;
+
+	if (pipe(fds))
+		die("pipe");
+	pid = fork();
+	if (pid < 0)
+		die("fork");
+	if (!pid) {
+		if (setgroups(0, NULL) || setresgid(uid, uid, uid) || setresuid(uid, uid, uid))
+			_exit(1);
+		answer = find_out(arg);
+		_exit(write(fds[1], &answer, sizeof(answer)) != sizeof(answer));
+	}
+	close(fds[1]);
+	if (read(fds[0], &answer, sizeof(answer)) != sizeof(answer))
+		die("a child process has failed");
+	close(fds[0]);
+	waitpid(pid, NULL, 0);
+	return answer;
+}
+
+static int last_pipe_size(const void *count)
+{
+	int fds[2], i;
+
+	for (i = 0; i < *(const int *)count; i++) {
+		if (pipe(fds))
+			return -1;
+	}
+	return fcntl(fds[0], F_GETPIPE_SZ);
+}
+
+/* A user that has no other process. */
+static void trigger_pipe(void)
+{
+	const int count = NUM_PIPES;
+	int size = ask_nobody(100000 + getpid(), last_pipe_size, &count);
+
+	if (size < 0)
+		die("the pipes cannot be made");
+	set_outcome(size < PIPE_SIZE ? "limited" : "unlimited");
+}
+
+static int make_executable(const void *directory)
+{
+	struct stat status;
+	char path[64];
+	int fd;
+
+	umask(0);
+	snprintf(path, sizeof(path), "%s/executable", (const char *)directory);
+	fd = open(path, O_CREAT | O_EXCL | O_WRONLY, 02755);
+	if (fd < 0 || fstat(fd, &status))
+		return -1;
+	unlink(path);
+	return status.st_mode & S_ISGID;
+}
+
+/* Of a user who is not in the group. */
+static void trigger_sgid(void)
+{
+	char directory[] = "/tmp/kpatch_XXXXXX";
+	int bit;
+
+	if (!mkdtemp(directory) || chmod(directory, 02777))
+		die("cannot make a directory");
+	bit = ask_nobody(65534, make_executable, directory);
+	if (rmdir(directory) || bit < 0)
+		die("cannot make a file");
+	set_outcome(bit ? "group of the directory" : "none");
+}
+
 static const struct {
 	const char *name;
 	void (*trigger)(void);
@@ -355,6 +451,9 @@ static const struct {
 	{ "somaxconn", trigger_somaxconn },
 	{ "rr_write", trigger_rr_write },
 	{ "rr_read", trigger_rr_read },
+	{ "pipe", trigger_pipe },
+	{ "setown", trigger_setown },
+	{ "sgid", trigger_sgid },
 	{ NULL, NULL }
 };
 

@@ -309,6 +309,26 @@ test_personality_ignores_the_upper_half_of_its_argument()
 	check_fix personality
 }
 
+test_a_signal_owner_has_to_exist()
+{
+	fix_of setown ESRCH success
+	check_fix setown
+}
+
+test_a_file_does_not_get_the_rights_of_a_group_of_others()
+{
+	fix_of sgid none "group of the directory"
+	check_fix sgid
+}
+
+# With a shadow variable for each user who has pipes, and one for each pipe.
+test_a_user_cannot_take_all_memory_with_pipes()
+{
+	change /proc/sys/fs/pipe-user-pages-soft 128
+	fix_of pipe limited unlimited
+	check_fix pipe
+}
+
 test_reads_from_the_middle_of_a_file_repeat_nothing()
 {
 	fix_of seq "the rest" "repeated"
