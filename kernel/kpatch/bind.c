@@ -16,6 +16,7 @@
 
 #include "bind.h"
 #include "memory.h"
+#include "reloc.h"
 #include "symbol.h"
 
 static bool is_in(const struct kpatch_object *object, const char *objname)
@@ -147,7 +148,7 @@ static int find_symbol(const struct kpatch_object *object,
 }
 
 /**
- * kpatch_bind_symbols() - set the pointers to the symbols of an object
+ * kpatch_bind_symbols() - set pointers and relocations to the symbols of an object
  * @object: the object
  * @tab: symbols of the module that it is, indexed; %NULL for vmlinux
  *
@@ -156,9 +157,10 @@ static int find_symbol(const struct kpatch_object *object,
  *
  * Context: process context, may sleep.
  *
- * Return: 0; -ENOENT, -ENOTUNIQ or -EINVAL with a line logged that names the symbol.
+ * Return: 0; -ENOENT, -ENOTUNIQ or -EINVAL with a line logged that names the symbol;
+ * or an errno of kpatch_relocs_apply().
  */
-int kpatch_bind_symbols(const struct kpatch_object *object,
+int kpatch_bind_symbols(struct kpatch_object *object,
 			const struct kpatch_symtab *tab)
 {
 	const struct kpatch_module *kpmod = object->patch->kpmod;
@@ -174,16 +176,16 @@ int kpatch_bind_symbols(const struct kpatch_object *object,
 			return ret;
 		WRITE_ONCE(*symbol->ptr, (void *)addr);
 	}
-	return 0;
+	return kpatch_relocs_apply(object);
 }
 
 /**
- * kpatch_bind_forget() - clear the pointers to the symbols of a module that is gone
+ * kpatch_bind_forget() - undo kpatch_bind_symbols() for a module that is gone
  * @object: the object
  *
- * Context: process context.
+ * Context: process context, may sleep, under kpatch_mutex.
  */
-void kpatch_bind_forget(const struct kpatch_object *object)
+void kpatch_bind_forget(struct kpatch_object *object)
 {
 	const struct kpatch_module *kpmod = object->patch->kpmod;
 	const struct kpatch_symbol *symbol = kpmod->symbols;
@@ -192,4 +194,5 @@ void kpatch_bind_forget(const struct kpatch_object *object)
 		if (is_in(object, symbol->objname))
 			WRITE_ONCE(*symbol->ptr, NULL);
 	}
+	kpatch_relocs_clear(object);
 }

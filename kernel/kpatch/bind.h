@@ -14,8 +14,8 @@ extern const char __start_notes[], __stop_notes[];
 
 int kpatch_bind_check(const struct kpatch_module *kpmod);
 int kpatch_bind_check_build(const struct kpatch_object *object);
-int kpatch_bind_symbols(const struct kpatch_object *object,
+int kpatch_bind_symbols(struct kpatch_object *object,
 			const struct kpatch_symtab *tab);
-void kpatch_bind_forget(const struct kpatch_object *object);
+void kpatch_bind_forget(struct kpatch_object *object);
 
 #endif /* _KPATCH_BIND_H */

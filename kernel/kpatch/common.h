@@ -151,6 +151,7 @@ struct kpatch_requester {
  * @pinned: @mod is pinned
  * @has_aliases: some function has several names
  * @told: the log has these names
+ * @relocated: relocations of the patch module against its symbols have been applied
  * @old_text: text of the functions as the kernel was built: each from behind its
  *	hook, the parts that the compiler split off, and the clones. Each range
  *	names its function.
@@ -170,6 +171,7 @@ struct kpatch_object {
 	bool pinned;
 	bool has_aliases;
 	bool told;
+	bool relocated;
 	struct kpatch_ranges old_text;
 	struct kpatch_ranges new_text;
 };

@@ -504,6 +504,14 @@ int kpatch_log_cause(enum kpatch_cause cause, const struct kpatch_subject *s)
 		return log_line(s, -EINVAL,
 				"%s has no symbol '%s' number %lu; set sympos to one that exists",
 				s->action, s->names, s->number);
+	case KPATCH_CAUSE_RELOC:
+		return log_line(s, -ENOENT,
+				"symbols of %s that section '%s' refers to are missing, see the line before; build the patch for the running kernel",
+				s->action, s->names);
+	case KPATCH_CAUSE_RELOC_SECTION:
+		return log_line(s, -ENOEXEC,
+				"section '%s' refers to symbols of %s, but is in use before they are known; build the patch with kpatch build",
+				s->names, s->action);
 
 	case KPATCH_CAUSE_NAME_AND_ADDR:
 		return log_line(s, -EINVAL,
