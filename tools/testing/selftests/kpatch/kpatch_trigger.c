@@ -406,29 +406,31 @@ static void trigger_pipe(void)
 
 static int make_executable(const void *directory)
 {
+	int dirfd = *(const int *)directory, fd;
 	struct stat status;
-	char path[64];
-	int fd;
 
 	umask(0);
-	snprintf(path, sizeof(path), "%s/executable", (const char *)directory);
-	fd = open(path, O_CREAT | O_EXCL | O_WRONLY, 02755);
+	fd = openat(dirfd, "executable", O_CREAT | O_EXCL | O_WRONLY, 02755);
 	if (fd < 0 || fstat(fd, &status))
 		return -1;
-	unlink(path);
+	unlinkat(dirfd, "executable", 0);
 	return status.st_mode & S_ISGID;
 }
 
 /* Of a user who is not in the group. */
 static void trigger_sgid(void)
 {
-	char directory[] = "/tmp/kpatch_XXXXXX";
-	int bit;
+	const char *tmpdir = getenv("TMPDIR");
+	char path[4096];
+	int fd, bit;
 
-	if (!mkdtemp(directory) || chmod(directory, 02777))
+	snprintf(path, sizeof(path), "%s/kpatch_XXXXXX", tmpdir ? tmpdir : "/tmp");
+	if (!mkdtemp(path) || chmod(path, 02777))
 		die("cannot make a directory");
-	bit = ask_nobody(65534, make_executable, directory);
-	if (rmdir(directory) || bit < 0)
+	fd = open(path, O_RDONLY | O_DIRECTORY);
+	bit = ask_nobody(65534, make_executable, &fd);
+	close(fd);
+	if (rmdir(path) || bit < 0)
 		die("cannot make a file");
 	set_outcome(bit ? "group of the directory" : "none");
 }
