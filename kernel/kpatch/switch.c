@@ -520,7 +520,8 @@ static void publish(struct kpatch_operation *op)
  * kpatch_switch_decide() - the verdict of an operation is reached
  * @op: the operation; it may have been decided before
  *
- * A requester that was killed need not wait any longer.
+ * The patches get their copies of the result, also if they could not be prepared again
+ * after the switch gave way. A requester that was killed need not wait any longer.
  *
  * Context: kernel thread, under kpatch_mutex.
  */
@@ -577,8 +578,6 @@ void kpatch_switch_free(struct kpatch_operation *op)
 {
 	if (!op)
 		return;
-	/* The patches could not be prepared again after the switch gave way. */
-	publish(op);
 	kpatch_tasks_put(&op->txn.tasks);
 	kfree(op);
 }
