@@ -97,17 +97,18 @@ static int run_load(const struct kpatch_request *request,
  * Return: 0, or an errno, with a line in the log that names function and remedy:
  *
  * * -EINVAL - no patch, no module, neither functions nor states, unknown @flags;
- *   neither or both of name and address; not the start of a function, init code, data; @sympos out of
- *   range; the same function twice; a new function outside the module's text; a
- *   function with clones that the patch does not list, or wrong flags for a clone,
- *   see &enum kpatch_func_flags; @kpmod or its functions in memory that cannot be
- *   written or does not stay: init, read-only or constant data, the stack; a name that
- *   no module can have, or that is of a patch module; an address in a module
+ *   neither or both of name and address; not the start of a function, init code, data;
+ *   @sympos out of range; the same function twice; a new function outside the module's
+ *   text; a function with clones that the patch does not list, or wrong flags for a
+ *   clone, see &enum kpatch_func_flags; @kpmod or its functions in memory that cannot
+ *   be written or does not stay: init, read-only or constant data, the stack; a name
+ *   that no module can have, or that is of a patch module; an address in a module
  * * -ENOENT - there is no symbol of that name; if it was inlined or renamed, the line
  *   names the symbols that exist
  * * -ENOTUNIQ - there are several, and @sympos does not choose one
  * * -EOPNOTSUPP - the function cannot be traced
- * * -ENOEXEC - the patch was made for another build
+ * * -ENOEXEC - the patch was made for another build, or has relocations that come too
+ *   late for their section
  * * -EEXIST - the module has registered a patch already
  * * -EDEADLK - some task is always in the function: a kernel thread was started with
  *   it, or a switch itself runs it

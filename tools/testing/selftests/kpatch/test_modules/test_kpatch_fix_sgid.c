@@ -13,7 +13,7 @@ static umode_t new_mode_strip_sgid(struct mnt_idmap *idmap, const struct inode *
 				   umode_t mode)
 {
 #ifndef WITH_BUG
-	if ((mode & (S_ISGID | S_IXGRP)) != (S_ISGID | S_IXGRP))
+	if (!(mode & S_ISGID) || !(mode & 0010))
 		return mode;
 	if (S_ISDIR(mode) || !dir || !(dir->i_mode & S_ISGID))
 		return mode;
