@@ -147,10 +147,9 @@ static int setup(struct kpatch_state *state)
 	ret = verdict("setup");
 	if (ret)
 		return ret;
-	data = kmalloc(sizeof(*data), GFP_KERNEL);
+	data = kmemdup(&seed, sizeof(seed), GFP_KERNEL);
 	if (!data)
 		return -ENOMEM;
-	*data = seed;
 	kpatch_state_set_data(state, data);
 	return 0;
 }
