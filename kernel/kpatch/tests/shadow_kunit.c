@@ -258,13 +258,18 @@ static void the_memory_stays_for_readers(struct kunit *test)
 }
 
 static DECLARE_COMPLETION(inside);
-static bool reader_has_left;
+static bool dropping, reader_has_left;
 
 static int read_slowly(void *unused)
 {
+	unsigned int i;
+
 	scoped_guard(rcu) {
 		complete(&inside);
-		mdelay(50);
+		for (i = 0; i < 1000 && !READ_ONCE(dropping); i++)
+			mdelay(1);
+		/* An emulator may run one CPU at a time, for 100 ms. */
+		mdelay(300);
 		WRITE_ONCE(reader_has_left, true);
 	}
 	return 0;
@@ -280,6 +285,7 @@ static void drop_waits_for_readers(struct kunit *test)
 	struct task_struct *task;
 
 	KUNIT_ASSERT_NOT_NULL(test, alloc(&state, objects, 5));
+	dropping = false;
 	reader_has_left = false;
 	reinit_completion(&inside);
 	task = kthread_create(read_slowly, NULL, "kpatch_kunit");
@@ -287,6 +293,7 @@ static void drop_waits_for_readers(struct kunit *test)
 	get_task_struct(task);
 	wake_up_process(task);
 	wait_for_completion(&inside);
+	WRITE_ONCE(dropping, true);
 	kpatch_shadow_drop(state.instance, count_after_readers);
 	KUNIT_EXPECT_EQ(test, destroyed, 1);
 	kthread_stop_put(task);
