@@ -94,6 +94,7 @@ run() {
 	full) full_mode "$2" ;;
 	static) "$h/static.sh" ;;
 	recipes) "$h/recipes.sh" ;;
+	diffs) "$h/difftest.sh" ;;
 	counts) counts ;;
 	series) "$h/check-series.sh" "${SERIES_MODE:-ci}" ;;
 	esac
@@ -122,6 +123,10 @@ done
 for base in "${bases[@]}"; do
 	job "selftests-$base" "build-$base"
 	job "full-$base" "selftests-$base"
+done
+# 7.3 has the tool that compares objects.
+for base in "${bases[@]}"; do
+	job "diffs-$base" "build-$base" "${previous[@]}"
 done
 if [ -z "$KSRC" ]; then
 	job counts-6.12 build-6.12
