@@ -16,7 +16,9 @@ rm -rf "$dir"
 mkdir -p "$dir/bin"
 
 # Later versions of kunit.py take KVM wherever there is a /dev/kvm, whether it works
-# or not. Here ACCEL decides, as it does for the other guests.
+# or not. Here ACCEL decides, and there are two CPUs, as in the other guests, see boot.sh.
+accel=${ACCEL:-tcg}
+[ "$accel" != tcg ] || accel=tcg,thread=single
 cat > "$dir/bin/qemu-system-x86_64" <<END
 #!/bin/bash
 args=()
@@ -24,7 +26,7 @@ while [ \$# -gt 0 ]; do
 	if [ "\$1" = -accel ]; then shift; else args+=("\$1"); fi
 	shift
 done
-exec $(printf '%q' "$qemu") "\${args[@]}" -accel $(printf '%q' "${ACCEL:-tcg}")
+exec $(printf '%q' "$qemu") "\${args[@]}" -smp 2 -accel $(printf '%q' "$accel")
 END
 chmod +x "$dir/bin/qemu-system-x86_64"
 
