@@ -1,0 +1,218 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What changes in a unit, as the engine has found it, checked against what runs."""
+
+import os
+import re
+
+from common import REFUSED, SETUP, Failure
+from elf import (STB_LOCAL, STB_WEAK, STT_FUNC, STT_NOTYPE, STT_OBJECT, Elf, string_at)
+
+OBJECTS, FUNCS, STRINGS = ".init.klp_objects", ".init.klp_funcs", ".rodata.klp.str1.1"
+RELOCS, SYMBOL, TOMBSTONE = "__klp_relocs.", ".klp.sym.", ".klp.tombstone."
+FUNC_SIZE = 24		# of struct klp_func_ext: old_name, new_func, sympos
+
+# Those of a module are applied when it has been loaded, and the core refuses others.
+LATE_SECTIONS = (".text", ".rodata", ".data")
+
+# Their addresses are not in kallsyms, or nobody refers to them by name.
+UNNAMED = re.compile(r"\.L|__pfx_|__UNIQUE_ID_|__addressable_|__already_done|__func__|"
+                     r"__PRETTY_FUNCTION__|__key|_entry|descriptor|CSWTCH|__ksymtab|__kstrtab")
+
+
+class Func:
+    """A function to replace."""
+
+    def __init__(self, unit, name, symbol, section, value):
+        self.unit = unit
+        self.name = name
+        self.symbol = symbol		# in the original object
+        self.section = section		# of the replacement, in the unit's difference
+        self.value = value
+        self.alias = None		# a global name of the replacement
+        self.position = 0
+
+
+class Changes:
+    def __init__(self, unit, linked, before, after, out):
+        self.unit = unit
+        self.linked = linked
+        self.before = Elf(before)
+        self.after = Elf(after)
+        self.path = out
+        self.out = Elf(out)
+        self.block = None
+        self.funcs = self._read_funcs()
+        self.new = self._read_new()
+
+    # What the engine has found:
+
+    def _read_funcs(self):
+        section = self.out.find(FUNCS)
+        strings = self.out.contents(self.out.find(STRINGS))
+        data = self.out.contents(section)
+        relocs = {r.offset: r for r in self.out.relocs(section)}
+        funcs = []
+        for offset in range(0, len(data), FUNC_SIZE):
+            name = string_at(strings, relocs[offset].addend)
+            new = relocs[offset + 8]
+            position = int.from_bytes(data[offset + 16:offset + 24], "little")
+            same = [s for s in self.before.symbols if s.name == name]
+            funcs.append(Func(self.unit, name, same[max(position, 1) - 1],
+                              self.out.section_of(new.symbol).name,
+                              new.symbol.value + new.addend))
+        return funcs
+
+    def _read_new(self):
+        """Functions that the patch adds."""
+        known = {(f.section, f.value) for f in self.funcs}
+        return [s.name for s in self.out.symbols
+                if s.type == STT_FUNC and s.defined and
+                (self.out.section_of(s).name, s.value) not in known and
+                not s.name.startswith("__pfx_") and ".cold" not in s.name]
+
+    def used(self):
+        """Symbols of the kernel that are not exported and that the patch uses.
+
+        Each with its name in the difference, and that of vmlinux or its module.
+        """
+        for symbol in self.out.symbols:
+            if symbol.name.startswith(SYMBOL):
+                owner, rest = symbol.name[len(SYMBOL):].split(".", 1)
+                name, position = rest.rsplit(",", 1)
+                yield symbol.name, owner, name, int(position)
+
+    def undefined(self):
+        return [s.name for s in self.out.symbols
+                if s.name and not s.section and
+                not s.name.startswith((SYMBOL, TOMBSTONE))]
+
+    # Checks:
+
+    def refuse(self, function, what, remedy, code=REFUSED):
+        raise Failure(code, [self.unit.source, function], what, remedy)
+
+    def verify(self, linked):
+        self._check_sizes()
+        for func in self.funcs:
+            self._check_func(func)
+            func.position = self._position(func.symbol, False)
+        self._check_late()
+        return self._renames(linked)
+
+    def _own(self):
+        """Local symbols of the unit that the linked object must have, too."""
+        return [s for s in self.before.symbols
+                if s.bind == STB_LOCAL and s.defined and s.size and
+                s.type in (STT_FUNC, STT_OBJECT) and not UNNAMED.match(s.name) and
+                not self.before.section_of(s).name.startswith((".discard", ".modinfo"))]
+
+    def _find_block(self):
+        """Which part of the linked object's symbol table is that of the unit."""
+        name = os.path.basename(self.unit.command[-1])
+        files = [s.name for s in self.before.symbols if s.type == 4]
+        own = {(s.name, s.size) for s in self._own() if s.type == STT_FUNC}
+        names = {n for n, _ in own} | {s.name for s in self._own()}
+        best, best_score, tie = None, -1, False
+        for file, symbols in self.linked.blocks:
+            if file != name and file not in files:
+                continue
+            has = {(s.name, s.size) for s in symbols}
+            has_names = {s.name for s in symbols}
+            score = (len(names & has_names) - len(has_names - names) / 1000, len(own & has))
+            if best is None or score > best_score:
+                best, best_score, tie = symbols, score, False
+            elif score == best_score:
+                tie = True
+        if tie and names:
+            self.refuse(None, "cannot be told from another unit of the same name in "
+                        f"{self.linked.path}", "this is a bug", SETUP)
+        return best or []
+
+    def _counterpart(self, symbol):
+        """The symbol of the linked object that @symbol of the unit has become."""
+        if symbol.bind != STB_LOCAL or not symbol.defined:
+            found = self.linked.globals_named(symbol.name)
+            return found[0] if found else None
+        if self.block is None:
+            self.block = self._find_block()
+        same = [s for s in self.before.symbols if s.name == symbol.name and s.defined and
+                s.bind == STB_LOCAL]
+        found = [s for s in self.block if s.name == symbol.name]
+        if len(found) != len(same):
+            return None
+        return found[[s.index for s in same].index(symbol.index)]
+
+    def _check_sizes(self):
+        """Another compiler, configuration or source would show in some function."""
+        for symbol in self.before.symbols:
+            if symbol.type != STT_FUNC or not symbol.defined or not symbol.size or \
+               UNNAMED.match(symbol.name):
+                continue
+            section = self.before.section_of(symbol).name
+            if section.startswith((".discard", ".exit", ".init")):
+                continue
+            other = self._counterpart(symbol)
+            if symbol.bind == STB_WEAK and (not other or other.size != symbol.size):
+                continue
+            if not other or other.size != symbol.size:
+                have = f"is {other.size} bytes" if other else "does not exist"
+                self.refuse(symbol.name, f"{have} in {self.linked.path}, but "
+                            f"{symbol.size} when it is compiled from this source",
+                            "use the source, configuration and compiler of that kernel",
+                            SETUP)
+
+    def _check_func(self, func):
+        section = self.before.section_of(func.symbol)
+        if section.name.startswith((".init", ".exit")):
+            self.refuse(func.name, "is init or exit code, which is not there any more or "
+                        "runs once", "patch what it has set up instead")
+        if section.name.startswith(".noinstr") or not self._is_traced(func.symbol, section):
+            self.refuse(func.name, "changes, but has no call of ftrace, by which a "
+                        "function is replaced: it is notrace, inline or in a file "
+                        "that is compiled without", "patch its callers instead")
+
+    def _is_traced(self, symbol, section):
+        return any(r.symbol.name == "__fentry__" and
+                   0 <= r.offset - symbol.value < 16 for r in self.before.relocs(section))
+
+    def _check_late(self):
+        for section in self.out.sections:
+            if not section.name.startswith(RELOCS) or section.name == RELOCS + "vmlinux":
+                continue
+            relocs = self.out.relocs(section)
+            names = {r.offset: r for r in relocs}
+            for reloc in relocs:
+                target = self.out.section_of(reloc.symbol)
+                if reloc.offset % 24 or not target or \
+                   target.name.startswith(LATE_SECTIONS):
+                    continue
+                used = names[reloc.offset + 8].symbol.name[len(SYMBOL):].split(",")[0]
+                self.refuse(None, f"section {target.name} of the patch would refer to {used}, "
+                            "which is not there before the module is",
+                            "call a function of the kernel instead")
+
+    def _position(self, symbol, with_init):
+        other = self._counterpart(symbol)
+        if not other:
+            self.refuse(symbol.name, f"is not in {self.linked.path}",
+                        "use the source that the kernel was built from", SETUP)
+        return self.linked.position(other, with_init)
+
+    def _renames(self, linked):
+        """The engine sees one unit only: symbols with the position in the whole kernel."""
+        renames = {}
+        for full, owner, name, position in self.used():
+            if owner != self.unit.modname:
+                object_ = linked(owner)
+                found = object_.globals_named(name)
+                if not found:
+                    self.refuse(name, f"is not in {object_.path}",
+                                "build the kernel and its modules first", SETUP)
+                right = object_.position(found[0], True)
+            else:
+                same = [s for s in self.before.symbols if s.name == name and
+                        s.type in (STT_FUNC, STT_OBJECT, STT_NOTYPE)]
+                right = self._position(same[max(position, 1) - 1], True)
+            if right != position:
+                renames[full] = f"{SYMBOL}{owner}.{name},{right}"
+        return renames

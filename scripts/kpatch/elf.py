@@ -1,0 +1,232 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Read ELF files, and change object files in the few ways that kpatch-build needs."""
+
+import struct
+from collections import namedtuple
+
+SHT_PROGBITS, SHT_SYMTAB, SHT_RELA, SHT_NOBITS = 1, 2, 4, 8
+SHF_ALLOC, SHF_EXECINSTR, SHF_INFO_LINK = 0x2, 0x4, 0x40
+SHN_UNDEF, SHN_LORESERVE, SHN_ABS, SHN_XINDEX = 0, 0xff00, 0xfff1, 0xffff
+STB_LOCAL, STB_GLOBAL, STB_WEAK = 0, 1, 2
+STT_NOTYPE, STT_OBJECT, STT_FUNC, STT_SECTION, STT_FILE = 0, 1, 2, 3, 4
+R_X86_64_PC32 = 2
+NT_GNU_BUILD_ID = 3
+
+HEADER = "<16sHHIQQQIHHHHHH"
+SECTION = "<IIQQQQIIQQ"
+SYMBOL = "<IBBHQQ"
+RELA = "<QQq"
+
+Reloc = namedtuple("Reloc", "offset symbol type addend")
+
+
+class Section:
+    """A section header, with @name; @data, if set, replaces what the file has."""
+
+    FIELDS = ("name_offset", "type", "flags", "addr", "offset", "size", "link",
+              "info", "align", "entsize")
+
+    def __init__(self, index, values):
+        self.index = index
+        self.name = ""
+        self.data = None
+        for field, value in zip(self.FIELDS, values):
+            setattr(self, field, value)
+
+    def pack(self):
+        return struct.pack(SECTION, *(getattr(self, f) for f in self.FIELDS))
+
+
+class Symbol:
+    __slots__ = ("index", "name", "bind", "type", "section", "value", "size")
+
+    def __init__(self, index, name, info, section, value, size):
+        self.index = index
+        self.name = name
+        self.bind = info >> 4
+        self.type = info & 15
+        self.section = section
+        self.value = value
+        self.size = size
+
+    @property
+    def defined(self):
+        return 0 < self.section < SHN_LORESERVE
+
+
+def string_at(table, offset):
+    return table[offset:table.index(b"\0", offset)].decode("utf-8", "replace")
+
+
+class Elf:
+    def __init__(self, path):
+        self.path = path
+        with open(path, "rb") as file:
+            self.bytes = file.read()
+        if self.bytes[:6] != b"\x7fELF\x02\x01":
+            raise ValueError("not a 64 bit little endian ELF file")
+        header = struct.unpack_from(HEADER, self.bytes)
+        start, num, names = header[6], header[12], header[13]
+        first = struct.unpack_from(SECTION, self.bytes, start)
+        num = num or first[5]
+        self.names_index = first[6] if names == SHN_XINDEX else names
+        self.sections = [
+            Section(i, struct.unpack_from(SECTION, self.bytes, start + 64 * i))
+            for i in range(num)]
+        names = self.contents(self.sections[self.names_index])
+        for section in self.sections:
+            section.name = string_at(names, section.name_offset)
+        self._symbols = None
+
+    def contents(self, section):
+        if section.data is not None:
+            return section.data
+        if section.type == SHT_NOBITS:
+            return bytes(section.size)
+        return self.bytes[section.offset:section.offset + section.size]
+
+    def find(self, name):
+        """The section @name, or None."""
+        for section in self.sections:
+            if section.name == name:
+                return section
+        return None
+
+    def symtab(self):
+        for section in self.sections:
+            if section.type == SHT_SYMTAB:
+                return section
+        raise ValueError("no symbol table")
+
+    @property
+    def symbols(self):
+        if self._symbols is None:
+            table = self.symtab()
+            strings = self.contents(self.sections[table.link])
+            self._symbols = [
+                Symbol(i, string_at(strings, name), info, section, value, size)
+                for i, (name, info, _, section, value, size) in
+                enumerate(struct.iter_unpack(SYMBOL, self.contents(table)))]
+        return self._symbols
+
+    def relocs(self, section):
+        """Relocations that apply to @section, in the order of the file."""
+        found = []
+        for rela in self.sections:
+            if rela.type == SHT_RELA and rela.info == section.index:
+                found += [Reloc(offset, self.symbols[info >> 32],
+                                info & 0xffffffff, addend)
+                          for offset, info, addend in
+                          struct.iter_unpack(RELA, self.contents(rela))]
+        return found
+
+    def section_of(self, symbol):
+        return self.sections[symbol.section] if symbol.defined else None
+
+    def build_id(self):
+        """In hexadecimal, or None."""
+        for section in self.sections:
+            if section.type != 7:
+                continue
+            data, at = self.contents(section), 0
+            while at + 12 <= len(data):
+                name_size, size, kind = struct.unpack_from("<III", data, at)
+                desc = at + 12 + (name_size + 3 & ~3)
+                if kind == NT_GNU_BUILD_ID and data[at + 12:at + 15] == b"GNU":
+                    return data[desc:desc + size].hex()
+                at = desc + (size + 3 & ~3)
+        return None
+
+    def modinfo(self):
+        """The fields of .modinfo, a list of (name, value)."""
+        section = self.find(".modinfo")
+        if not section:
+            return []
+        fields = self.contents(section).decode("utf-8", "replace").split("\0")
+        return [tuple(f.split("=", 1)) for f in fields if "=" in f]
+
+    # Changes. They are in the file once write() has been called.
+
+    def set_contents(self, section, data):
+        section.data = bytes(data)
+
+    def add_section(self, name, kind, flags, data, link=0, info=0, align=1, entsize=0):
+        names = self.sections[self.names_index]
+        table = self.contents(names)
+        section = Section(len(self.sections), (
+            len(table), kind, flags, 0, 0, len(data), link, info, align, entsize))
+        section.name = name
+        section.data = bytes(data)
+        names.data = table + name.encode() + b"\0"
+        self.sections.append(section)
+        return section
+
+    def write(self, path):
+        """Contents that have changed go behind the old ones, then all headers."""
+        out = bytearray(self.bytes)
+        for section in self.sections:
+            if section.data is None:
+                continue
+            out += bytes(-len(out) % max(section.align, 1))
+            section.offset, section.size = len(out), len(section.data)
+            out += section.data
+        out += bytes(-len(out) % 8)
+        start = len(out)
+        for section in self.sections:
+            out += section.pack()
+        if len(self.sections) >= SHN_LORESERVE:
+            raise ValueError("too many sections")
+        struct.pack_into("<Q", out, 40, start)
+        struct.pack_into("<H", out, 60, len(self.sections))
+        with open(path, "wb") as file:
+            file.write(out)
+
+
+class Linked:
+    """The symbols of vmlinux or of a module, as the running kernel counts them."""
+
+    def __init__(self, path):
+        self.elf = Elf(path)
+        self.path = path
+        self.build_id = self.elf.build_id()
+        self.by_name = {}
+        self.blocks = []	# (name of the source file, its local symbols)
+        init = {}
+        for symbol in self.elf.symbols:
+            if symbol.type == STT_FILE:
+                self.blocks.append((symbol.name, []))
+                continue
+            if not symbol.defined or not symbol.name or symbol.type == STT_SECTION:
+                continue
+            if not self.elf.sections[symbol.section].flags & SHF_ALLOC:
+                continue
+            if symbol.name in ("__init_begin", "__init_end",
+                               "__per_cpu_start", "__per_cpu_end"):
+                init[symbol.name] = symbol.value
+            self.by_name.setdefault(symbol.name, []).append(symbol)
+            if symbol.bind == STB_LOCAL and self.blocks:
+                self.blocks[-1][1].append(symbol)
+        self.is_kernel = "__init_begin" in init
+        self.init = (init.get("__init_begin", 0), init.get("__init_end", 0))
+        self.percpu = (init.get("__per_cpu_start", 0), init.get("__per_cpu_end", 0))
+
+    def is_init(self, symbol):
+        if not self.is_kernel:
+            return self.elf.sections[symbol.section].name.startswith(".init")
+        return (self.init[0] <= symbol.value < self.init[1] and
+                not self.percpu[0] <= symbol.value < self.percpu[1])
+
+    def position(self, symbol, with_init):
+        """0 if no other has this name, else its position, counted from 1.
+
+        kallsyms sorts those of vmlinux by address; those of a module are in the
+        order of its symbol table. Livepatch also counts symbols in init sections.
+        """
+        same = [s for s in self.by_name[symbol.name]
+                if with_init or s is symbol or not self.is_init(s)]
+        if self.is_kernel:
+            same.sort(key=lambda s: s.value)
+        return same.index(symbol) + 1 if len(same) > 1 else 0
+
+    def globals_named(self, name):
+        return [s for s in self.by_name.get(name, ()) if s.bind != STB_LOCAL]

@@ -1,0 +1,233 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The engine that compares objects: "objtool klp", of the kernel's own source tree or of
+another one that has it. It is built into the cache, for the build directory's own objtool
+need not have it.
+"""
+
+import glob
+import hashlib
+import os
+import re
+import shutil
+import struct
+import subprocess
+
+from common import NO_EFFECT, REFUSED, SETUP, Failure, first_error
+from elf import (R_X86_64_PC32, SHF_ALLOC, SHF_INFO_LINK, SHT_PROGBITS, SHT_RELA,
+                 STT_SECTION, Elf)
+
+# Tables of entries with one size. Kernels before 7.0 do not say it in the section.
+ENTRY_SIZES = {
+    ".altinstructions": 14,
+    "__ex_table": 12,
+    "__jump_table": 16,
+    ".static_call_sites": 8,
+    "__mcount_loc": 8,
+}
+ANNOTYPE_DATA_SPECIAL = 1
+
+
+def default_cache():
+    base = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+    return os.path.join(base, "kpatch")
+
+
+class Engine:
+    def __init__(self, kernel, source, cache, run):
+        self.kernel = kernel
+        self.run = run
+        self.source = self._find(source, cache)
+        self.path = self._build(cache)
+        self.version = self._version()
+
+    @staticmethod
+    def _has_klp(tree):
+        return os.path.isfile(os.path.join(tree, "tools/objtool/klp-diff.c"))
+
+    def _find(self, source, cache):
+        if source:
+            if not self._has_klp(source):
+                raise Failure(SETUP, source, "has no objtool that compares objects",
+                              "use the source of Linux 7.3 or newer")
+            return os.path.realpath(source)
+        if self._has_klp(self.kernel.source):
+            return self.kernel.source
+        installed = [t for t in sorted(glob.glob("/usr/src/linux-source-*"), reverse=True)
+                     if os.path.isdir(t) and self._has_klp(t)]
+        if installed:
+            return installed[0]
+        for archive in sorted(glob.glob("/usr/src/linux-source-[7-9].*.tar.xz"), reverse=True):
+            tree = self._unpack(archive, cache)
+            if self._has_klp(tree):
+                return tree
+        raise Failure(SETUP, self.kernel.source, "has no objtool that compares objects",
+                      "name the source of Linux 7.3 or newer with --objtool-source, or "
+                      "install linux-source-7.3")
+
+    def _unpack(self, archive, cache):
+        name = os.path.basename(archive)[:-len(".tar.xz")]
+        tree = os.path.join(cache, name)
+        if not os.path.isdir(tree):
+            os.makedirs(tree + ".new", exist_ok=True)
+            self.run(["tar", "-xf", archive, "-C", tree + ".new", "--strip-components=1",
+                      f"{name}/tools", f"{name}/scripts", f"{name}/include",
+                      f"{name}/arch/x86", f"{name}/Makefile"])
+            os.replace(tree + ".new", tree)
+        return tree
+
+    def _version(self):
+        with open(os.path.join(self.source, "Makefile"), encoding="utf-8") as file:
+            return ".".join(re.findall(r"^(?:VERSION|PATCHLEVEL|SUBLEVEL) = (\d+)$",
+                                       file.read(2000), re.M))
+
+    def _build(self, cache):
+        key = hashlib.sha256()
+        top = os.path.join(self.source, "tools/objtool")
+        for directory, subdirs, files in os.walk(top):
+            subdirs.sort()
+            for name in sorted(files):
+                if name.endswith((".c", ".h", "Makefile", "Build")):
+                    with open(os.path.join(directory, name), "rb") as file:
+                        key.update(name.encode() + b"\0" + file.read())
+        place = os.path.join(cache, "objtool-" + key.hexdigest()[:16])
+        tool = os.path.join(place, "objtool")
+        if not os.path.isfile(tool):
+            shutil.rmtree(place, ignore_errors=True)
+            os.makedirs(place)
+            status, _, errors = self.run([
+                "make", "-s", "-C", top, f"O={place}", f"srctree={self.source}"])
+            if status:
+                shutil.rmtree(place, ignore_errors=True)
+                raise Failure(SETUP, top, f"does not build: {first_error(errors)}",
+                              "install gcc, make, libelf-dev and libxxhash-dev")
+        usage = subprocess.run([tool, "klp"], text=True, check=False,
+                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        if "checksum" not in usage.stdout:
+            shutil.rmtree(place, ignore_errors=True)
+            raise Failure(SETUP, top, "was built without libxxhash", "install libxxhash-dev")
+        return tool
+
+    # Before objects are compared:
+
+    def prepare(self, unit, obj):
+        """Give @obj what the kernel's link would have given it, and checksums."""
+        config = self.kernel.config
+        flags = [flag for option, flag in (
+            ("HAVE_JUMP_LABEL_HACK", "--hacks=jump_label"),
+            ("HAVE_STATIC_CALL_INLINE", "--static-call"),
+            ("FTRACE_MCOUNT_USE_OBJTOOL", "--mcount"),
+        ) if config.get(option) == "y"]
+        if config.get("CALL_PADDING") == "y":
+            flags.append(f"--prefix={config['FUNCTION_PADDING_BYTES']}")
+        if unit.is_module:
+            flags.append("--module")
+        own = self.path if self.source == self.kernel.source else \
+            self.kernel.path("tools/objtool/objtool")
+        if flags:
+            status, _, errors = self.run([own, *flags, obj])
+            if status:
+                raise Failure(SETUP, unit.source, f"objtool fails: {first_error(errors)}",
+                              "this is a bug, or the kernel's objtool is not its own")
+        self._complete(obj, unit.modname)
+        status, _, errors = self.run([self.path, "klp", "checksum", obj])
+        if status:
+            raise Failure(SETUP, unit.source, f"objtool fails: {first_error(errors)}",
+                          "use another source with --objtool-source")
+
+    def _complete(self, path, modname):
+        """Add the name of the module, and what older kernels lack in objects."""
+        elf = Elf(path)
+        name = b"\0name=" + modname.encode() + b"\0"
+        modinfo = elf.find(".modinfo")
+        if modinfo:
+            elf.set_contents(modinfo, elf.contents(modinfo) + name)
+        else:
+            elf.add_section(".modinfo", SHT_PROGBITS, SHF_ALLOC, name)
+        sizes = dict(ENTRY_SIZES)
+        sizes["__bug_table"] = 12 if self.kernel.config.get("DEBUG_BUGVERBOSE") == "y" else 8
+        for section in elf.sections:
+            size = sizes.get(section.name)
+            if size and not section.entsize:
+                if section.size % size:
+                    raise Failure(SETUP, section.name, f"has no entries of {size} bytes",
+                                  "this kernel is too old or too new")
+                section.entsize = size
+        self._annotate(elf)
+        elf.write(path)
+
+    @staticmethod
+    def _annotate(elf):
+        """Say where each replacement of an alternative begins, if the kernel does not."""
+        table = elf.find(".altinstructions")
+        if not table or elf.find(".discard.annotate_data"):
+            return
+        starts = set()
+        for reloc in elf.relocs(table):
+            # Second member of struct alt_instr.
+            if reloc.offset % ENTRY_SIZES[table.name] == 4 and reloc.symbol.defined:
+                starts.add((reloc.symbol.section, reloc.symbol.value + reloc.addend))
+        sections = {s.section: s.index for s in elf.symbols if s.type == STT_SECTION}
+        data = relocs = b""
+        for section, offset in sorted(starts):
+            if offset < elf.sections[section].size:
+                relocs += struct.pack("<QQq", len(data),
+                                      sections[section] << 32 | R_X86_64_PC32, offset)
+                data += struct.pack("<iI", 0, ANNOTYPE_DATA_SPECIAL)
+        if data:
+            added = elf.add_section(".discard.annotate_data", SHT_PROGBITS, 0, data,
+                                    align=4, entsize=8)
+            elf.add_section(".rela.discard.annotate_data", SHT_RELA, SHF_INFO_LINK, relocs,
+                            link=elf.symtab().index, info=added.index, align=8, entsize=24)
+
+    # Compare:
+
+    def diff(self, unit, before, after, out, cwd):
+        """Write what changes in @unit to @out; return False if nothing does."""
+        status, text, errors = self.run([self.path, "klp", "diff", before, after, out],
+                                        cwd=cwd)
+        if status:
+            self._refuse(unit, errors)
+        for line in errors.splitlines():
+            disabled = re.search(r"(\S+): disabling unsupported (.*)", line)
+            if disabled:
+                raise Failure(REFUSED, [unit.source, disabled.group(1)],
+                              f"would lose its {disabled.group(2)} of the module",
+                              "patch its callers, or call it without that")
+        del text
+        return os.path.exists(out)
+
+    def _refuse(self, unit, errors):
+        known = (
+            (r"changed data: (\S+)", "data changes",
+             "leave its initial value, and set it when the patch is enabled"),
+            (r"(\S+): can't patch or reference init code/data", "is or uses code or data "
+             "that is gone after boot", "patch what it has set up instead"),
+            (r"(\S+): new reference to (\S+) \(exported by (\S+)\)",
+             "uses \\2 of module \\3, which its module does not depend on",
+             "use symbols of modules that it depends on only"),
+            (r"(\S+?)(?:\(\))?\+0x[0-9a-f]+: unsupported static branch key ([^\s.]+)",
+             "uses static key \\2 of a module", "use static_key_enabled() instead"),
+            (r"(\S+?)\(\)\+0x[0-9a-f]+: unsupported static call key ([^\s.]+)",
+             "uses static call \\2 of a module", "call the function instead"),
+            (r"unexpected klp reloc for new symbol (\S+)", "is a new symbol of another unit",
+             "define it in the unit that uses it"),
+        )
+        for pattern, what, remedy in known:
+            match = re.search(pattern, errors)
+            if match:
+                raise Failure(REFUSED, [unit.source, match.group(1)],
+                              match.expand(what), remedy)
+        line = re.sub(r"^.*?error: ", "", first_error(errors))
+        raise Failure(REFUSED, unit.source, f"cannot be compared: {line}",
+                      "make the diff smaller")
+
+    def post_link(self, module):
+        status, _, errors = self.run([self.path, "klp", "post-link", module])
+        if status:
+            raise Failure(SETUP, module, f"objtool fails: {first_error(errors)}",
+                          "use another source with --objtool-source")
+
+
+def no_effect(diffs):
+    return Failure(NO_EFFECT, diffs.paths[0], "changes no code",
+                   "check that the configuration compiles the lines that it changes")

@@ -1,0 +1,150 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Make the module from what has changed in each unit."""
+
+import os
+import re
+import shutil
+import struct
+
+from changes import FUNCS, OBJECTS
+from common import LINK, REFUSED, SETUP, Failure, first_error
+from elf import RELA, SHT_RELA, STT_SECTION, Elf
+
+NAMESPACE_LINE = re.compile(r"^\S+\t(\S+)\t(\S+)\t\S+\t(\S*)")
+
+
+def finish_object(changes, renames, old_objtool, run):
+    """Name replacements, correct positions, and remove what init.c has instead."""
+    command = ["objcopy", f"--remove-section={OBJECTS}", f"--remove-section={FUNCS}",
+               f"--remove-section=.rela{OBJECTS}", f"--remove-section=.rela{FUNCS}"]
+    for func in changes.funcs:
+        command.append(f"--add-symbol={func.alias}={func.section}:{func.value:#x},"
+                       "function,global")
+    for old, new in renames.items():
+        command.append(f"--redefine-sym={old}={new}")
+    status, _, errors = run(command + [changes.path])
+    if status:
+        raise Failure(SETUP, "objcopy", first_error(errors), "use another binutils")
+    if old_objtool:
+        use_section_symbols(changes.path)
+
+
+def use_section_symbols(path):
+    """Kernels before 7.0 have an objtool that knows no other symbol in annotations."""
+    elf = Elf(path)
+    sections = {s.section: s.index for s in elf.symbols if s.type == STT_SECTION}
+    for rela in elf.sections:
+        if rela.type != SHT_RELA or \
+           not elf.sections[rela.info].name.startswith(".discard."):
+            continue
+        data = b""
+        for offset, info, addend in struct.iter_unpack(RELA, elf.contents(rela)):
+            symbol = elf.symbols[info >> 32]
+            if symbol.type != STT_SECTION and symbol.section in sections:
+                info = sections[symbol.section] << 32 | info & 0xffffffff
+                addend += symbol.value
+            data += struct.pack(RELA, offset, info, addend)
+        elf.set_contents(rela, data)
+    elf.write(path)
+
+
+def quoted(text):
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def flags_of(func):
+    """Clones that do not change are as good as before: the engine has compared them."""
+    base = re.match(r".[^.$]*", func.name).group()
+    return "KPATCH_CLONE" if base != func.name and not re.fullmatch(
+        re.escape(base) + r"(\.(llvm|lto_priv|localalias|__uniq)(\.\d+)?)+", func.name) \
+        else "KPATCH_KEEP_ALL_CLONES"
+
+
+def initial_source(template, funcs, objects, info, namespaces):
+    """The C source that registers the patch."""
+    entries = []
+    for func in funcs:
+        members = [f"KPATCH_FUNC_NAMED({quoted(func.name)}, {func.alias}",
+                   f".flags = {flags_of(func)}"]
+        if func.position:
+            members.append(f".sympos = {func.position}")
+        if func.unit.is_module:
+            members.append(f".objname = {quoted(func.unit.modname)}")
+        entries.append("\t" + ",\n\t\t\t  ".join(members) + "),")
+    ids = ["\t{ .objname = %s, .id = %s }," %
+           ("NULL" if name == "vmlinux" else quoted(name), quoted(linked.build_id))
+           for name, linked in objects.items() if linked.build_id]
+    with open(template, encoding="utf-8") as file:
+        text = file.read()
+    values = {
+        "EXTERNS": "\n".join(f"extern void {f.alias}(void);" for f in funcs),
+        "FUNCS": "\n".join(entries),
+        "BUILD_IDS": "static const struct kpatch_build_id build_ids[] = {\n" +
+                     "\n".join(ids) + "\n};\n" if ids else "",
+        "MEMBERS": ", KPATCH_BUILD_IDS(build_ids)" if ids else "",
+        "INFO": "\n".join(
+            [f"MODULE_INFO({k}, {quoted(v)});" for k, v in info] +
+            [f"MODULE_INFO(import_ns, {quoted(n)});" for n in namespaces]),
+    }
+    return re.sub(r"@(\w+)@", lambda m: values[m.group(1)], text)
+
+
+def exports(kernel):
+    """Exported symbols, and the namespace of each."""
+    with open(kernel.path("Module.symvers"), encoding="utf-8") as file:
+        return {m.group(1): m.group(3) for m in map(NAMESPACE_LINE.match, file) if m}
+
+
+def needed_namespaces(kernel, all_changes):
+    """Namespaces of exported symbols that are used; refuses symbols that do not exist."""
+    exported = exports(kernel)
+    defined = {s.name for c in all_changes for s in c.out.symbols if s.defined}
+    found = set()
+    for changes in all_changes:
+        for name in changes.undefined():
+            if name in exported:
+                if exported[name] and not exported[name].startswith("module:"):
+                    found.add(exported[name])
+            elif name not in defined and not name.startswith(("__SCT__", "__fentry__")):
+                if changes.linked.globals_named(name):
+                    continue	# modpost may know it
+                raise Failure(REFUSED, [changes.unit.source, name],
+                              "is used, but does not exist",
+                              "define it in this file; a symbol that is not exported "
+                              "can be used where the file has used it before")
+    return sorted(found)
+
+
+def link(kernel, name, directory, source, objects, run):
+    """Return the path of the module."""
+    os.makedirs(directory)
+    with open(os.path.join(directory, "init.c"), "w", encoding="utf-8") as file:
+        file.write(source)
+    parts = ["init.o"]
+    for index, path in enumerate(objects):
+        part = f"unit{index}.o"
+        shutil.copyfile(path, os.path.join(directory, part + "_shipped"))
+        # modpost wants one for each object.
+        with open(os.path.join(directory, f".{part}.cmd"), "w", encoding="utf-8"):
+            pass
+        parts.append(part)
+    with open(os.path.join(directory, "Kbuild"), "w", encoding="utf-8") as file:
+        file.write(f"obj-m := {name}.o\n{name}-y := {' '.join(parts)}\n")
+    # Objects that are compiled already get no ORC, unless objtool runs at the link.
+    status, out, errors = run(["make", "-C", kernel.build, f"M={directory}",
+                               "delay-objtool=y", "modules"])
+    module = os.path.join(directory, name + ".ko")
+    if status or not os.path.isfile(module):
+        missing = re.search(r'modpost: "(\S+)" .* undefined', errors)
+        if missing:
+            raise Failure(LINK, missing.group(1).lstrip("_."), "is not exported",
+                          "use it only in a file that has used it before")
+        raise Failure(LINK, name, f"does not link: {first_error(errors)}",
+                      "run again with -v --keep to see all messages")
+    for line in (out + errors).splitlines():
+        if "objtool" in line and "warning" in line:
+            raise Failure(LINK, name, f"does not link cleanly: {line.strip()}",
+                          "run again with -v --keep to see all messages")
+    if Elf(module).find(".BTF"):
+        run(["objcopy", "--remove-section=.BTF", module])
+    return module

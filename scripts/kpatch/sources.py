@@ -1,0 +1,225 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The diffs, and the copy of the source tree that they are applied to.
+
+The copy has symbolic links for all files but those that a diff changes. Directories
+are real, so that a file that is included by a path with ".." is found in the copy.
+"""
+
+import os
+import re
+import shutil
+
+from common import PATCH, SETUP, Failure
+
+# Not part of the kernel, or no code.
+IGNORED = re.compile(r"(Documentation|tools|samples|LICENSES|usr)/|"
+                     r"(MAINTAINERS|CREDITS|\.mailmap|\.gitignore)$|.*\.(rst|txt|yaml|md)$")
+OBJECTS = (".o", ".ko", ".a", ".cmd", ".mod", ".order", ".symvers", ".dwo")
+
+
+class Diffs:
+    def __init__(self, paths):
+        self.paths = paths
+        self.files = []		# that exist before
+        self.new = []		# headers that a diff adds
+        self.text = {}		# what of each diff is about them
+        for path in paths:
+            self.text[path] = self._read(path)
+        if not self.files and not self.new:
+            raise Failure(PATCH, paths[0], "changes no file of the kernel",
+                          "give a unified diff, as git diff prints it")
+
+    def _read(self, path):
+        try:
+            with open(path, encoding="utf-8", errors="surrogateescape") as file:
+                lines = file.read().split("\n")
+        except OSError as error:
+            raise Failure(PATCH, path, f"cannot be read: {error.strerror}",
+                          "check the name") from error
+        kept = []
+        wanted = False
+        left = [0, 0]		# lines of this hunk that are to come, old and new
+        for line, following in zip(lines, lines[1:] + [""]):
+            if left != [0, 0]:
+                left[0] -= line[:1] in ("-", " ", "")
+                left[1] -= line[:1] in ("+", " ", "")
+            elif line.startswith("rename from "):
+                raise Failure(PATCH, [path, line[12:]], "is renamed",
+                              "keep its name, and change its contents only")
+            elif line.startswith("--- ") and following.startswith("+++ "):
+                wanted = self._add(self._name(line), self._name(following))
+            elif line.startswith("@@ "):
+                counts = re.match(r"@@ -\d+(?:,(\d+))? \+\d+(?:,(\d+))? @@", line)
+                if not counts:
+                    raise Failure(PATCH, path, f"has a malformed line: {line}",
+                                  "make the diff anew")
+                left = [int(n) if n else 1 for n in counts.groups()]
+            elif not line.startswith(("+++ ", "\\")):
+                continue
+            if wanted:
+                kept.append(line)
+        return "\n".join(kept) + "\n"
+
+    @staticmethod
+    def _name(line):
+        name = line[4:].split("\t")[0].rstrip()
+        if name.startswith('"') and name.endswith('"'):
+            name = name[1:-1]
+        if name == "/dev/null":
+            return ""
+        return os.path.normpath(name.split("/", 1)[1] if "/" in name else name)
+
+    def _add(self, old, new):
+        name = new or old
+        if IGNORED.match(name):
+            return False
+        if name.startswith(("../", "/")):
+            raise Failure(PATCH, name, "is outside of the tree", "correct the diff")
+        if not name.endswith((".c", ".h")):
+            raise Failure(PATCH, name, "is neither C code nor a header",
+                          "leave it out, if the rest works without it")
+        if old and new:
+            if name not in self.files and name not in self.new:
+                self.files.append(name)
+        elif old:
+            raise Failure(PATCH, name, "is deleted", "keep the file, and what calls it")
+        elif name.endswith(".c"):
+            raise Failure(PATCH, name, "is a new unit",
+                          "put its code into a file that is compiled already")
+        else:
+            self.new.append(name)
+        return True
+
+
+class Farm:
+    """The copy of @source, in @path."""
+
+    def __init__(self, source, path, run):
+        self.source = source
+        self.path = path
+        self.run = run
+
+    def populate(self, diffs):
+        self._link()
+        for name in diffs.files:
+            original = os.path.join(self.source, name)
+            if not os.path.isfile(original):
+                raise Failure(PATCH, name, "does not exist in the source tree",
+                              "use a diff against this kernel")
+            copy = os.path.join(self.path, name)
+            os.unlink(copy)
+            shutil.copyfile(original, copy)
+            shutil.copyfile(original, self._original(name))
+
+    def _link(self):
+        top = os.path.realpath(self.source)
+        for directory, subdirs, files in os.walk(top):
+            subdirs[:] = [d for d in subdirs if d not in (".git", ".kpatch-overlay")]
+            copy = os.path.join(self.path, os.path.relpath(directory, top))
+            os.makedirs(copy, exist_ok=True)
+            for name in files:
+                if not name.endswith(OBJECTS):
+                    os.symlink(os.path.join(directory, name), os.path.join(copy, name))
+            for name in subdirs:
+                full = os.path.join(directory, name)
+                if os.path.islink(full):
+                    os.symlink(os.path.realpath(full), os.path.join(copy, name))
+
+    def _original(self, name):
+        return os.path.join(self.path, name + ".kpatch-orig")
+
+    def apply(self, diffs):
+        for path in diffs.paths:
+            filtered = os.path.join(self.path, ".kpatch.diff")
+            with open(filtered, "w", encoding="utf-8", errors="surrogateescape") as file:
+                file.write(diffs.text[path])
+            status, out, _ = self.run([
+                "patch", "-p1", "-f", "-F0", "--no-backup-if-mismatch", "-r", "-",
+                "-i", filtered], cwd=self.path)
+            if status:
+                rejected = re.search(r"FAILED at (\d+)", out)
+                names = re.findall(r"patching file '?(.*?)'?$",
+                                   out[:rejected.start()] if rejected else out, re.M)
+                raise Failure(PATCH, [path, names[-1] if names else None],
+                              "does not apply" +
+                              (f" at line {rejected.group(1)}" if rejected else ""),
+                              "use a diff against this kernel")
+        for name in diffs.files:
+            self._keep_lines(name)
+
+    def _keep_lines(self, name):
+        """Let the lines behind each change have the numbers that they had before.
+
+        Otherwise all functions below differ if they contain their line number.
+        """
+        copy = os.path.join(self.path, name)
+        status, out, _ = self.run(["diff", "-U0", self._original(name), copy])
+        if status > 1:
+            raise Failure(SETUP, "diff", "failed", "check that it works")
+        with open(copy, encoding="utf-8", errors="surrogateescape") as file:
+            lines = file.read().split("\n")
+        places = self._safe_places(lines)
+        insert = {}
+        for hunk in re.finditer(r"^@@ -(\d+)(?:,(\d+))? \+(\d+)(?:,(\d+))? @@", out, re.M):
+            old, old_num, new, new_num = (int(g) if g else 1 for g in hunk.groups())
+            # With no lines at all, the number is that of the line in front.
+            old_end = old + old_num if old_num else old + 1
+            new_end = new + new_num if new_num else new + 1
+            place = new_end
+            while place <= len(lines) and not places[place - 1]:
+                place += 1
+            if place <= len(lines):
+                insert[place] = old_end + place - new_end
+        # One hunk may begin in front of the place of the one before.
+        for place in sorted(insert, reverse=True):
+            lines.insert(place - 1, f"#line {insert[place]}")
+        with open(copy, "w", encoding="utf-8", errors="surrogateescape") as file:
+            file.write("\n".join(lines))
+
+    @staticmethod
+    def _safe_places(lines):
+        """For each line, whether a directive may be inserted in front of it.
+
+        It may not within a comment, a continued line, or the arguments of a macro.
+        """
+        places = []
+        comment = continued = False
+        depth = 0
+        token = re.compile(r'"(?:\\.|[^"\\])*"|\'(?:\\.|[^\'\\])*\'|/\*|//|[()]')
+        for line in lines:
+            # Directives may make parentheses look unbalanced.
+            if not comment and re.match(r"[{}]|[a-zA-Z_].*[;{)]$", line):
+                depth = 0 if line[0] in "{}" else depth
+            places.append(not comment and not continued and depth <= 0)
+            directive = not comment and (continued and directive_before or
+                                         line.lstrip().startswith("#"))
+            at = 0
+            while at < len(line):
+                if comment:
+                    end = line.find("*/", at)
+                    if end < 0:
+                        break
+                    comment, at = False, end + 2
+                    continue
+                match = token.search(line, at)
+                if not match or match.group() == "//":
+                    break
+                at = match.end()
+                if match.group() == "/*":
+                    comment = True
+                elif match.group() == "(" and not directive:
+                    depth += 1
+                elif match.group() == ")" and not directive:
+                    depth = max(depth - 1, 0)
+            continued = line.endswith("\\")
+            directive_before = directive
+        return places
+
+    def check_used(self, dependencies, diffs):
+        """A file that was read from the source tree itself was not patched."""
+        real = {os.path.realpath(os.path.join(self.source, f)): f for f in diffs.files}
+        for path in dependencies:
+            name = real.get(os.path.realpath(path))
+            if name:
+                raise Failure(PATCH, name, "is included by a path that leaves the tree",
+                              "build the kernel with another directory layout")
