@@ -22,12 +22,13 @@ UNNAMED = re.compile(r"\.L|__pfx_|__UNIQUE_ID_|__addressable_|__already_done|__f
 class Func:
     """A function to replace."""
 
-    def __init__(self, unit, name, symbol, section, value):
+    def __init__(self, unit, name, symbol, section, value, size):
         self.unit = unit
         self.name = name
         self.symbol = symbol		# in the original object
         self.section = section		# of the replacement, in the unit's difference
         self.value = value
+        self.size = size
         self.alias = None		# a global name of the replacement
         self.position = 0
 
@@ -59,7 +60,7 @@ class Changes:
             same = [s for s in self.before.symbols if s.name == name]
             funcs.append(Func(self.unit, name, same[max(position, 1) - 1],
                               self.out.section_of(new.symbol).name,
-                              new.symbol.value + new.addend))
+                              new.symbol.value + new.addend, new.symbol.size))
         return funcs
 
     def _read_new(self):

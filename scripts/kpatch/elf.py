@@ -161,6 +161,14 @@ class Elf:
         self.sections.append(section)
         return section
 
+    def add_global(self, name, kind, section, value, size):
+        table = self.symtab()
+        strings = self.sections[table.link]
+        old = self.contents(strings)
+        self.set_contents(table, self.contents(table) + struct.pack(
+            SYMBOL, len(old), STB_GLOBAL << 4 | kind, 0, section.index, value, size))
+        self.set_contents(strings, old + name.encode() + b"\0")
+
     def write(self, path):
         """Contents that have changed go behind the old ones, then all headers."""
         out = bytearray(self.bytes)

@@ -145,13 +145,11 @@ class Kernel:
                 found[unit.obj] = unit
                 seen.add(name)
         # A C file may be included by another one, like a header.
-        headers += [f for f in sources if f not in seen]
-        if headers:
-            for obj, name in self._users(headers):
-                seen.add(name)
-                unit = None if obj in found or FOREIGN.match(obj) else self._unit(obj)
-                if unit:
-                    found[obj] = unit
+        for obj, name in self._users(headers + sources):
+            seen.add(name)
+            unit = None if obj in found or FOREIGN.match(obj) else self._unit(obj)
+            if unit:
+                found[obj] = unit
         for name in sources + headers:
             if name not in seen:
                 raise Failure(PATCH, name, "is not compiled in this configuration",

@@ -8,7 +8,7 @@ import struct
 
 from changes import FUNCS, OBJECTS
 from common import LINK, REFUSED, SETUP, Failure, first_error
-from elf import RELA, SHT_RELA, STT_SECTION, Elf
+from elf import RELA, SHT_RELA, STT_FUNC, STT_SECTION, Elf
 
 NAMESPACE_LINE = re.compile(r"^\S+\t(\S+)\t(\S+)\t\S+\t(\S*)")
 
@@ -17,21 +17,21 @@ def finish_object(changes, renames, old_objtool, run):
     """Name replacements, correct positions, and remove what init.c has instead."""
     command = ["objcopy", f"--remove-section={OBJECTS}", f"--remove-section={FUNCS}",
                f"--remove-section=.rela{OBJECTS}", f"--remove-section=.rela{FUNCS}"]
-    for func in changes.funcs:
-        command.append(f"--add-symbol={func.alias}={func.section}:{func.value:#x},"
-                       "function,global")
     for old, new in renames.items():
         command.append(f"--redefine-sym={old}={new}")
     status, _, errors = run(command + [changes.path])
     if status:
         raise Failure(SETUP, "objcopy", first_error(errors), "use another binutils")
+    elf = Elf(changes.path)
     if old_objtool:
-        use_section_symbols(changes.path)
+        use_section_symbols(elf)
+    for func in changes.funcs:
+        elf.add_global(func.alias, STT_FUNC, elf.find(func.section), func.value, func.size)
+    elf.write(changes.path)
 
 
-def use_section_symbols(path):
+def use_section_symbols(elf):
     """Kernels before 7.0 have an objtool that knows no other symbol in annotations."""
-    elf = Elf(path)
     sections = {s.section: s.index for s in elf.symbols if s.type == STT_SECTION}
     for rela in elf.sections:
         if rela.type != SHT_RELA or \
@@ -45,7 +45,6 @@ def use_section_symbols(path):
                 addend += symbol.value
             data += struct.pack(RELA, offset, info, addend)
         elf.set_contents(rela, data)
-    elf.write(path)
 
 
 def quoted(text):
