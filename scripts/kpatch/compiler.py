@@ -28,6 +28,10 @@ def moved(argument, prefix, path):
     return argument
 
 
+class Missed(Exception):
+    """A changed file was read in its original version."""
+
+
 class Compiler:
     def __init__(self, kernel, farm, diffs, jobs, run):
         self.kernel = kernel
@@ -66,7 +70,9 @@ class Compiler:
         if patched:
             with open(depfile, encoding="utf-8", errors="replace") as file:
                 names = file.read().replace("\\\n", " ").split()[1:]
-            self.farm.check_used([os.path.join(cwd, n) for n in names], self.diffs)
+            missed = self.farm.missed([os.path.join(cwd, n) for n in names], self.diffs)
+            if missed:
+                raise Missed(missed)
         return re.findall(r"^.*: warning: .*$", errors, re.M)
 
 

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The diffs, and the copy of the source tree that they are applied to.
 
-The copy has symbolic links for all files but those that a diff changes. Directories
-are real, so that a file that is included by a path with ".." is found in the copy.
+The copy has symbolic links for all but the files that a diff changes and the directories
+that these are in. If a changed file is included by a path that leads through a link to a
+directory and back by "..", it would be found in the source tree. A check of all files that
+have been read notices that, and then all directories are made real.
 """
 
 import os
@@ -99,8 +101,12 @@ class Farm:
         self.path = path
         self.run = run
 
-    def populate(self, diffs):
-        self._link()
+    def populate(self, diffs, whole):
+        """Make the copy, without the changes; if @whole, all directories are real."""
+        shutil.rmtree(self.path, ignore_errors=True)
+        names = diffs.files + diffs.new
+        self._link(None if whole or diffs.new else
+                   {parent for name in names for parent in self._parents(name)})
         for name in diffs.files:
             original = os.path.join(self.source, name)
             if not os.path.isfile(original):
@@ -111,19 +117,27 @@ class Farm:
             shutil.copyfile(original, copy)
             shutil.copyfile(original, self._original(name))
 
-    def _link(self):
-        top = os.path.realpath(self.source)
-        for directory, subdirs, files in os.walk(top):
-            subdirs[:] = [d for d in subdirs if d not in (".git", ".kpatch-overlay")]
-            copy = os.path.join(self.path, os.path.relpath(directory, top))
-            os.makedirs(copy, exist_ok=True)
-            for name in files:
-                if not name.endswith(OBJECTS):
-                    os.symlink(os.path.join(directory, name), os.path.join(copy, name))
-            for name in subdirs:
-                full = os.path.join(directory, name)
-                if os.path.islink(full):
-                    os.symlink(os.path.realpath(full), os.path.join(copy, name))
+    @staticmethod
+    def _parents(name):
+        while name:
+            name = os.path.dirname(name)
+            yield name
+
+    def _link(self, real, directory=""):
+        """Link all of @directory; if @real is not None, only directories in it are real."""
+        top = os.path.join(self.source, directory)
+        os.makedirs(os.path.join(self.path, directory))
+        with os.scandir(top) as entries:
+            for entry in entries:
+                name = os.path.join(directory, entry.name)
+                if entry.name in (".git", ".kpatch-overlay") or \
+                   entry.name.endswith(OBJECTS):
+                    continue
+                if entry.is_dir(follow_symlinks=False) and (real is None or name in real):
+                    self._link(real, name)
+                else:
+                    os.symlink(os.path.realpath(entry.path) if entry.is_symlink() else
+                               entry.path, os.path.join(self.path, name))
 
     def _original(self, name):
         return os.path.join(self.path, name + ".kpatch-orig")
@@ -215,11 +229,11 @@ class Farm:
             directive_before = directive
         return places
 
-    def check_used(self, dependencies, diffs):
-        """A file that was read from the source tree itself was not patched."""
+    def missed(self, dependencies, diffs):
+        """A file that was read from the source tree itself, and so was not patched."""
         real = {os.path.realpath(os.path.join(self.source, f)): f for f in diffs.files}
         for path in dependencies:
             name = real.get(os.path.realpath(path))
             if name:
-                raise Failure(PATCH, name, "is included by a path that leaves the tree",
-                              "build the kernel with another directory layout")
+                return name
+        return None

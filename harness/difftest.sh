@@ -1,0 +1,142 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# difftest.sh [NAME...]: build the diffs harness/build/NAME.patch, by default all, with
+# kpatch build. Those that it must refuse are refused, and the others work in a guest.
+#
+# The text in front of each diff says what to expect:
+#   Refused: CODE REGEX   exit status, and what the message says
+#   Shows: COMMAND        prints something that changes, to
+#   Patched: REGEX        this
+#   Setup: COMMAND        is run before
+#   Module: NAME          module that is patched, before and after it is loaded
+#
+# OBJTOOL_SOURCE: source of a kernel that has "objtool klp", for bases that have not
+
+. "$(dirname "$0")/lib.sh"
+
+diffs=$top/harness/build
+out=$work/diffs
+[ -e "$obj/vmlinux" ] || die "make build BASE=$BASE first"
+names=("$@")
+[ $# -gt 0 ] || mapfile -t names < <(cd "$diffs" && basename -s .patch -- *.patch)
+rm -rf "$out"
+mkdir -p "$out"
+if [ -z "${OBJTOOL_SOURCE:-}" ] && [ ! -e "$src/tools/objtool/klp-diff.c" ]; then
+	OBJTOOL_SOURCE=$top/build/7.3/linux
+fi
+export XDG_CACHE_HOME=$top/build/cache
+
+field() { sed -n "s/^$2: //p" "$diffs/$1.patch"; }
+
+# build NAME: sets status
+build() {
+	status=0
+	timeout 900 "$top/scripts/kpatch/kpatch-build" --kernel "$obj" --source "$src" \
+		${OBJTOOL_SOURCE:+--objtool-source "$OBJTOOL_SOURCE"} \
+		--name "diff-$1" -o "$out/$1.ko" "$diffs/$1.patch" \
+		> "$out/$1.log" 2>&1 || status=$?
+}
+
+show_log() { tail -n 20 "$1" | sed 's/^/# /'; }
+
+check_refusal() {
+	local name=$1 code regex
+
+	read -r code regex <<< "$(field "$name" Refused)"
+	if [ "$status" -eq "$code" ] && grep -qE "^kpatch build: .*$regex.*; " "$out/$name.log" &&
+	   [ "$(wc -l < "$out/$name.log")" -eq 1 ] && [ ! -e "$out/$name.ko" ]; then
+		tap_result ok "$BASE: $name is refused"
+	else
+		tap_result "not ok" "$BASE: $name is refused: exit status $status"
+		show_log "$out/$name.log"
+	fi
+}
+
+stamp=$out/stamp
+touch "$stamp"
+built=()
+for name in "${names[@]}"; do
+	build "$name"
+	if [ -n "$(field "$name" Refused)" ]; then
+		check_refusal "$name"
+	elif [ "$status" -eq 0 ]; then
+		tap_result ok "$BASE: $name is built"
+		built+=("$name")
+	else
+		tap_result "not ok" "$BASE: $name is built"
+		show_log "$out/$name.log"
+	fi
+done
+
+written=$(find "$src/" "$obj/" -newer "$stamp" -not -type d 2>/dev/null | head -n 5)
+if [ -z "$written" ]; then
+	tap_result ok "$BASE: the source and the build are as they were"
+else
+	tap_result "not ok" "$BASE: the source and the build are as they were"
+	echo "# ${written//$'\n'/$'\n'# }"
+fi
+
+# What the guest runs.
+guest() {
+	declare -p top obj diffs out
+	declare -f field
+	cat <<-'END'
+	result() { printf '%s\t%s\n' "$1" "$2" >> /run/out/results; }
+	check() { local what=$1; shift; if "$@"; then result ok "$what"; else result "not ok" "$what"; fi; }
+	shows() { bash -c "$(field "$name" Shows)" 2>&1; }
+	patched() { [[ $(shows) =~ $(field "$name" Patched) ]]; }
+	original() { ! patched; }
+	module() { [ -z "$target" ] || "$@"; }
+	target_ko() { find "$obj" -name "$target.ko" | head -n 1; }
+	attr() { echo "/sys/kernel/kpatch/diff_${name//-/_}/enabled"; }
+	unload() {
+		local try
+
+		for try in {1..50}; do
+			echo 0 > "$(attr)" 2>/dev/null && break
+			sleep 0.1
+		done
+		original && rmmod "diff_${name//-/_}"
+	}
+	try() {
+		target=$(field "$name" Module)
+		eval "$(field "$name" Setup)"
+		module insmod "$(target_ko)"
+		check "$name: the kernel is as it was" original
+		check "$name: the patch is loaded" insmod "$out/$name.ko"
+		check "$name: the function is replaced" patched
+		if [ -n "$target" ]; then
+			check "$name: the module is unloaded" rmmod "$target"
+			check "$name: the module is loaded late" insmod "$(target_ko)"
+			check "$name: the function is replaced late" patched
+		fi
+		check "$name: the patch is undone and unloaded" unload
+		module rmmod "$target"
+		if [ -n "$target" ]; then
+			check "$name: the patch is loaded before the module" insmod "$out/$name.ko"
+			check "$name: the module is loaded" insmod "$(target_ko)"
+			check "$name: the function is replaced then" patched
+			check "$name: the patch is undone and unloaded again" unload
+			rmmod "$target"
+		fi
+	}
+	END
+	printf 'for name in %s; do try; done\n' "${built[*]}"
+}
+
+if [ ${#built[@]} -gt 0 ]; then
+	guest > "$out/guest"
+	status=0
+	"$top/harness/boot.sh" difftest "bash $out/guest" > "$out/boot.log" 2>&1 || status=$?
+	while IFS=$'\t' read -r verdict name; do
+		tap_result "$verdict" "$BASE: $name"
+	done < <(cat "$work/out/difftest/results" 2>/dev/null)
+	if [ "$status" -eq 0 ]; then
+		tap_result ok "$BASE: the guest ended well"
+	else
+		tap_result "not ok" "$BASE: the guest ended well"
+		show_log "$out/boot.log"
+	fi
+fi
+finish_tap
