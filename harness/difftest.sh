@@ -88,7 +88,7 @@ guest() {
 	patched() { [[ $(shows) =~ $(field "$name" Patched) ]]; }
 	original() { ! patched; }
 	module() { [ -z "$target" ] || "$@"; }
-	target_ko() { find "$obj" -name "$target.ko" | head -n 1; }
+	target_ko() { find "$obj/" -name "$target.ko" | head -n 1; }
 	attr() { echo "/sys/kernel/kpatch/diff_${name//-/_}/enabled"; }
 	unload() {
 		local try

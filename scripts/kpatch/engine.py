@@ -143,6 +143,12 @@ class Engine:
             elf.set_contents(modinfo, elf.contents(modinfo) + name)
         else:
             elf.add_section(".modinfo", SHT_PROGBITS, SHF_ALLOC, name)
+        if not self.kernel.annotates:
+            self._set_entry_sizes(elf)
+            self._annotate(elf)
+        elf.write(path)
+
+    def _set_entry_sizes(self, elf):
         sizes = dict(ENTRY_SIZES)
         sizes["__bug_table"] = 12 if self.kernel.config.get("DEBUG_BUGVERBOSE") == "y" else 8
         for section in elf.sections:
@@ -152,12 +158,10 @@ class Engine:
                     raise Failure(SETUP, section.name, f"has no entries of {size} bytes",
                                   "this kernel is too old or too new")
                 section.entsize = size
-        self._annotate(elf)
-        elf.write(path)
 
     @staticmethod
     def _annotate(elf):
-        """Say where each replacement of an alternative begins, if the kernel does not."""
+        """Say where each replacement of an alternative begins."""
         table = elf.find(".altinstructions")
         if not table or elf.find(".discard.annotate_data"):
             return

@@ -94,6 +94,15 @@ class Kernel:
             raise Failure(SETUP, self.vmlinux, f"is not of Linux {self.release}, of which "
                           f"{self.build} is a build", "name the right one with --vmlinux")
 
+    @property
+    def annotates(self):
+        """Whether its objects describe their special sections."""
+        path = os.path.join(self.source, "include/linux/annotate.h")
+        if not os.path.isfile(path):
+            return False
+        with open(path, encoding="utf-8") as file:
+            return "ANNOTATE_DATA_SPECIAL" in file.read()
+
     def check_compiler(self, unit):
         wanted = self.config.get("CC_VERSION_TEXT", "")
         compiler = self._compiler(unit)

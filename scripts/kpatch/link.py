@@ -122,7 +122,8 @@ def link(kernel, name, directory, source, objects, run):
     parts = ["init.o"]
     for index, path in enumerate(objects):
         part = f"unit{index}.o"
-        shutil.copyfile(path, os.path.join(directory, part + "_shipped"))
+        for name_in_directory in (part, part + "_shipped"):
+            shutil.copyfile(path, os.path.join(directory, name_in_directory))
         # modpost wants one for each object.
         with open(os.path.join(directory, f".{part}.cmd"), "w", encoding="utf-8"):
             pass
