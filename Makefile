@@ -13,7 +13,7 @@
 export BASE KSRC ACCEL CPUS JOBS MODE
 
 .PHONY: help setup demo test build shell selftests kunit torture series check-series static recipes \
-	mutants bench bench-check bench-isolated bench-record clean
+	mutants difftest bench bench-check bench-isolated bench-record clean
 
 help:
 	@echo 'make demo          set up, build, boot, and demonstrate a patch'
@@ -23,6 +23,7 @@ help:
 	@echo 'make selftests     the kselftests in the guest, or TESTS="..."'
 	@echo 'make kunit         the KUnit suites, with kunit.py: some seconds'
 	@echo 'make torture       the same tests, for a thousand rounds'
+	@echo 'make difftest      build patches from the diffs in harness/build, and try them'
 	@echo 'make static        checkpatch, sparse, kernel-doc, layers, ...'
 	@echo 'make recipes       run the commands that README and documentation give'
 	@echo 'make mutants       break the core in known ways; the tests have to fail'
@@ -45,6 +46,9 @@ demo: build
 
 shell: build
 	@harness/boot.sh shell
+
+difftest: build
+	@harness/difftest.sh $(DIFFS)
 
 selftests: build
 	@harness/selftests.sh $(TESTS)

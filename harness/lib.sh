@@ -156,7 +156,7 @@ build_tool() {
 
 # Files of the kernel payload, relative to the top: what the series adds.
 payload() (
-	paths=(Documentation arch include kernel samples tools)
+	paths=(Documentation arch include kernel samples scripts tools)
 
 	cd "$top"
 	if git rev-parse --git-dir >/dev/null 2>&1; then

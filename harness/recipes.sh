@@ -112,7 +112,7 @@ make_source() {
 sources() (
 	scratch=$(mktemp -d)
 	trap 'rm -rf "$scratch"' EXIT
-	mkdir -p "$scratch"/{Documentation,arch,include,kernel,samples,tools} "$scratch/harness/series/01"
+	mkdir -p "$scratch"/{Documentation,arch,include,kernel,samples,scripts,tools} "$scratch/harness/series/01"
 	cp -r "$top"/harness/{*.sh,*.config,kernels,bench} "$scratch/harness"
 	: > "$scratch/harness/series/01/hooks.patch"
 

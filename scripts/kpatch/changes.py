@@ -5,7 +5,8 @@ import os
 import re
 
 from common import REFUSED, SETUP, Failure
-from elf import (STB_LOCAL, STB_WEAK, STT_FUNC, STT_NOTYPE, STT_OBJECT, Elf, string_at)
+from elf import (SHF_ALLOC, SHF_EXECINSTR, STB_LOCAL, STB_WEAK, STT_FILE, STT_FUNC,
+                 STT_NOTYPE, STT_OBJECT, Elf, string_at)
 
 OBJECTS, FUNCS, STRINGS = ".init.klp_objects", ".init.klp_funcs", ".rodata.klp.str1.1"
 RELOCS, SYMBOL, TOMBSTONE = "__klp_relocs.", ".klp.sym.", ".klp.tombstone."
@@ -17,6 +18,17 @@ LATE_SECTIONS = (".text", ".rodata", ".data")
 # Their addresses are not in kallsyms, or nobody refers to them by name.
 UNNAMED = re.compile(r"\.L|__pfx_|__UNIQUE_ID_|__addressable_|__already_done|__func__|"
                      r"__PRETTY_FUNCTION__|__key|_entry|descriptor|CSWTCH|__ksymtab|__kstrtab")
+
+
+# Data that is compared, or belongs to functions. All other sections are tables that the
+# kernel reads at boot, or when a module is loaded: parameters, initcalls, exports, events.
+COMPARED = re.compile(
+    r"\.(rodata|data|bss|init\.rodata|init\.data|exit\.data|ref\.data|altinstructions|"
+    r"altinstr_aux|smp_locks|parainstructions|static_call_sites|retpoline_sites|"
+    r"return_sites|call_sites|ibt_endbr_seal|cfi_sites|kcfi_traps|orc_\w+|eh_frame|discard|"
+    r"modinfo|note)(\.|$)|"
+    r"__(mcount_loc|bug_table|ex_table|jump_table|patchable_function_entries|dyndbg|"
+    r"tracepoints_strings|tracepoint_str|trace_printk_fmt)$|_ftrace_(annotated_)?branch$")
 
 
 class Func:
@@ -33,12 +45,55 @@ class Func:
         self.position = 0
 
 
+def tables_of(elf):
+    """For each table, what it refers to and its size."""
+    tables = {}
+    for section in elf.sections:
+        if section.flags & (SHF_ALLOC | SHF_EXECINSTR) == SHF_ALLOC and \
+           section.size and not COMPARED.match(section.name):
+            tables[section.name] = [f"{section.size} bytes"] + [
+                re.sub(r"\d+", "", r.symbol.name or elf.section_of(r.symbol).name)
+                for r in elf.relocs(section)]
+    return tables
+
+
+def check_tables(unit, before, after):
+    """The engine ignores new entries of tables, as no function refers to them."""
+    before, after = tables_of(before), tables_of(after)
+    for name in sorted(before.keys() | after.keys()):
+        old, new = before.get(name, []), after.get(name, [])
+        if old != new:
+            entry = [e for e in new[1:] if e not in old]
+            raise Failure(REFUSED, [unit.source, entry[0] if entry else None],
+                          f"table {name} changes, which is read at boot or when a module "
+                          "is loaded", "register it when the patch is enabled instead")
+
+
+def newly_used(unit, before, after, linked, exported):
+    """Symbols that @after uses and @before does not, of the same object, not exported.
+
+    The engine can only refer to those that the unit has used before, and to exported ones.
+    """
+    known = {s.name for s in before.symbols}
+    names = [s.name for s in after.symbols
+             if s.name and not s.section and s.name not in known and s.name not in exported]
+    found = []
+    for name in names:
+        symbols = linked.globals_named(name)
+        if symbols and linked.is_init(symbols[0]):
+            raise Failure(REFUSED, [unit.source, name], "is used, but is gone after boot",
+                          "use something else")
+        found += [name] if symbols else []
+    return found
+
+
 class Changes:
-    def __init__(self, unit, linked, before, after, out):
+    """What the engine has found in @unit, in the object @out."""
+
+    def __init__(self, unit, linked, before, out):
         self.unit = unit
         self.linked = linked
-        self.before = Elf(before)
-        self.after = Elf(after)
+        self.before = before
         self.path = out
         self.out = Elf(out)
         self.block = None
@@ -110,7 +165,7 @@ class Changes:
     def _find_block(self):
         """Which part of the linked object's symbol table is that of the unit."""
         name = os.path.basename(self.unit.command[-1])
-        files = [s.name for s in self.before.symbols if s.type == 4]
+        files = [s.name for s in self.before.symbols if s.type == STT_FILE]
         own = {(s.name, s.size) for s in self._own() if s.type == STT_FUNC}
         names = {n for n, _ in own} | {s.name for s in self._own()}
         best, best_score, tie = None, -1, False

@@ -14,7 +14,7 @@ import subprocess
 
 from common import NO_EFFECT, REFUSED, SETUP, Failure, first_error
 from elf import (R_X86_64_PC32, SHF_ALLOC, SHF_INFO_LINK, SHT_PROGBITS, SHT_RELA,
-                 STT_SECTION, Elf)
+                 STT_NOTYPE, STT_SECTION, Elf)
 
 # Tables of entries with one size. Kernels before 7.0 do not say it in the section.
 ENTRY_SIZES = {
@@ -109,8 +109,11 @@ class Engine:
 
     # Before objects are compared:
 
-    def prepare(self, unit, obj):
-        """Give @obj what the kernel's link would have given it, and checksums."""
+    def prepare(self, unit, obj, used):
+        """Give @obj what the kernel's link would have given it, and checksums.
+
+        @used: names that the engine shall take for ones that @obj has used before
+        """
         config = self.kernel.config
         flags = [flag for option, flag in (
             ("HAVE_JUMP_LABEL_HACK", "--hacks=jump_label"),
@@ -128,15 +131,17 @@ class Engine:
             if status:
                 raise Failure(SETUP, unit.source, f"objtool fails: {first_error(errors)}",
                               "this is a bug, or the kernel's objtool is not its own")
-        self._complete(obj, unit.modname)
+        self._complete(obj, unit.modname, used)
         status, _, errors = self.run([self.path, "klp", "checksum", obj])
         if status:
             raise Failure(SETUP, unit.source, f"objtool fails: {first_error(errors)}",
                           "use another source with --objtool-source")
 
-    def _complete(self, path, modname):
+    def _complete(self, path, modname, used):
         """Add the name of the module, and what older kernels lack in objects."""
         elf = Elf(path)
+        for symbol in used:
+            elf.add_global(symbol, STT_NOTYPE, elf.sections[0], 0, 0)
         name = b"\0name=" + modname.encode() + b"\0"
         modinfo = elf.find(".modinfo")
         if modinfo:

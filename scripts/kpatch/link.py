@@ -105,12 +105,9 @@ def needed_namespaces(kernel, all_changes):
                 if exported[name] and not exported[name].startswith("module:"):
                     found.add(exported[name])
             elif name not in defined and not name.startswith(("__SCT__", "__fentry__")):
-                if changes.linked.globals_named(name):
-                    continue	# modpost may know it
                 raise Failure(REFUSED, [changes.unit.source, name],
                               "is used, but does not exist",
-                              "define it in this file; a symbol that is not exported "
-                              "can be used where the file has used it before")
+                              "define it in this file")
     return sorted(found)
 
 
@@ -137,12 +134,14 @@ def link(kernel, name, directory, source, objects, run):
     if status or not os.path.isfile(module):
         missing = re.search(r'modpost: "(\S+)" .* undefined', errors)
         if missing:
-            raise Failure(LINK, missing.group(1).lstrip("_."), "is not exported",
-                          "use it only in a file that has used it before")
+            raise Failure(LINK, missing.group(1), "is not exported",
+                          "use something else")
         raise Failure(LINK, name, f"does not link: {first_error(errors)}",
                       "run again with -v --keep to see all messages")
     for line in (out + errors).splitlines():
-        if "objtool" in line and "warning" in line:
+        # The engine has copied those sites that are needed.
+        if "objtool" in line and "warning" in line and \
+           "already has .static_call_sites" not in line:
             raise Failure(LINK, name, f"does not link cleanly: {line.strip()}",
                           "run again with -v --keep to see all messages")
     if Elf(module).find(".BTF"):
