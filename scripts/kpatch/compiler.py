@@ -12,6 +12,7 @@ import re
 from concurrent.futures import ThreadPoolExecutor
 
 from common import COMPILE, Failure, first_error
+from layout import FLAG
 
 SECTIONS = ["-ffunction-sections", "-fdata-sections"]
 
@@ -39,6 +40,19 @@ class Compiler:
         self.diffs = diffs
         self.jobs = jobs
         self.run = run
+        self.added = SECTIONS
+
+    def describe_types(self, unit):
+        """Have types described in objects, which does not change the code either.
+
+        Return False if the compiler cannot.
+        """
+        compiler = self.kernel.compiler(unit)
+        status, _, _ = self.run(compiler + [FLAG, "-S", "-xc", "/dev/null", "-o", "/dev/null"])
+        if status:
+            return False
+        self.added = SECTIONS + [FLAG]
+        return True
 
     def compile(self, units, directory, patched):
         """Compile @units to objects below @directory; return their warnings."""
@@ -60,7 +74,7 @@ class Compiler:
             command.append(argument)
         # A build in the source tree names its files relative to that.
         cwd = self.kernel.build if unit.prefix else self.farm.path
-        status, _, errors = self.run(command[:-1] + SECTIONS + command[-1:], cwd=cwd)
+        status, _, errors = self.run(command[:-1] + self.added + command[-1:], cwd=cwd)
         errors = errors.replace(self.farm.path + "/", "")
         if status:
             raise Failure(COMPILE, unit.source if patched else [unit.source, "as it was"],

@@ -105,7 +105,7 @@ class Kernel:
 
     def check_compiler(self, unit):
         wanted = self.config.get("CC_VERSION_TEXT", "")
-        compiler = self._compiler(unit)
+        compiler = self.compiler(unit)
         status, out, _ = self.run(compiler + ["--version"])
         found = out.split("\n")[0]
         if status or found != wanted:
@@ -113,7 +113,7 @@ class Kernel:
                           f"compiled by \"{wanted}\"", "install that")
 
     @staticmethod
-    def _compiler(unit):
+    def compiler(unit):
         return unit.command[:next(i for i, a in enumerate(unit.command)
                                   if a.startswith("-"))]
 
