@@ -41,6 +41,7 @@ class Kernel:
     def __init__(self, build, source, vmlinux, run):
         self.build = os.path.realpath(build)
         self.run = run
+        self.foreign = []	# objects of changed headers that are not patched
         self._modules = None
         self._linked = {}
         config = os.path.join(self.build, ".config")
@@ -156,7 +157,10 @@ class Kernel:
         # A C file may be included by another one, like a header.
         for obj, name in self._users(headers + sources):
             seen.add(name)
-            unit = None if obj in found or FOREIGN.match(obj) else self._unit(obj)
+            if FOREIGN.match(obj):
+                self.foreign.append(obj)
+                continue
+            unit = None if obj in found else self._unit(obj)
             if unit:
                 found[obj] = unit
         for name in sources + headers:
