@@ -479,6 +479,7 @@ test_what_is_forbidden_in_the_stop_is_reported()
 	report_of print "prints in the stop"
 	expect_splats || return
 	report_of sleep "sleeping function called from invalid context"
+	report_of lock "sleeping function called from invalid context"
 	report_of allocate "sleeping function called from invalid context"
 	report_of irqs "has changed the context"
 	[ "$(uname -m)" != x86_64 ] || report_of poke "text_poke"

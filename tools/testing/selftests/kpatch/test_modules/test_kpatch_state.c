@@ -5,6 +5,7 @@
  */
 #include <linux/delay.h>
 #include <linux/kpatch_state.h>
+#include <linux/mutex.h>
 #include <linux/printk.h>
 #include <linux/slab.h>
 #include <linux/static_call.h>
@@ -186,12 +187,23 @@ static void poke(void)
 static void poke(void) { }
 #endif
 
+/* A task that was stopped may hold it. */
+static DEFINE_MUTEX(mutex);
+
+static void lock(void)
+{
+	mutex_lock(&mutex);
+	mutex_unlock(&mutex);
+}
+
 static void misbehave(void)
 {
 	if (!strncmp(act, "sleep", 5))
 		might_sleep();
 	else if (!strncmp(act, "allocate", 8))
 		kfree(kmalloc(1, GFP_KERNEL));
+	else if (!strncmp(act, "lock", 4))
+		lock();
 	else if (!strncmp(act, "irqs", 4))
 		local_irq_enable();
 	else if (!strncmp(act, "print", 5))
