@@ -10,6 +10,7 @@
 #   Patched: REGEX        this
 #   Setup: COMMAND        is run before
 #   Module: NAME          module that is patched, before and after it is loaded
+#   Spacer: NAME          module that takes its place before it is loaded again
 #
 # OBJTOOL_SOURCE: source of a kernel that has "objtool klp", for bases that have not
 
@@ -93,7 +94,8 @@ guest() {
 	patched() { [[ $(shows) =~ $(field "$name" Patched) ]]; }
 	original() { ! patched; }
 	module() { [ -z "$target" ] || "$@"; }
-	target_ko() { find "$obj/" -name "$target.ko" | head -n 1; }
+	ko() { find "$obj/" -name "$1.ko" | head -n 1; }
+	target_ko() { ko "$target"; }
 	attr() { echo "/sys/kernel/kpatch/diff_${name//-/_}/enabled"; }
 	unload() {
 		local try
@@ -106,6 +108,7 @@ guest() {
 	}
 	try() {
 		target=$(field "$name" Module)
+		spacer=$(field "$name" Spacer)
 		eval "$(field "$name" Setup)"
 		module insmod "$(target_ko)"
 		check "$name: the kernel is as it was" original
@@ -113,11 +116,13 @@ guest() {
 		check "$name: the function is replaced" patched
 		if [ -n "$target" ]; then
 			check "$name: the module is unloaded" rmmod "$target"
+			[ -z "$spacer" ] || insmod "$(ko "$spacer")"
 			check "$name: the module is loaded late" insmod "$(target_ko)"
 			check "$name: the function is replaced late" patched
 		fi
 		check "$name: the patch is undone and unloaded" unload
 		module rmmod "$target"
+		[ -z "$spacer" ] || rmmod "$spacer"
 		if [ -n "$target" ]; then
 			check "$name: the patch is loaded before the module" insmod "$out/$name.ko"
 			check "$name: the module is loaded" insmod "$(target_ko)"
