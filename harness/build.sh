@@ -21,10 +21,11 @@ fi
 set_fragments "$src"
 
 # A tree of an untested version may lack options that the guest uses, but must have
-# those that kpatch needs.
+# those that kpatch needs. What is near a distribution need not be the same everywhere.
 check_options() {
 	local unmet required tree
 
+	[ "$FLAVOR" != distro ] || fragments=("${fragments[@]:1}")
 	unmet=$(unmet_options "$obj/.config")
 	[ -n "$unmet" ] || return 0
 	required=$(sed -nE 's/^(# )?(CONFIG_[A-Z0-9_]+).*/\2:/p' "$top/Kconfig.fragment")
@@ -41,7 +42,10 @@ stamp=$work/config.stamp
 cat "${fragments[@]}" "$src/kernel/kpatch/Kconfig" > "$stamp.new"
 if ! cmp -s "$stamp.new" "$stamp" || [ ! -e "$obj/.config" ]; then
 	say "configuring $(basename "$work")"
-	(cd "$src" && scripts/kconfig/merge_config.sh -n -O "$obj" "${fragments[@]}") \
+	# What the fragments do not name is off, or as Kconfig has it by default.
+	defaults=(-n)
+	[ "$FLAVOR" != distro ] || defaults=()
+	(cd "$src" && scripts/kconfig/merge_config.sh "${defaults[@]}" -O "$obj" "${fragments[@]}") \
 		> "$work/config.log" 2>&1 || { tail -n 20 "$work/config.log"; die "no configuration"; }
 	check_options
 	mv "$stamp.new" "$stamp"

@@ -10,7 +10,7 @@ BASE=${BASE:-6.12}
 KSRC=${KSRC:-}
 JOBS=${JOBS:-$(($(nproc) + 1))}
 
-# Which configuration: "test", or one of harness/bench/*.config.
+# Which configuration: "test", "distro", or one of harness/bench/*.config.
 FLAVOR=${FLAVOR:-test}
 
 # A tree of the user's own gets a directory of its own, and so does each flavor.
@@ -64,11 +64,11 @@ set_fragments() {
 	fragments=("$top/harness/guest.config")
 	[ -z "$version" ] || fragments+=("$top/harness/guest-$version.config")
 	fragments+=("$top/Kconfig.fragment")
-	if [ "$FLAVOR" = test ]; then
-		fragments+=("$top/harness/guest-test.config")
-	else
-		fragments+=("$top/harness/bench/$FLAVOR.config")
-	fi
+	case $FLAVOR in
+	test) fragments+=("$top/harness/guest-test.config") ;;
+	distro) fragments=("$top/harness/distro.config" "${fragments[@]}") ;;
+	*) fragments+=("$top/harness/bench/$FLAVOR.config") ;;
+	esac
 }
 
 # Those options in the fragments that CONFIG does not have as they want them. One
