@@ -9,6 +9,7 @@ function and variable gets a section of its own, which does not change its code.
 
 import os
 import re
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 from common import COMPILE, Failure, first_error
@@ -34,10 +35,10 @@ class Missed(Exception):
 
 
 class Compiler:
-    def __init__(self, kernel, farm, diffs, jobs, run):
-        self.kernel = kernel
+    def __init__(self, farm, diffs, cache, jobs, run):
         self.farm = farm
         self.diffs = diffs
+        self.cache = cache
         self.jobs = jobs
         self.run = run
         self.added = SECTIONS
@@ -47,8 +48,7 @@ class Compiler:
 
         Return False if the compiler cannot.
         """
-        compiler = self.kernel.compiler(unit)
-        status, _, _ = self.run(compiler + [FLAG, "-S", "-xc", "/dev/null", "-o", "/dev/null"])
+        status, _, _ = self.run(unit.compiler + [FLAG, "-S", "-xc", "/dev/null", "-o", "/dev/null"])
         if status:
             return False
         self.added = SECTIONS + [FLAG]
@@ -59,10 +59,7 @@ class Compiler:
         with ThreadPoolExecutor(self.jobs) as pool:
             return list(pool.map(lambda u: self._compile(u, directory, patched), units))
 
-    def _compile(self, unit, directory, patched):
-        obj = os.path.join(directory, unit.obj)
-        os.makedirs(os.path.dirname(obj), exist_ok=True)
-        depfile = obj + ".d"
+    def _command(self, unit, obj, depfile):
         command = []
         for argument in unit.command:
             if argument.startswith("-Wp,-MMD,"):
@@ -72,22 +69,66 @@ class Compiler:
             else:
                 argument = moved(argument, unit.prefix, self.farm.path)
             command.append(argument)
-        # A build in the source tree names its files relative to that.
-        cwd = self.kernel.build if unit.prefix else self.farm.path
-        status, _, errors = self.run(command[:-1] + self.added + command[-1:], cwd=cwd)
-        errors = errors.replace(self.farm.path + "/", "")
-        if status:
-            raise Failure(COMPILE, unit.source if patched else [unit.source, "as it was"],
-                          f"does not compile: {first_error(errors)}",
-                          "correct the diff" if patched else
-                          "use the source that the kernel was built from")
+        return command[:-1] + self.added + command[-1:]
+
+    def _compile(self, unit, directory, patched):
+        obj = os.path.join(directory, unit.obj)
+        os.makedirs(os.path.dirname(obj), exist_ok=True)
+        command = self._command(unit, obj, obj + ".d")
+        cwd = unit.cwd or self.farm.path
+        started = time.time()
+        key = self._key(unit, command, obj, cwd)
+        errors = self.cache.get(key, obj) if key else None
+        found = errors is not None
+        if not found:
+            status, _, errors = self.run(command, cwd=cwd)
+            errors = errors.replace(self.farm.path + "/", "")
+            if status:
+                raise Failure(COMPILE, unit.source if patched else [unit.source, "as it was"],
+                              f"does not compile: {first_error(errors)}",
+                              "correct the diff" if patched else
+                              "use the source that the kernel was built from")
+        dependencies = self._dependencies(obj + ".d", cwd)
         if patched:
-            with open(depfile, encoding="utf-8", errors="replace") as file:
-                names = file.read().replace("\\\n", " ").split()[1:]
-            missed = self.farm.missed([os.path.join(cwd, n) for n in names], self.diffs)
+            missed = self.farm.missed(dependencies, self.diffs)
             if missed:
                 raise Missed(missed)
+        if key and not found and not self._changed(dependencies, started):
+            self.cache.put(key, obj, errors)
         return re.findall(r"^.*: warning: .*$", errors, re.M)
+
+    def _key(self, unit, command, obj, cwd):
+        """Of the object in the cache; None if it cannot be from there."""
+        text = obj + ".i"
+        preprocess = ["-E" if a == "-c" else text if a == obj else a for a in command]
+        if self.run(preprocess, cwd=cwd)[0]:
+            return None
+        arguments = [a for a in command if a != obj and not a.startswith("-Wp,-MMD,")]
+        with open(text, "rb") as file:
+            key = self.cache.key(unit.compiler, arguments, cwd, file.read(),
+                                 self.farm.path)
+        os.unlink(text)
+        return key
+
+    @staticmethod
+    def _dependencies(depfile, cwd):
+        with open(depfile, encoding="utf-8", errors="surrogateescape") as file:
+            return [os.path.join(cwd, n)
+                    for n in file.read().replace("\\\n", " ").split()[1:]]
+
+    def _changed(self, dependencies, since):
+        """Whether a file was written after the preprocessor may have read it.
+
+        File systems store the time with the resolution of a timer tick.
+        """
+        for path in map(os.path.realpath, dependencies):
+            try:
+                if not path.startswith(self.farm.path + "/") and \
+                   os.stat(path).st_ctime > since - 0.1:
+                    return True
+            except OSError:
+                return True
+        return False
 
 
 def check_warnings(units, before, after):

@@ -8,10 +8,9 @@ import glob
 import hashlib
 import os
 import re
-import shutil
 import struct
-import subprocess
 
+from cache import made_once
 from common import NO_EFFECT, REFUSED, SETUP, Failure, first_error
 from elf import (R_X86_64_PC32, SHF_ALLOC, SHF_INFO_LINK, SHT_PROGBITS, SHT_RELA,
                  STT_NOTYPE, STT_SECTION, Elf)
@@ -27,14 +26,10 @@ ENTRY_SIZES = {
 ANNOTYPE_DATA_SPECIAL = 1
 
 
-def default_cache():
-    base = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
-    return os.path.join(base, "kpatch")
-
-
 class Engine:
-    def __init__(self, kernel, source, cache, run):
+    def __init__(self, kernel, source, cache, work, run):
         self.kernel = kernel
+        self.work = work
         self.run = run
         self.source = self._find(source, cache)
         self.path = self._build(cache)
@@ -66,14 +61,9 @@ class Engine:
 
     def _unpack(self, archive, cache):
         name = os.path.basename(archive)[:-len(".tar.xz")]
-        tree = os.path.join(cache, name)
-        if not os.path.isdir(tree):
-            os.makedirs(tree + ".new", exist_ok=True)
-            self.run(["tar", "-xf", archive, "-C", tree + ".new", "--strip-components=1",
-                      f"{name}/tools", f"{name}/scripts", f"{name}/include",
-                      f"{name}/arch/x86", f"{name}/Makefile"])
-            os.replace(tree + ".new", tree)
-        return tree
+        return made_once(os.path.join(cache, name), self.work, lambda new: self.run([
+            "tar", "-xf", archive, "-C", new, "--strip-components=1", f"{name}/tools",
+            f"{name}/scripts", f"{name}/include", f"{name}/arch/x86", f"{name}/Makefile"]))
 
     def _version(self):
         with open(os.path.join(self.source, "Makefile"), encoding="utf-8") as file:
@@ -90,22 +80,18 @@ class Engine:
                     with open(os.path.join(directory, name), "rb") as file:
                         key.update(name.encode() + b"\0" + file.read())
         place = os.path.join(cache, "objtool-" + key.hexdigest()[:16])
-        tool = os.path.join(place, "objtool")
-        if not os.path.isfile(tool):
-            shutil.rmtree(place, ignore_errors=True)
-            os.makedirs(place)
-            status, _, errors = self.run([
-                "make", "-s", "-C", top, f"O={place}", f"srctree={self.source}"])
-            if status:
-                shutil.rmtree(place, ignore_errors=True)
-                raise Failure(SETUP, top, f"does not build: {first_error(errors)}",
-                              "install gcc, make, libelf-dev and libxxhash-dev")
-        usage = subprocess.run([tool, "klp"], text=True, check=False,
-                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-        if "checksum" not in usage.stdout:
-            shutil.rmtree(place, ignore_errors=True)
+        return os.path.join(made_once(place, self.work, self._make), "objtool")
+
+    def _make(self, place):
+        top = os.path.join(self.source, "tools/objtool")
+        status, _, errors = self.run([
+            "make", "-s", "-C", top, f"O={place}", f"srctree={self.source}"])
+        if status:
+            raise Failure(SETUP, top, f"does not build: {first_error(errors)}",
+                          "install gcc, make, libelf-dev and libxxhash-dev")
+        _, out, errors = self.run([os.path.join(place, "objtool"), "klp"])
+        if "checksum" not in out + errors:
             raise Failure(SETUP, top, "was built without libxxhash", "install libxxhash-dev")
-        return tool
 
     # Before objects are compared:
 

@@ -6,14 +6,10 @@ Nothing is written to either.
 
 import os
 import re
-import shlex
 
-from common import PATCH, SETUP, Failure
+from common import SETUP, Failure
 from elf import Linked
 
-# Units whose code is not in the kernel's own image or modules.
-FOREIGN = re.compile(r"(arch/\w+/(boot|realmode/rm|purgatory|um)|.*/vdso(32|64)?|"
-                     r"drivers/firmware/efi/libstub|scripts|tools|samples|usr)/|.*\.mod\.o$")
 REFUSED_CONFIG = {
     "GCC_PLUGIN_LATENT_ENTROPY": "makes each compilation different",
     "RANDSTRUCT": "makes each compilation different",
@@ -22,26 +18,10 @@ REFUSED_CONFIG = {
 }
 
 
-class Unit:
-    """A C file, compiled for vmlinux or a module."""
-
-    def __init__(self, source, obj, command, prefix):
-        self.source = source
-        self.obj = obj
-        self.command = command		# the compiler's arguments
-        self.prefix = prefix		# of the source tree, in them
-        self.is_module = "-DMODULE" in command
-        self.modname = "vmlinux"
-        for argument in command:
-            if self.is_module and argument.startswith("-DKBUILD_MODNAME="):
-                self.modname = argument.split("=", 1)[1].strip('"')
-
-
 class Kernel:
     def __init__(self, build, source, vmlinux, run):
         self.build = os.path.realpath(build)
         self.run = run
-        self.foreign = []	# objects of changed headers that are not patched
         self._modules = None
         self._linked = {}
         config = os.path.join(self.build, ".config")
@@ -106,17 +86,12 @@ class Kernel:
 
     def check_compiler(self, unit):
         wanted = self.config.get("CC_VERSION_TEXT", "")
-        compiler = self.compiler(unit)
+        compiler = unit.compiler
         status, out, _ = self.run(compiler + ["--version"])
         found = out.split("\n")[0]
         if status or found != wanted:
             raise Failure(SETUP, " ".join(compiler), f"is \"{found}\", but the kernel was "
                           f"compiled by \"{wanted}\"", "install that")
-
-    @staticmethod
-    def compiler(unit):
-        return unit.command[:next(i for i, a in enumerate(unit.command)
-                                  if a.startswith("-"))]
 
     def linked(self, modname):
         """The symbols of vmlinux, or of the module as it was built."""
@@ -139,90 +114,3 @@ class Kernel:
             raise Failure(SETUP, modname, "is no module of this kernel",
                           "build the modules first")
         return self.path(self._modules[modname])
-
-    def units(self, diffs):
-        """Those that are compiled from changed files, directly or as a header."""
-        sources = [f for f in diffs.files if f.endswith(".c")]
-        headers = [f for f in diffs.files if f.endswith(".h")]
-        found = {}
-        seen = set()
-        for name in sources:
-            unit = self._unit(name[:-2] + ".o")
-            if unit:
-                if FOREIGN.match(unit.obj):
-                    raise Failure(PATCH, name, "is not part of the kernel proper",
-                                  "leave it out: it has run at boot, or runs elsewhere")
-                found[unit.obj] = unit
-                seen.add(name)
-        # A C file may be included by another one, like a header.
-        for obj, name in self._users(headers + sources):
-            seen.add(name)
-            if FOREIGN.match(obj):
-                self.foreign.append(obj)
-                continue
-            unit = None if obj in found else self._unit(obj)
-            if unit:
-                found[obj] = unit
-        for name in sources + headers:
-            if name not in seen:
-                raise Failure(PATCH, name, "is not compiled in this configuration",
-                              "leave it out")
-        if not found:
-            raise Failure(PATCH, diffs.files[0] if diffs.files else diffs.new[0],
-                          "is not compiled in this configuration", "leave it out")
-        return [found[obj] for obj in sorted(found)]
-
-    def _users(self, headers):
-        """Pairs of an object and one of @headers that it depends on."""
-        wanted = [(h, ("/" + h + " ").encode(), os.path.join(self.source, h))
-                  for h in headers]
-        for directory, subdirs, files in os.walk(self.build):
-            subdirs[:] = [d for d in subdirs
-                          if d != "source" and not os.path.islink(os.path.join(directory, d))]
-            for file in files:
-                if not file.endswith(".o.cmd"):
-                    continue
-                with open(os.path.join(directory, file), "rb") as stream:
-                    text = stream.read()
-                for name, pattern, path in wanted:
-                    if pattern not in text and pattern[1:-1] not in text:
-                        continue
-                    if any(os.path.normpath(os.path.join(self.build, d)) == path
-                           for d in self._dependencies(text.decode("utf-8", "replace"))):
-                        obj = os.path.join(os.path.relpath(directory, self.build),
-                                           file[1:-4])
-                        yield os.path.normpath(obj), name
-
-    @staticmethod
-    def _dependencies(text):
-        match = re.search(r"^deps_\S+ := \\\n((?:.*\\\n)*.*)", text, re.M)
-        return match.group(1).replace("\\\n", " ").split() if match else []
-
-    def _unit(self, obj):
-        """From the command that kbuild keeps beside each object, or None."""
-        directory, name = os.path.split(obj)
-        try:
-            with open(self.path(directory, f".{name}.cmd"), encoding="utf-8") as file:
-                text = file.read()
-        except FileNotFoundError:
-            return None
-        match = re.match(r"(?:saved)?cmd_\S+ := (.*)", text)
-        source = re.search(r"^source_\S+ := (\S+)", text, re.M)
-        if not match or not source or not source.group(1).endswith(".c"):
-            return None
-        line = match.group(1).replace("$(pound)", "#").replace(r"\#", "#").replace("$$", "$")
-        lexer = shlex.shlex(line, posix=True, punctuation_chars=";&|()<>")
-        lexer.whitespace_split = True
-        lexer.commenters = ""
-        command = []
-        for argument in lexer:
-            if argument in (";", "&&"):
-                break
-            command.append(argument)
-        path = obj[:-2] + ".c"
-        # Some objects are compiled from a file of another name.
-        if not command[-1].endswith("/" + path) and command[-1] != path:
-            path = os.path.relpath(os.path.join(self.build, command[-1]), self.source)
-        if path.startswith("..") or not command[-1].endswith(path) or "-c" not in command:
-            return None
-        return Unit(path, obj, command, command[-1][:-len(path)])

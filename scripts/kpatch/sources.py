@@ -13,15 +13,13 @@ import shutil
 
 from common import PATCH, SETUP, Failure
 
-# Not part of the kernel, or no code.
-IGNORED = re.compile(r"(Documentation|tools|samples|LICENSES|usr)/|"
-                     r"(MAINTAINERS|CREDITS|\.mailmap|\.gitignore)$|.*\.(rst|txt|yaml|md)$")
 OBJECTS = (".o", ".ko", ".a", ".cmd", ".mod", ".order", ".symvers", ".dwo")
 
 
 class Diffs:
-    def __init__(self, paths):
+    def __init__(self, paths, ignored):
         self.paths = paths
+        self.ignored = ignored	# names that match are left out
         self.files = []		# that exist before
         self.new = []		# headers that a diff adds
         self.text = {}		# what of each diff is about them
@@ -73,7 +71,7 @@ class Diffs:
 
     def _add(self, old, new):
         name = new or old
-        if IGNORED.match(name):
+        if self.ignored.match(name):
             return False
         if name.startswith(("../", "/")):
             raise Failure(PATCH, name, "is outside of the tree", "correct the diff")

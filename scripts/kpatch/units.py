@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The units that diffs change, and how they were compiled.
+
+kbuild keeps beside each object the command that made it and the files that this has read.
+"""
+
+import os
+import re
+import shlex
+
+from common import PATCH, SETUP, Failure
+
+TEXT = re.compile(r".*\.(rst|txt|yaml|md)$")
+# Not part of the kernel, or no code.
+IGNORED = re.compile(r"(Documentation|tools|samples|LICENSES|usr)/|"
+                     r"(MAINTAINERS|CREDITS|\.mailmap|\.gitignore)$|" + TEXT.pattern)
+# Units whose code is not in the kernel's own image or modules.
+FOREIGN = re.compile(r"(arch/\w+/(boot|realmode/rm|purgatory|um)|.*/vdso(32|64)?|"
+                     r"drivers/firmware/efi/libstub|scripts|tools|samples|usr)/|.*\.mod\.o$")
+
+
+class Unit:
+    """A C file, compiled for vmlinux or a module."""
+
+    def __init__(self, source, obj, command, prefix, cwd):
+        self.source = source
+        self.obj = obj
+        self.command = command		# the compiler's arguments
+        self.prefix = prefix		# of the source tree, in them
+        self.cwd = cwd			# where it ran; None: the source tree
+        self.is_module = "-DMODULE" in command
+        self.modname = "vmlinux"
+        for argument in command:
+            if self.is_module and argument.startswith("-DKBUILD_MODNAME="):
+                self.modname = argument.split("=", 1)[1].strip('"')
+
+    @property
+    def compiler(self):
+        return self.command[:next(i for i, a in enumerate(self.command)
+                                  if a.startswith("-"))]
+
+
+class Tree:
+    """The objects in @build, and their source in @source."""
+
+    # Directories whose files are not compiled.
+    ignored = IGNORED
+
+    def __init__(self, build, source):
+        self.build = build
+        self.source = source
+        self.foreign = []	# objects of changed headers that are not patched
+
+    def _path(self, *names):
+        return os.path.join(self.build, *names)
+
+    def units(self, diffs):
+        """Those that are compiled from changed files, directly or as a header."""
+        sources = [f for f in diffs.files if f.endswith(".c")]
+        headers = [f for f in diffs.files if f.endswith(".h")]
+        found = {}
+        seen = set()
+        for name in sources:
+            unit = self._unit(name[:-2] + ".o")
+            if unit:
+                if self._is_foreign(unit.obj):
+                    raise Failure(PATCH, name, "is not part of the kernel proper",
+                                  "leave it out: it has run at boot, or runs elsewhere")
+                found[unit.obj] = unit
+                seen.add(name)
+        # A C file may be included by another one, like a header.
+        for obj, name in self._users(headers + sources):
+            seen.add(name)
+            if self._is_foreign(obj):
+                self.foreign.append(obj)
+                continue
+            unit = None if obj in found else self._unit(obj)
+            if unit:
+                found[obj] = unit
+        for name in sources + headers:
+            if name not in seen:
+                raise Failure(PATCH, name, "is not compiled in this configuration",
+                              "leave it out")
+        if not found:
+            raise Failure(PATCH, diffs.files[0] if diffs.files else diffs.new[0],
+                          "is not compiled in this configuration", "leave it out")
+        return [found[obj] for obj in sorted(found)]
+
+    @staticmethod
+    def _is_foreign(obj):
+        return FOREIGN.match(obj)
+
+    def _users(self, headers):
+        """Pairs of an object and one of @headers that it depends on."""
+        wanted = [(h, h.encode(), re.compile(rb"^  (\S*)" + re.escape(h.encode()) + rb"(?: \\)?$",
+                                             re.M)) for h in headers]
+        for directory, subdirs, files in os.walk(self.build):
+            subdirs[:] = [d for d in subdirs
+                          if d != "source" and not os.path.islink(os.path.join(directory, d))]
+            for file in files:
+                if not file.endswith(".o.cmd"):
+                    continue
+                with open(os.path.join(directory, file), "rb") as stream:
+                    text = stream.read()
+                for name, pattern, line in wanted:
+                    # A regular expression is slow where it does not match.
+                    if pattern in text and any(
+                            self._is_source(m.group(1).decode("utf-8", "surrogateescape"),
+                                            name, text) for m in line.finditer(text)):
+                        obj = os.path.join(os.path.relpath(directory, self.build),
+                                           file[1:-4])
+                        yield os.path.normpath(obj), name
+
+    def _is_source(self, prefix, name, text):
+        """Whether @prefix leads to the source tree, or to where it was at that time."""
+        path = os.path.normpath(os.path.join(self.build, prefix, name))
+        unit = re.search(rb"^source_(\S+)\.o := (\S*)\1\.\w+$", text, re.M)
+        return path == os.path.join(self.source, name) or \
+            unit and unit.group(2) == os.fsencode(prefix)
+
+    def _unit(self, obj):
+        """From the command that kbuild keeps beside each object, or None."""
+        directory, name = os.path.split(obj)
+        try:
+            with open(self._path(directory, f".{name}.cmd"), encoding="utf-8") as file:
+                text = file.read()
+        except FileNotFoundError:
+            return None
+        match = re.match(r"(?:saved)?cmd_\S+ := (.*)", text)
+        source = re.search(r"^source_\S+ := (\S+)", text, re.M)
+        if not match or not source or not source.group(1).endswith(".c"):
+            return None
+        line = match.group(1).replace("$(pound)", "#").replace(r"\#", "#").replace("$$", "$")
+        return self._parse(obj, line)
+
+    def _parse(self, obj, line):
+        """The unit that the first command of @line compiles to @obj, or None."""
+        lexer = shlex.shlex(line, posix=True, punctuation_chars=";&|()<>")
+        lexer.whitespace_split = True
+        lexer.commenters = ""
+        command = []
+        for argument in lexer:
+            if argument in (";", "&&"):
+                break
+            command.append(argument)
+        if "-c" not in command:
+            return None
+        path = obj[:-2] + ".c"
+        # Some objects are compiled from a file of another name.
+        if not command[-1].endswith("/" + path) and command[-1] != path:
+            path = os.path.relpath(os.path.join(self.build, command[-1]), self.source)
+        if path.startswith("..") or not command[-1].endswith(path):
+            return None
+        prefix = command[-1][:-len(path)]
+        # A build in the source tree names its files relative to that.
+        return Unit(path, obj, command, prefix, self.build if prefix else None)
