@@ -210,12 +210,29 @@ class Changes:
             other = self._counterpart(symbol)
             if symbol.bind == STB_WEAK and (not other or other.size != symbol.size):
                 continue
-            if not other or other.size != symbol.size:
+            if not other or other.size != symbol.size and \
+               not self._may_shrink(symbol, symbol.size - other.size):
                 have = f"is {other.size} bytes" if other else "does not exist"
                 self.refuse(symbol.name, f"{have} in {self.linked.path}, but "
                             f"{symbol.size} when it is compiled from this source",
                             "use the source, configuration and compiler of that kernel",
                             SETUP)
+
+    def _may_shrink(self, symbol, size):
+        """Whether short jumps to functions of the same section could save @size bytes.
+
+        The assembler takes them where all functions of a unit are in one section.
+        """
+        section = self.before.section_of(symbol)
+        code = self.before.contents(section)
+        jumps = branches = 0
+        for reloc in self.before.relocs(section):
+            if symbol.value < reloc.offset < symbol.value + symbol.size and \
+               reloc.symbol.defined:
+                jumps += code[reloc.offset - 1] == 0xe9
+                branches += code[reloc.offset - 2] == 0x0f and \
+                    code[reloc.offset - 1] & 0xf0 == 0x80
+        return any(3 * j + 4 * b == size for j in range(jumps + 1) for b in range(branches + 1))
 
     def _check_func(self, func):
         section = self.before.section_of(func.symbol)
