@@ -11,6 +11,8 @@
 #   Setup: COMMAND        is run before
 #   Module: NAME          module that is patched, before and after it is loaded
 #   Spacer: NAME          module that takes its place before it is loaded again
+#   Tree: DIR             below harness/build, modules out of tree that the diff is for
+#   Options: WORDS        for kpatch build
 #
 # OBJTOOL_SOURCE: source of a kernel that has "objtool klp", for bases that have not
 
@@ -35,12 +37,28 @@ export XDG_CACHE_HOME=$top/build/cache
 
 field() { sed -n "s/^$2: //p" "$diffs/$1.patch"; }
 
+# A copy of those modules is built, as a user does it.
+build_tree() {
+	local tree=$1
+
+	[ ! -e "$out/trees/$tree" ] || return 0
+	mkdir -p "$out/trees"
+	cp -r "$diffs/${tree%%/*}" "$out/trees"
+	make -C "$obj" M="$out/trees/$tree" > "$out/trees.log" 2>&1 ||
+		{ show_log "$out/trees.log"; die "$tree does not build"; }
+}
+
 # build NAME: sets status
 build() {
+	local tree options
+
 	status=0
+	tree=$(field "$1" Tree)
+	read -ra options <<< "$(field "$1" Options)"
+	[ -z "$tree" ] || options+=(--module "$out/trees/$tree")
 	timeout 900 "$top/scripts/kpatch/kpatch-build" --kernel "$obj" --source "$src" \
 		${OBJTOOL_SOURCE:+--objtool-source "$OBJTOOL_SOURCE"} \
-		--name "diff-$1" -o "$out/$1.ko" "$diffs/$1.patch" \
+		"${options[@]}" --name "diff-$1" -o "$out/$1.ko" "$diffs/$1.patch" \
 		> "$out/$1.log" 2>&1 || status=$?
 }
 
@@ -59,8 +77,14 @@ check_refusal() {
 	fi
 }
 
+for name in "${names[@]}"; do
+	tree=$(field "$name" Tree)
+	[ -z "$tree" ] || build_tree "$tree"
+done
 stamp=$out/stamp
 touch "$stamp"
+trees=()
+[ ! -e "$out/trees" ] || trees=("$out/trees")
 built=()
 for name in "${names[@]}"; do
 	build "$name"
@@ -75,7 +99,7 @@ for name in "${names[@]}"; do
 	fi
 done
 
-written=$(find "$src/" "$obj/" -newer "$stamp" -not -type d 2>/dev/null | head -n 5 || true)
+written=$(find "$src/" "$obj/" "${trees[@]}" -newer "$stamp" -not -type d 2>/dev/null | head -n 5 || true)
 if [ -z "$written" ]; then
 	tap_result ok "$BASE: the source and the build are as they were"
 else
@@ -85,7 +109,7 @@ fi
 
 # What the guest runs.
 guest() {
-	declare -p top obj diffs out
+	declare -p top obj diffs out trees
 	declare -f field
 	cat <<-'END'
 	result() { printf '%s\t%s\n' "$1" "$2" >> /run/out/results; }
@@ -94,7 +118,7 @@ guest() {
 	patched() { [[ $(shows) =~ $(field "$name" Patched) ]]; }
 	original() { ! patched; }
 	module() { [ -z "$target" ] || "$@"; }
-	ko() { find "$obj/" -name "$1.ko" | head -n 1; }
+	ko() { find "$obj/" "${trees[@]}" -name "$1.ko" | head -n 1; }
 	target_ko() { ko "$target"; }
 	attr() { echo "/sys/kernel/kpatch/diff_${name//-/_}/enabled"; }
 	unload() {

@@ -20,7 +20,7 @@ SECTIONS = ["-ffunction-sections", "-fdata-sections"]
 
 def moved(argument, prefix, path):
     """@argument with the source tree, which it names by @prefix, at @path."""
-    if not prefix:
+    if not prefix or argument.startswith("-DKBUILD_"):
         return argument
     if os.path.isabs(prefix):
         return argument.replace(prefix, path + "/")
@@ -69,7 +69,12 @@ class Compiler:
             else:
                 argument = moved(argument, unit.prefix, self.farm.path)
             command.append(argument)
-        return command[:-1] + self.added + command[-1:]
+        added = self.added
+        if os.path.isabs(unit.prefix) and \
+           not any("-prefix-map=" in a and a.endswith(unit.prefix + "=") for a in unit.command):
+            # __FILE__ is what it was.
+            added = added + [f"-fmacro-prefix-map={self.farm.path}/={unit.prefix}"]
+        return command[:-1] + added + command[-1:]
 
     def _compile(self, unit, directory, patched):
         obj = os.path.join(directory, unit.obj)

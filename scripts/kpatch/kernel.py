@@ -4,6 +4,7 @@
 Nothing is written to either.
 """
 
+import glob
 import os
 import re
 
@@ -19,8 +20,9 @@ REFUSED_CONFIG = {
 
 
 class Kernel:
-    def __init__(self, build, source, vmlinux, run):
+    def __init__(self, build, source, vmlinux, extra, run):
         self.build = os.path.realpath(build)
+        self.extra = extra and os.path.realpath(extra)	# modules that were built out of tree
         self.run = run
         self._modules = None
         self._linked = {}
@@ -29,6 +31,9 @@ class Kernel:
             raise Failure(SETUP, build, "is no build directory: it has no .config",
                           "name the one of the running kernel with --kernel")
         self.config = self._read_config(config)
+        if extra and not os.path.isfile(os.path.join(self.extra, "modules.order")):
+            raise Failure(SETUP, extra, "has no modules.order", "build the module first, "
+                          f"with make -C {self.build} M={self.extra}")
         self.source = os.path.realpath(source or self._find_source())
         if not os.path.isfile(os.path.join(self.source, "Kbuild")):
             raise Failure(SETUP, self.source, "is no kernel source",
@@ -107,10 +112,18 @@ class Kernel:
     def module(self, modname):
         if self._modules is None:
             with open(self.path("modules.order"), encoding="utf-8") as file:
-                names = [line.strip() for line in file]
-            self._modules = {os.path.basename(n)[:-2].replace("-", "_"): n[:-2] + ".ko"
-                             for n in names}
+                paths = [self.path(line.strip()[:-2] + ".ko") for line in file]
+            if self.extra:
+                paths += glob.glob(os.path.join(glob.escape(self.extra), "**/*.ko"),
+                                   recursive=True)
+            self._modules = {os.path.basename(p)[:-3].replace("-", "_"): p for p in paths}
         if modname not in self._modules:
             raise Failure(SETUP, modname, "is no module of this kernel",
                           "build the modules first")
-        return self.path(self._modules[modname])
+        return self._modules[modname]
+
+    @property
+    def symvers(self):
+        """The lists of exported symbols."""
+        lists = [os.path.join(d, "Module.symvers") for d in (self.build, self.extra) if d]
+        return [path for path in lists if os.path.isfile(path)]

@@ -90,8 +90,11 @@ def initial_source(template, funcs, objects, info, namespaces):
 
 def exports(kernel):
     """Exported symbols, and the namespace of each."""
-    with open(kernel.path("Module.symvers"), encoding="utf-8") as file:
-        return {m.group(1): m.group(3) for m in map(NAMESPACE_LINE.match, file) if m}
+    found = {}
+    for path in kernel.symvers:
+        with open(path, encoding="utf-8") as file:
+            found.update({m.group(1): m.group(3) for m in map(NAMESPACE_LINE.match, file) if m})
+    return found
 
 
 def needed_namespaces(kernel, all_changes):
@@ -129,6 +132,7 @@ def link(kernel, name, directory, source, objects, run):
         file.write(f"obj-m := {name}.o\n{name}-y := {' '.join(parts)}\n")
     # Objects that are compiled already get no ORC, unless objtool runs at the link.
     status, out, errors = run(["make", "-C", kernel.build, f"M={directory}",
+                               "KBUILD_EXTRA_SYMBOLS=" + " ".join(kernel.symvers[1:]),
                                "delay-objtool=y", "modules"])
     module = os.path.join(directory, name + ".ko")
     if status or not os.path.isfile(module):

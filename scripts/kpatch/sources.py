@@ -108,12 +108,22 @@ class Farm:
         for name in diffs.files:
             original = os.path.join(self.source, name)
             if not os.path.isfile(original):
-                raise Failure(PATCH, name, "does not exist in the source tree",
-                              "use a diff against this kernel")
+                raise Failure(PATCH, name, f"does not exist in {self.source}",
+                              "use a diff against that, for patch -p1")
             copy = os.path.join(self.path, name)
             os.unlink(copy)
             shutil.copyfile(original, copy)
             shutil.copyfile(original, self._original(name))
+
+    def surround(self, root):
+        """Link in @root what is around the source tree, which its files may include."""
+        top, name = os.path.split(self.source)
+        while name:
+            os.makedirs(root + top, exist_ok=True)
+            for other in os.listdir(top):
+                if other != name:
+                    os.symlink(os.path.join(top, other), os.path.join(root + top, other))
+            top, name = os.path.split(top)
 
     @staticmethod
     def _parents(name):

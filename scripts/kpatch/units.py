@@ -102,21 +102,23 @@ class Tree:
                     continue
                 with open(os.path.join(directory, file), "rb") as stream:
                     text = stream.read()
+                obj = os.path.normpath(os.path.join(
+                    os.path.relpath(directory, self.build), file[1:-4]))
                 for name, pattern, line in wanted:
                     # A regular expression is slow where it does not match.
                     if pattern in text and any(
                             self._is_source(m.group(1).decode("utf-8", "surrogateescape"),
-                                            name, text) for m in line.finditer(text)):
-                        obj = os.path.join(os.path.relpath(directory, self.build),
-                                           file[1:-4])
-                        yield os.path.normpath(obj), name
+                                            name, obj, text) for m in line.finditer(text)):
+                        yield obj, name
 
-    def _is_source(self, prefix, name, text):
+    def _is_source(self, prefix, name, obj, text):
         """Whether @prefix leads to the source tree, or to where it was at that time."""
-        path = os.path.normpath(os.path.join(self.build, prefix, name))
-        unit = re.search(rb"^source_(\S+)\.o := (\S*)\1\.\w+$", text, re.M)
-        return path == os.path.join(self.source, name) or \
-            unit and unit.group(2) == os.fsencode(prefix)
+        then = re.search(rb"^source_\S+ := (\S*)" + re.escape(os.fsencode(obj[:-2])) +
+                         rb"\.\w+$", text, re.M)
+        return os.path.join(self.source, name) == \
+            os.path.normpath(os.path.join(self.build, prefix, name)) or \
+            then and os.path.normpath(os.fsdecode(then.group(1)) + name) == \
+            os.path.normpath(prefix + name)
 
     def _unit(self, obj):
         """From the command that kbuild keeps beside each object, or None."""
@@ -154,3 +156,34 @@ class Tree:
         prefix = command[-1][:-len(path)]
         # A build in the source tree names its files relative to that.
         return Unit(path, obj, command, prefix, self.build if prefix else None)
+
+
+class ModuleTree(Tree):
+    """Of modules that were built out of tree, in @build."""
+
+    ignored = TEXT
+
+    def __init__(self, kernel, build):
+        super().__init__(build, os.path.realpath(self._read_source(build) or build))
+        self.kernel = kernel
+
+    @staticmethod
+    def _read_source(build):
+        """Where "make M=... MO=..." found the source, from the Makefile that it has left."""
+        try:
+            with open(os.path.join(build, "Makefile"), encoding="utf-8") as file:
+                found = re.search(r"^export KBUILD_EXTMOD = (.*)$", file.read(), re.M)
+        except OSError:
+            return None
+        return found and found.group(1)
+
+    @staticmethod
+    def _is_foreign(obj):
+        return obj.endswith(".mod.o")
+
+    def _parse(self, obj, line):
+        unit = super()._parse(obj, line)
+        if unit and os.path.isabs(unit.command[unit.command.index("-o") + 1]):
+            # Before 6.13 kbuild ran in the kernel's directory.
+            unit.cwd = self.kernel.build
+        return unit
