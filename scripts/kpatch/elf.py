@@ -1,7 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Read ELF files, and change object files in the few ways that kpatch-build needs."""
 
+import gzip
+import lzma
+import mmap
+import os
 import struct
+import subprocess
 from collections import namedtuple
 
 SHT_PROGBITS, SHT_SYMTAB, SHT_RELA, SHT_NOBITS = 1, 2, 4, 8
@@ -11,6 +16,7 @@ STB_LOCAL, STB_GLOBAL, STB_WEAK = 0, 1, 2
 STT_NOTYPE, STT_OBJECT, STT_FUNC, STT_SECTION, STT_FILE = 0, 1, 2, 3, 4
 R_X86_64_PC32 = 2
 NT_GNU_BUILD_ID = 3
+LARGE = 256 << 20
 
 HEADER = "<16sHHIQQQIHHHHHH"
 SECTION = "<IIQQQQIIQQ"
@@ -58,11 +64,25 @@ def string_at(table, offset):
     return table[offset:table.index(b"\0", offset)].decode("utf-8", "replace")
 
 
+def read(path):
+    """The contents of a file, which may be a compressed module."""
+    if path.endswith(".zst"):
+        done = subprocess.run(["zstd", "-dcq", path], stdout=subprocess.PIPE, check=False)
+        if done.returncode:
+            raise ValueError("zstd fails")
+        return done.stdout
+    opened = {".xz": lzma.open, ".gz": gzip.open}.get(os.path.splitext(path)[1], open)
+    with opened(path, "rb") as file:
+        if os.stat(path).st_size < LARGE:
+            return file.read()
+        # A vmlinux with debugging information, most of which is not looked at.
+        return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+
+
 class Elf:
     def __init__(self, path):
         self.path = path
-        with open(path, "rb") as file:
-            self.bytes = file.read()
+        self.bytes = read(path)
         if self.bytes[:6] != b"\x7fELF\x02\x01":
             raise ValueError("not a 64 bit little endian ELF file")
         header = struct.unpack_from(HEADER, self.bytes)

@@ -20,7 +20,7 @@ REFUSED_CONFIG = {
 
 
 class Kernel:
-    def __init__(self, build, source, vmlinux, extra, run):
+    def __init__(self, build, source, vmlinux, modules, extra, run):
         self.build = os.path.realpath(build)
         self.extra = extra and os.path.realpath(extra)	# modules that were built out of tree
         self.run = run
@@ -35,10 +35,13 @@ class Kernel:
             raise Failure(SETUP, extra, "has no modules.order", "build the module first, "
                           f"with make -C {self.build} M={self.extra}")
         self.source = os.path.realpath(source or self._find_source())
-        if not os.path.isfile(os.path.join(self.source, "Kbuild")):
+        if not os.path.isfile(os.path.join(self.source, "init/main.c")):
             raise Failure(SETUP, self.source, "is no kernel source",
                           "name it with --source")
-        self.vmlinux = vmlinux or os.path.join(self.build, "vmlinux")
+        # A directory of headers has no objects.
+        self.is_built = os.path.isfile(self.path("init/.main.o.cmd"))
+        self.modules = modules
+        self.vmlinux = vmlinux
         self._check()
 
     @staticmethod
@@ -59,7 +62,8 @@ class Kernel:
             return file.read().strip()
 
     def _check(self):
-        for name in ("include/config/kernel.release", "Module.symvers", "modules.order"):
+        for name in ("include/config/kernel.release", "Module.symvers") + \
+                (("modules.order",) if self.is_built else ()):
             if not os.path.isfile(self.path(name)):
                 raise Failure(SETUP, self.path(name), "does not exist",
                               "build the kernel and its modules first")
@@ -71,14 +75,26 @@ class Kernel:
             if self.config.get(option) == "y":
                 raise Failure(SETUP, self.path(".config"), f"CONFIG_{option} {why}",
                               "build the kernel without it")
+        self.modules = self.modules or f"/lib/modules/{self.release}"
+        self.vmlinux = self.vmlinux or self._find_vmlinux()
         if not os.path.isfile(self.vmlinux):
             raise Failure(SETUP, self.vmlinux, "does not exist",
                           "name the vmlinux of the running kernel with --vmlinux")
         linked = self.linked("vmlinux")
         banner = f"Linux version {self.release} ".encode()
-        if banner not in linked.elf.bytes:
+        if linked.elf.bytes.find(banner) < 0:
             raise Failure(SETUP, self.vmlinux, f"is not of Linux {self.release}, of which "
                           f"{self.build} is a build", "name the right one with --vmlinux")
+
+    def _find_vmlinux(self):
+        own = self.path("vmlinux")
+        if self.is_built:
+            return own
+        for path in (f"/usr/lib/debug/boot/vmlinux-{self.release}",
+                     f"/usr/lib/debug/lib/modules/{self.release}/vmlinux"):
+            if os.path.isfile(path):
+                return path
+        return own
 
     @property
     def annotates(self):
@@ -111,15 +127,20 @@ class Kernel:
 
     def module(self, modname):
         if self._modules is None:
-            with open(self.path("modules.order"), encoding="utf-8") as file:
-                paths = [self.path(line.strip()[:-2] + ".ko") for line in file]
-            if self.extra:
-                paths += glob.glob(os.path.join(glob.escape(self.extra), "**/*.ko"),
-                                   recursive=True)
-            self._modules = {os.path.basename(p)[:-3].replace("-", "_"): p for p in paths}
+            paths = []
+            if self.is_built:
+                with open(self.path("modules.order"), encoding="utf-8") as file:
+                    paths += [self.path(line.strip()[:-2] + ".ko") for line in file]
+            for directory in (None if self.is_built else self.modules, self.extra):
+                paths += glob.glob(os.path.join(glob.escape(directory), "**/*.ko*"),
+                                   recursive=True) if directory else []
+            self._modules = {os.path.basename(p).split(".")[0].replace("-", "_"): p
+                             for p in paths}
         if modname not in self._modules:
             raise Failure(SETUP, modname, "is no module of this kernel",
-                          "build the modules first")
+                          "build the modules first" if self.is_built else
+                          f"name the directory that has it with --modules, as {self.modules}"
+                          " has not")
         return self._modules[modname]
 
     @property
