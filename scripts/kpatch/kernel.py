@@ -38,6 +38,10 @@ class Kernel:
         if not os.path.isfile(os.path.join(self.source, "init/main.c")):
             raise Failure(SETUP, self.source, "is no kernel source",
                           "name it with --source")
+        for path in (self.build, self.source, self.extra or ""):
+            if re.search(r"[\s:%]", path):
+                raise Failure(SETUP, path, "has a blank, : or % in its name, with which kbuild "
+                              "does not work", "rename it")
         # A directory of headers has no objects.
         self.is_built = os.path.isfile(self.path("init/.main.o.cmd"))
         self.modules = modules
@@ -142,6 +146,19 @@ class Kernel:
                           f"name the directory that has it with --modules, as {self.modules}"
                           " has not")
         return self._modules[modname]
+
+    @property
+    def make(self):
+        """The command that builds modules."""
+        with open(self.path("Makefile"), encoding="utf-8") as file:
+            text = file.read()
+        included = re.search(r"^include (/\S+)$", text, re.M)
+        output = re.search(r"^export KBUILD_OUTPUT = (\S+)$", text, re.M)
+        if included and not os.path.isfile(included.group(1)) or \
+           output and os.path.realpath(output.group(1)) != self.build:
+            # The source or the build has another name now.
+            return ["make", "-C", self.source, f"O={self.build}"]
+        return ["make", "-C", self.build]
 
     @property
     def symvers(self):

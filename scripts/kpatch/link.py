@@ -131,7 +131,7 @@ def link(kernel, name, directory, source, objects, run):
     with open(os.path.join(directory, "Kbuild"), "w", encoding="utf-8") as file:
         file.write(f"obj-m := {name}.o\n{name}-y := {' '.join(parts)}\n")
     # Objects that are compiled already get no ORC, unless objtool runs at the link.
-    status, out, errors = run(["make", "-C", kernel.build, f"M={directory}",
+    status, out, errors = run([*kernel.make, f"M={directory}",
                                "KBUILD_EXTRA_SYMBOLS=" + " ".join(kernel.symvers[1:]),
                                "delay-objtool=y", "modules"])
     module = os.path.join(directory, name + ".ko")
