@@ -12,6 +12,7 @@
 #   Module: NAME          module that is patched, before and after it is loaded
 #   Spacer: NAME          module that takes its place before it is loaded again
 #   Tree: DIR             below harness/build, modules out of tree that the diff is for
+#   Kernel: headers       kpatch build gets what distributions have in their packages
 #   Options: WORDS        for kpatch build
 #
 # OBJTOOL_SOURCE: source of a kernel that has "objtool klp", for bases that have not
@@ -48,15 +49,28 @@ build_tree() {
 		{ show_log "$out/trees.log"; die "$tree does not build"; }
 }
 
+# What a package of headers has of a build. vmlinux and modules are in others.
+make_headers() {
+	[ ! -e "$out/headers" ] || return 0
+	mkdir -p "$out/headers"
+	(cd "$obj" && cp -a --parents .config Makefile Module.symvers include scripts \
+		arch/x86/include tools/objtool/objtool "$out/headers")
+	find "$out/headers" \( -name '*.o' -o -name '.*.cmd' \) -delete
+}
+
 # build NAME: sets status
 build() {
-	local tree options
+	local tree options kernel=("$obj")
 
 	status=0
+	if [ "$(field "$1" Kernel)" = headers ]; then
+		make_headers
+		kernel=("$out/headers" --vmlinux "$obj/vmlinux" --modules "$obj")
+	fi
 	tree=$(field "$1" Tree)
 	read -ra options <<< "$(field "$1" Options)"
 	[ -z "$tree" ] || options+=(--module "$out/trees/$tree")
-	timeout 900 "$top/scripts/kpatch/kpatch-build" --kernel "$obj" --source "$src" \
+	timeout 900 "$top/scripts/kpatch/kpatch-build" --kernel "${kernel[@]}" --source "$src" \
 		${OBJTOOL_SOURCE:+--objtool-source "$OBJTOOL_SOURCE"} \
 		"${options[@]}" --name "diff-$1" -o "$out/$1.ko" "$diffs/$1.patch" \
 		> "$out/$1.log" 2>&1 || status=$?

@@ -70,20 +70,24 @@ def check_tables(unit, before, after):
 
 
 def newly_used(unit, before, after, linked, exported):
-    """Symbols that @after uses and @before does not, of the same object, not exported.
+    """Symbols that @after uses and @before does not, and that are not exported.
 
-    The engine can only refer to those that the unit has used before, and to exported ones.
+    By owner: the unit's module, and vmlinux. The engine can only refer to those that the unit
+    has used before, and to exported ones.
     """
     known = {s.name for s in before.symbols}
     names = [s.name for s in after.symbols
              if s.name and not s.section and s.name not in known and s.name not in exported]
-    found = []
+    found = {unit.modname: [], "vmlinux": []}
     for name in names:
-        symbols = linked.globals_named(name)
-        if symbols and linked.is_init(symbols[0]):
-            raise Failure(REFUSED, [unit.source, name], "is used, but is gone after boot",
-                          "use something else")
-        found += [name] if symbols else []
+        for owner, used in found.items():
+            symbols = linked(owner).globals_named(name)
+            if symbols and linked(owner).is_init(symbols[0]):
+                raise Failure(REFUSED, [unit.source, name], "is used, but is gone after boot",
+                              "use something else")
+            if symbols:
+                used.append(name)
+                break
     return found
 
 

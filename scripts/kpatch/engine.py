@@ -176,10 +176,22 @@ class Engine:
 
     # Compare:
 
-    def diff(self, unit, before, after, out, cwd):
-        """Write what changes in @unit to @out; return False if nothing does."""
+    def diff(self, unit, before, after, out, used):
+        """Write what changes in @unit to @out; return False if nothing does.
+
+        @used: names of vmlinux that the engine shall take for ones that vmlinux exports to
+        the patch only: it refers to them like to ones that are not exported at all
+        """
+        # The engine reads this in its working directory.
+        with open(os.path.join(self.work, "Module.symvers"), "wb") as file:
+            for path in self.kernel.symvers:
+                with open(path, "rb") as part:
+                    file.write(part.read())
+            for name in used:
+                file.write(f"0x0\t{name}\tvmlinux\tEXPORT_SYMBOL_GPL\tmodule:{unit.modname}\n"
+                           .encode())
         status, text, errors = self.run([self.path, "klp", "diff", before, after, out],
-                                        cwd=cwd)
+                                        cwd=self.work)
         if status:
             self._refuse(unit, errors)
         for line in errors.splitlines():

@@ -16,6 +16,8 @@ REFUSED_CONFIG = {
     "RANDSTRUCT": "makes each compilation different",
     "LD_DEAD_CODE_DATA_ELIMINATION": "links each function by itself",
     "LTO_CLANG": "compiles all units at once",
+    "CFI": "checks indirect calls by what is in front of functions, which is not kept",
+    "CFI_CLANG": "checks indirect calls by what is in front of functions, which is not kept",
 }
 
 
@@ -44,7 +46,7 @@ class Kernel:
                               "does not work", "rename it")
         # A directory of headers has no objects.
         self.is_built = os.path.isfile(self.path("init/.main.o.cmd"))
-        self.modules = modules
+        self.installed = modules	# the directory of modules that were not built here
         self.vmlinux = vmlinux
         self._check()
 
@@ -79,7 +81,7 @@ class Kernel:
             if self.config.get(option) == "y":
                 raise Failure(SETUP, self.path(".config"), f"CONFIG_{option} {why}",
                               "build the kernel without it")
-        self.modules = self.modules or f"/lib/modules/{self.release}"
+        self.installed = self.installed or f"/lib/modules/{self.release}"
         self.vmlinux = self.vmlinux or self._find_vmlinux()
         if not os.path.isfile(self.vmlinux):
             raise Failure(SETUP, self.vmlinux, "does not exist",
@@ -129,23 +131,35 @@ class Kernel:
                               "build the kernel and its modules first") from error
         return self._linked[modname]
 
-    def module(self, modname):
+    @property
+    def modules(self):
+        """The files of all modules, by name."""
         if self._modules is None:
             paths = []
             if self.is_built:
                 with open(self.path("modules.order"), encoding="utf-8") as file:
                     paths += [self.path(line.strip()[:-2] + ".ko") for line in file]
-            for directory in (None if self.is_built else self.modules, self.extra):
+            for directory in (None if self.is_built else self.installed, self.extra):
                 paths += glob.glob(os.path.join(glob.escape(directory), "**/*.ko*"),
                                    recursive=True) if directory else []
             self._modules = {os.path.basename(p).split(".")[0].replace("-", "_"): p
                              for p in paths}
-        if modname not in self._modules:
+        return self._modules
+
+    def owner(self, name):
+        """The module that defines @name, or None."""
+        for modname, path in self.modules.items():
+            if os.path.isfile(path) and self.linked(modname).globals_named(name):
+                return modname
+        return None
+
+    def module(self, modname):
+        if modname not in self.modules:
             raise Failure(SETUP, modname, "is no module of this kernel",
                           "build the modules first" if self.is_built else
-                          f"name the directory that has it with --modules, as {self.modules}"
+                          f"name the directory that has it with --modules, as {self.installed}"
                           " has not")
-        return self._modules[modname]
+        return self.modules[modname]
 
     @property
     def make(self):

@@ -108,6 +108,11 @@ def needed_namespaces(kernel, all_changes):
                 if exported[name] and not exported[name].startswith("module:"):
                     found.add(exported[name])
             elif name not in defined and not name.startswith(("__SCT__", "__fentry__")):
+                owner = kernel.owner(name)
+                if owner:
+                    raise Failure(REFUSED, [changes.unit.source, name], "is used, but belongs "
+                                  f"to module {owner}, which does not export it",
+                                  "change a function of that module instead")
                 raise Failure(REFUSED, [changes.unit.source, name],
                               "is used, but does not exist",
                               "define it in this file")

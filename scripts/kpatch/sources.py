@@ -10,6 +10,7 @@ have been read notices that, and then all directories are made real.
 import os
 import re
 import shutil
+import sys
 
 from common import PATCH, SETUP, Failure
 
@@ -94,9 +95,10 @@ class Diffs:
 class Farm:
     """The copy of @source, in @path."""
 
-    def __init__(self, source, path, run):
+    def __init__(self, source, path, fuzz, run):
         self.source = source
         self.path = path
+        self.fuzz = fuzz
         self.run = run
 
     def populate(self, diffs, whole):
@@ -156,7 +158,7 @@ class Farm:
             with open(filtered, "w", encoding="utf-8", errors="surrogateescape") as file:
                 file.write(diffs.text[path])
             status, out, _ = self.run([
-                "patch", "-p1", "-f", "-F0", "--no-backup-if-mismatch", "-r", "-",
+                "patch", "-p1", "-f", f"-F{self.fuzz}", "--no-backup-if-mismatch", "-r", "-",
                 "-i", filtered], cwd=self.path)
             if status:
                 rejected = re.search(r"FAILED at (\d+)", out)
@@ -165,9 +167,23 @@ class Farm:
                 raise Failure(PATCH, [path, names[-1] if names else None],
                               "does not apply" +
                               (f" at line {rejected.group(1)}" if rejected else ""),
-                              "use a diff against this kernel")
+                              "make the change in a copy of the source and diff that, "
+                              "or try --fuzz 2 and check the places that it names")
+            for place in self._inexact(out):
+                print(f"kpatch build: note: {path}: {place}; check that", file=sys.stderr)
         for name in diffs.files:
             self._keep_lines(name)
+
+    @staticmethod
+    def _inexact(out):
+        """Where patch has ignored lines of context, as it says in @out."""
+        name = None
+        for line in out.splitlines():
+            file = re.match(r"patching file '?(.*?)'?$", line)
+            hunk = re.match(r"Hunk #\d+ succeeded at (\d+) with (fuzz \d+)", line)
+            name = file.group(1) if file else name
+            if hunk:
+                yield f"{name}: applies with {hunk.group(2)} at line {hunk.group(1)}"
 
     def _keep_lines(self, name):
         """Let the lines behind each change have the numbers that they had before.

@@ -84,6 +84,10 @@ class Tree:
         if not found:
             raise Failure(PATCH, diffs.files[0] if diffs.files else diffs.new[0],
                           "is not compiled in this configuration", "leave it out")
+        for unit in found.values():
+            if "-fprofile-arcs" in unit.command:
+                raise Failure(PATCH, unit.source, "counts what runs, in data of its own (gcov)",
+                              "build the kernel without that, or leave it out")
         return [found[obj] for obj in sorted(found)]
 
     @staticmethod
