@@ -4,9 +4,10 @@
 import os
 import re
 
+from author import REFER
 from common import REFUSED, SETUP, Failure
 from elf import (SHF_ALLOC, SHF_EXECINSTR, STB_LOCAL, STB_WEAK, STT_FILE, STT_FUNC,
-                 STT_NOTYPE, STT_OBJECT, Elf, string_at)
+                 STT_NOTYPE, STT_OBJECT, Elf, is_traced, string_at)
 
 OBJECTS, FUNCS, STRINGS = ".init.klp_objects", ".init.klp_funcs", ".rodata.klp.str1.1"
 RELOCS, SYMBOL, TOMBSTONE = "__klp_relocs.", ".klp.sym.", ".klp.tombstone."
@@ -43,6 +44,8 @@ class Func:
         self.size = size
         self.alias = None		# a global name of the replacement
         self.position = 0
+        self.unchecked = False
+        self.original = None		# the name of a stub, for the replacement
 
 
 def tables_of(elf):
@@ -94,15 +97,17 @@ def newly_used(unit, before, after, linked, exported):
 class Changes:
     """What the engine has found in @unit, in the object @out."""
 
-    def __init__(self, unit, linked, before, out):
+    def __init__(self, unit, linked, before, out, checksums):
         self.unit = unit
         self.linked = linked
         self.before = before
         self.path = out
         self.out = Elf(out)
         self.block = None
-        self.funcs = self._read_funcs()
+        self.kept = checksums.kept
+        self.funcs = [f for f in self._read_funcs() if f.name not in checksums.brought]
         self.new = self._read_new()
+        self.aliases = []
 
     # What the engine has found:
 
@@ -128,7 +133,7 @@ class Changes:
         return [s.name for s in self.out.symbols
                 if s.type == STT_FUNC and s.defined and
                 (self.out.section_of(s).name, s.value) not in known and
-                not s.name.startswith("__pfx_") and ".cold" not in s.name]
+                not s.name.startswith(("__pfx_", REFER)) and ".cold" not in s.name]
 
     def used(self):
         """Symbols of the kernel that are not exported and that the patch uses.
@@ -243,14 +248,10 @@ class Changes:
         if section.name.startswith((".init", ".exit")):
             self.refuse(func.name, "is init or exit code, which is not there any more or "
                         "runs once", "patch what it has set up instead")
-        if section.name.startswith(".noinstr") or not self._is_traced(func.symbol, section):
+        if section.name.startswith(".noinstr") or not is_traced(self.before, func.symbol):
             self.refuse(func.name, "changes, but has no call of ftrace, by which a "
                         "function is replaced: it is notrace, inline or in a file "
                         "that is compiled without", "patch its callers instead")
-
-    def _is_traced(self, symbol, section):
-        return any(r.symbol.name == "__fentry__" and
-                   0 <= r.offset - symbol.value < 16 for r in self.before.relocs(section))
 
     def _check_late(self):
         for section in self.out.sections:

@@ -129,16 +129,18 @@ class Elf:
                 enumerate(struct.iter_unpack(SYMBOL, self.contents(table)))]
         return self._symbols
 
+    def all_relocs(self, only=None):
+        """Pairs of a section, or that which is @only, and a relocation that applies to it."""
+        for rela in self.sections:
+            target = self.sections[rela.info] if rela.type == SHT_RELA else None
+            if target and only in (None, target):
+                for offset, info, addend in struct.iter_unpack(RELA, self.contents(rela)):
+                    yield target, Reloc(offset, self.symbols[info >> 32],
+                                        info & 0xffffffff, addend)
+
     def relocs(self, section):
         """Relocations that apply to @section, in the order of the file."""
-        found = []
-        for rela in self.sections:
-            if rela.type == SHT_RELA and rela.info == section.index:
-                found += [Reloc(offset, self.symbols[info >> 32],
-                                info & 0xffffffff, addend)
-                          for offset, info, addend in
-                          struct.iter_unpack(RELA, self.contents(rela))]
-        return found
+        return [reloc for _, reloc in self.all_relocs(section)]
 
     def section_of(self, symbol):
         return self.sections[symbol.section] if symbol.defined else None
@@ -189,6 +191,13 @@ class Elf:
             SYMBOL, len(old), STB_GLOBAL << 4 | kind, 0, section.index, value, size))
         self.set_contents(strings, old + name.encode() + b"\0")
 
+    def set_type(self, symbol, kind):
+        symbol.type = kind
+        table = self.symtab()
+        data = bytearray(self.contents(table))
+        data[symbol.index * struct.calcsize(SYMBOL) + 4] = symbol.bind << 4 | kind
+        self.set_contents(table, data)
+
     def write(self, path):
         """Contents that have changed go behind the old ones, then all headers."""
         out = bytearray(self.bytes)
@@ -208,6 +217,12 @@ class Elf:
         struct.pack_into("<H", out, 60, len(self.sections))
         with open(path, "wb") as file:
             file.write(out)
+
+
+def is_traced(elf, symbol):
+    """Whether ftrace hooks the function @symbol of an object."""
+    return any(r.symbol.name == "__fentry__" and 0 <= r.offset - symbol.value < 16
+               for r in elf.relocs(elf.section_of(symbol)))
 
 
 class Linked:

@@ -8,7 +8,7 @@ import struct
 
 from changes import FUNCS, OBJECTS
 from common import LINK, REFUSED, SETUP, Failure, first_error
-from elf import RELA, SHT_RELA, STT_FUNC, STT_SECTION, Elf
+from elf import RELA, SHT_RELA, STT_SECTION, Elf
 
 NAMESPACE_LINE = re.compile(r"^\S+\t(\S+)\t(\S+)\t\S+\t(\S*)")
 
@@ -25,8 +25,9 @@ def finish_object(changes, renames, old_objtool, run):
     elf = Elf(changes.path)
     if old_objtool:
         use_section_symbols(elf)
-    for func in changes.funcs:
-        elf.add_global(func.alias, STT_FUNC, elf.find(func.section), func.value, func.size)
+    for alias in changes.aliases:
+        elf.add_global(alias.name, alias.type, elf.find(alias.section), alias.value,
+                       alias.size)
     elf.write(changes.path)
 
 
@@ -54,12 +55,13 @@ def quoted(text):
 def flags_of(func):
     """Clones that do not change are as good as before: the engine has compared them."""
     base = re.match(r".[^.$]*", func.name).group()
-    return "KPATCH_CLONE" if base != func.name and not re.fullmatch(
-        re.escape(base) + r"(\.(llvm|lto_priv|localalias|__uniq)(\.\d+)?)+", func.name) \
-        else "KPATCH_KEEP_ALL_CLONES"
+    is_clone = base != func.name and not re.fullmatch(
+        re.escape(base) + r"(\.(llvm|lto_priv|localalias|__uniq)(\.\d+)?)+", func.name)
+    return ("KPATCH_CLONE" if is_clone else "KPATCH_KEEP_ALL_CLONES") + \
+        (" | KPATCH_UNCHECKED" if func.unchecked else "")
 
 
-def initial_source(template, funcs, objects, info, namespaces):
+def initial_source(template, funcs, objects, info, namespaces, additions):
     """The C source that registers the patch."""
     entries = []
     for func in funcs:
@@ -67,6 +69,8 @@ def initial_source(template, funcs, objects, info, namespaces):
                    f".flags = {flags_of(func)}"]
         if func.position:
             members.append(f".sympos = {func.position}")
+        if func.original:
+            members.append(f".original = {func.original}")
         if func.unit.is_module:
             members.append(f".objname = {quoted(func.unit.modname)}")
         entries.append("\t" + ",\n\t\t\t  ".join(members) + "),")
@@ -76,11 +80,13 @@ def initial_source(template, funcs, objects, info, namespaces):
     with open(template, encoding="utf-8") as file:
         text = file.read()
     values = {
-        "EXTERNS": "\n".join(f"extern void {f.alias}(void);" for f in funcs),
+        "EXTERNS": "\n".join([f"extern void {f.alias}(void);" for f in funcs] +
+                             additions.declarations()),
         "FUNCS": "\n".join(entries),
         "BUILD_IDS": "static const struct kpatch_build_id build_ids[] = {\n" +
                      "\n".join(ids) + "\n};\n" if ids else "",
-        "MEMBERS": ", KPATCH_BUILD_IDS(build_ids)" if ids else "",
+        "MEMBERS": "".join(", " + m for m in ["KPATCH_BUILD_IDS(build_ids)"] * bool(ids) +
+                           additions.members()),
         "INFO": "\n".join(
             [f"MODULE_INFO({k}, {quoted(v)});" for k, v in info] +
             [f"MODULE_INFO(import_ns, {quoted(n)});" for n in namespaces]),
@@ -97,10 +103,10 @@ def exports(kernel):
     return found
 
 
-def needed_namespaces(kernel, all_changes):
+def needed_namespaces(kernel, all_changes, stubs):
     """Namespaces of exported symbols that are used; refuses symbols that do not exist."""
     exported = exports(kernel)
-    defined = {s.name for c in all_changes for s in c.out.symbols if s.defined}
+    defined = {s.name for c in all_changes for s in c.out.symbols if s.defined} | set(stubs)
     found = set()
     for changes in all_changes:
         for name in changes.undefined():
