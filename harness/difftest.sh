@@ -8,6 +8,9 @@
 #   Refused: CODE REGEX   exit status, and what the message says
 #   Shows: COMMAND        prints something that changes, to
 #   Patched: REGEX        this
+#   Undone: REGEX         and to this when the patch has been disabled
+#   Stays: yes            then its module cannot be unloaded
+#   Check: REGEX          what kpatch build --check prints
 #   Setup: COMMAND        is run before
 #   Module: NAME          module that is patched, before and after it is loaded
 #   Spacer: NAME          module that takes its place before it is loaded again
@@ -58,7 +61,7 @@ make_headers() {
 	find "$out/headers" \( -name '*.o' -o -name '.*.cmd' \) -delete
 }
 
-# build NAME: sets status
+# build NAME [OPTION]: sets status
 build() {
 	local tree options kernel=("$obj")
 
@@ -72,7 +75,7 @@ build() {
 	[ -z "$tree" ] || options+=(--module "$out/trees/$tree")
 	timeout 900 "$top/scripts/kpatch/kpatch-build" --kernel "${kernel[@]}" --source "$src" \
 		${OBJTOOL_SOURCE:+--objtool-source "$OBJTOOL_SOURCE"} \
-		"${options[@]}" --name "diff-$1" -o "$out/$1.ko" "$diffs/$1.patch" \
+		"${options[@]}" --name "diff-$1" -o "$out/$1.ko" "$diffs/$1.patch" "${@:2}" \
 		> "$out/$1.log" 2>&1 || status=$?
 }
 
@@ -91,6 +94,15 @@ check_refusal() {
 	fi
 }
 
+check_output() {
+	if [ "$status" -eq 0 ] && grep -qE "$(field "$1" Check)" "$out/$1.log"; then
+		tap_result ok "$BASE: $1 is described"
+	else
+		tap_result "not ok" "$BASE: $1 is described: exit status $status"
+		show_log "$out/$1.log"
+	fi
+}
+
 for name in "${names[@]}"; do
 	tree=$(field "$name" Tree)
 	[ -z "$tree" ] || build_tree "$tree"
@@ -101,6 +113,10 @@ trees=()
 [ ! -e "$out/trees" ] || trees=("$out/trees")
 built=()
 for name in "${names[@]}"; do
+	if [ -n "$(field "$name" Check)" ]; then
+		build "$name" --check
+		check_output "$name"
+	fi
 	build "$name"
 	if [ -n "$(field "$name" Refused)" ]; then
 		check_refusal "$name"
@@ -142,7 +158,12 @@ guest() {
 			echo 0 > "$(attr)" 2>/dev/null && break
 			sleep 0.1
 		done
-		original && rmmod "diff_${name//-/_}"
+		original && [[ $(shows) =~ $(field "$name" Undone) ]] || return
+		if [ -n "$(field "$name" Stays)" ]; then
+			! rmmod "diff_${name//-/_}"
+		else
+			rmmod "diff_${name//-/_}"
+		fi
 	}
 	try() {
 		target=$(field "$name" Module)
