@@ -141,6 +141,7 @@ fi
 guest() {
 	declare -p top obj diffs out trees
 	declare -f field
+	echo export diffs
 	cat <<-'END'
 	result() { printf '%s\t%s\n' "$1" "$2" >> /run/out/results; }
 	check() { local what=$1; shift; if "$@"; then result ok "$what"; else result "not ok" "$what"; fi; }

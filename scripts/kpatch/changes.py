@@ -94,6 +94,17 @@ def newly_used(unit, before, after, linked, exported):
     return found
 
 
+def other_bodies(all_changes):
+    """System calls whose body for 32-bit programs is another one, which does not change."""
+    names = {f.name for c in all_changes for f in c.funcs}
+    for changes in all_changes:
+        for func in changes.funcs:
+            call = re.fullmatch(r"__x64_(sys_\w+)", func.name)
+            other = f"__ia32_compat_{call.group(1)}" if call else None
+            if other in changes.linked.by_name and other not in names:
+                yield func, other
+
+
 class Changes:
     """What the engine has found in @unit, in the object @out."""
 

@@ -13,7 +13,9 @@ from elf import SHF_ALLOC, SHF_EXECINSTR, STB_LOCAL, STT_FUNC, STT_NOTYPE, Elf, 
 
 SECTION = ".discard.sym_checksum"	# pairs of an address and a checksum
 COLD = ".cold"
-R_X86_64_PLT32 = 4	# of calls and jumps, never of what takes an address
+# Last byte of the opcode of a call or jump. A relocation relative to the instruction pointer
+# that is of some other instruction has a smaller one in front of it.
+TRANSFERS = (*range(0x80, 0x90), 0xe8, 0xe9)
 ABSOLUTE = (1, 10, 11)	# R_X86_64_64, R_X86_64_32, R_X86_64_32S
 
 
@@ -30,11 +32,13 @@ class Object:
                 if s.name == name and s.type == STT_FUNC and s.defined]
 
     def get(self, symbol):
+        """0 for all but one of several names of a function."""
         place = self.places.get(symbol.index)
-        return struct.unpack_from("<Q", self.data, place)[0] if place is not None else 0
+        return struct.unpack_from("<Q", self.data, place)[0] if place else 0
 
     def set(self, symbol, value):
-        struct.pack_into("<Q", self.data, self.places[symbol.index], value)
+        if symbol.index in self.places:
+            struct.pack_into("<Q", self.data, self.places[symbol.index], value)
 
     def write(self):
         self.elf.set_contents(self.section, self.data)
@@ -126,10 +130,10 @@ class Checksums:
         for section, reloc in self.after.elf.all_relocs():
             if not self._is_start(section, reloc, symbol):
                 continue
-            if reloc.type != R_X86_64_PLT32:
-                return []
+            code = self.after.elf.contents(section)
             caller = self._function_at(section, reloc.offset)
-            if not caller:
+            if reloc.type in ABSOLUTE or not caller or \
+               code[reloc.offset - 1] not in TRANSFERS:
                 return []
             if caller.index != symbol.index and not section.name.startswith(".init"):
                 found[caller.index] = caller
