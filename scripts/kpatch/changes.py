@@ -175,6 +175,20 @@ class Changes:
         self._check_late()
         return self._renames(linked)
 
+    def check_prototypes(self, changed, exported, diffs):
+        """@changed: functions that have another type
+
+        If a header declares it, all files that include that are compiled, and those callers
+        are replaced that have to pass something else. The compiler checks pointers.
+        """
+        has_header = any(name.endswith(".h") for name in diffs.files)
+        for func in self.funcs:
+            if func.name in changed and func.symbol.bind != STB_LOCAL and \
+               (func.name in exported or not has_header):
+                self.refuse(func.name, "has another prototype, and callers in files that are "
+                            "not compiled now use the old one", "add a new function instead, "
+                            f"or assert with --layout {func.name} that there are none")
+
     def _own(self):
         """Local symbols of the unit that the linked object must have, too."""
         return [s for s in self.before.symbols

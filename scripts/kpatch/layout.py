@@ -1,14 +1,16 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Layouts of structures, from the BTF that the compiler has written into an object.
+"""Layouts of structures, values of enumerators and types of functions, from the BTF that
+the compiler has written into an object.
 
 Data of the running kernel has the old layout. No symbol tells that code expects another
 one, and often no size.
 """
 
 import struct
+from collections import defaultdict
 
 from common import REFUSED, Failure
-from elf import Elf, string_at
+from elf import string_at
 
 FLAG = "-gbtf"
 (INT, PTR, ARRAY, STRUCT, UNION, ENUM, FWD, TYPEDEF, VOLATILE, CONST, RESTRICT, FUNC,
@@ -16,12 +18,14 @@ FLAG = "-gbtf"
 # Bytes behind a type, in all and for each of its members.
 FIXED = {INT: 4, ARRAY: 12, VAR: 4, DECL_TAG: 4}
 EACH = {STRUCT: 12, UNION: 12, ENUM: 8, FUNC_PROTO: 8, DATASEC: 12, ENUM64: 12}
+HEADER = "<HBBIIIII"
+EMPTY = struct.pack(HEADER, 0, 0, 0, 0, 0, 0, 0, 0)
 QUALIFIERS = (TYPEDEF, VOLATILE, CONST, RESTRICT, TYPE_TAG)
 
 
 class Types:
     def __init__(self, data):
-        _, _, _, header, types, size, strings, _ = struct.unpack_from("<HBBIIIII", data)
+        _, _, _, header, types, size, strings, _ = struct.unpack_from(HEADER, data)
         self.strings = data[header + strings:]
         self.types = [(0, "void", 0, [])]
         at, end = header + types, header + types + size
@@ -60,23 +64,63 @@ class Types:
             for name, kind, offset in members) + "}"
 
     def layouts(self):
-        return {name: self._layout(number)
-                for number, (kind, name, _, members) in enumerate(self.types)
-                if kind in (STRUCT, UNION) and name and members}
+        """For each structure its layouts: functions may have local ones of one name."""
+        found = defaultdict(set)
+        for number, (kind, name, value, members) in enumerate(self.types):
+            if kind == TYPEDEF and not self.types[value][1]:
+                number = value
+                kind, _, _, members = self.types[value]
+            if kind in (STRUCT, UNION) and name and members:
+                found[f"struct {name}"].add(self._layout(number))
+        return found
+
+    def enumerators(self):
+        """The values of each, and the name of its enumeration: that of the first one if the
+        enumeration has none.
+        """
+        values, names = defaultdict(set), {}
+        for kind, tag, _, members in self.types:
+            for name, *value in members if kind in (ENUM, ENUM64) else ():
+                constant = string_at(self.strings, name)
+                values[constant].add(tuple(value))
+                names[constant] = tag or string_at(self.strings, members[0][0])
+        return values, names
+
+    def prototypes(self):
+        return {name: self._text(value) for kind, name, value, _ in self.types
+                if kind == FUNC}
+
+    @classmethod
+    def of(cls, elf):
+        """Those of an object, or none."""
+        section = elf.find(".BTF")
+        return cls(elf.contents(section)) if section else cls(EMPTY)
 
 
-def layouts(path):
-    elf = Elf(path)
-    section = elf.find(".BTF")
-    return Types(elf.contents(section)).layouts() if section else {}
+def differing(before, after):
+    """What has something before that it has not after, and the reverse."""
+    return [key for key, old in before.items()
+            if key in after and old - after[key] and after[key] - old]
 
 
 def check_layouts(unit, before, after, allowed):
-    """@before, @after: paths of objects"""
-    new = layouts(after)
-    for name, layout in layouts(before).items():
-        if name not in allowed and new.get(name, layout) != layout:
-            raise Failure(REFUSED, [unit.source, f"struct {name}"],
+    """@before, @after: Types"""
+    for name in differing(before.layouts(), after.layouts()):
+        if name.split()[1] not in allowed:
+            raise Failure(REFUSED, [unit.source, name],
                           "changes, and data of the running kernel is as it was",
                           "use a shadow variable, or assert with "
-                          f"--layout {name} that only new data has what changes")
+                          f"--layout {name.split()[1]} that only new data has what changes")
+    (old, names), (new, _) = before.enumerators(), after.enumerators()
+    for constant in differing(old, new):
+        if names[constant] not in allowed:
+            raise Failure(REFUSED, [unit.source, f"enum {names[constant]}"],
+                          f"has another value for {constant}, and code and data of the "
+                          "running kernel have the old one", "add constants at the end, or "
+                          f"assert with --layout {names[constant]} that it is harmless")
+
+
+def changed_prototypes(before, after):
+    """Names of functions."""
+    old, new = before.prototypes(), after.prototypes()
+    return [name for name in old if new.get(name, old[name]) != old[name]]
