@@ -26,7 +26,7 @@ sparse_works() {
 }
 
 kernel_doc() {
-	local files=("$top"/include/linux/kpatch{,_syscall}.h "$top"/kernel/kpatch/*.[ch])
+	local files=("$top"/include/linux/kpatch{,_diff,_syscall}.h "$top"/kernel/kpatch/*.[ch])
 	"$src/scripts/kernel-doc" -none -Wall -Werror "${files[@]}"
 }
 

@@ -10,7 +10,6 @@
 #ifndef _LINUX_KPATCH_DIFF_H
 #define _LINUX_KPATCH_DIFF_H
 
-#include <linux/build_bug.h>
 #include <linux/compiler.h>
 #include <linux/kpatch.h>
 #include <linux/kpatch_state.h>
@@ -18,6 +17,9 @@
 
 #define KPATCH_DIFF_SAY(_tag, _text)					\
 	MODULE_INFO(kpatch_diff_##_tag, _text)
+
+/* For a macro that stands for several declarations. */
+#define KPATCH_DIFF_SEVERAL(...) __VA_ARGS__
 
 /**
  * KPATCH_DIFF_STATE() - define a state that the patch declares
@@ -33,25 +35,10 @@
  *
  * A file may define several, and several files may. The order in which they are entered
  * is not defined.
- *
- * Objects are compared function by function: data gets into the patch if a new function
- * refers to it.
  */
 #define KPATCH_DIFF_STATE(_name)					\
-	extern struct kpatch_state _name;				\
-	static notrace __used void *kpatch_diff_state_##_name(void)	\
-	{								\
-		return &_name;						\
-	}								\
 	struct kpatch_state _name __section(".data..kpatch_states")	\
 		__aligned(__alignof__(struct kpatch_state))
-
-#define KPATCH_DIFF_CALLBACK(_tag, _func, _type)			\
-	static_assert(__builtin_types_compatible_p(typeof(_func), _type), \
-		      "kpatch: " #_func " has another type than @" #_tag \
-		      " of struct kpatch_module");			\
-	__ADDRESSABLE(_func)						\
-	KPATCH_DIFF_SAY(_tag, #_func)
 
 /**
  * KPATCH_DIFF_STARTED() - name the function to call when the patch has been enabled
@@ -60,7 +47,9 @@
  * At most one in a patch.
  */
 #define KPATCH_DIFF_STARTED(_func)					\
-	KPATCH_DIFF_CALLBACK(started, _func, void (struct kpatch_module *))
+	static void (*kpatch_diff_started)(struct kpatch_module *kpmod)	\
+		__used __section(".discard.addressable") = _func;	\
+	KPATCH_DIFF_SAY(started, #_func)
 
 /**
  * KPATCH_DIFF_STOPPING() - name the function to call before the patch is disabled
@@ -69,7 +58,9 @@
  * At most one in a patch.
  */
 #define KPATCH_DIFF_STOPPING(_func)					\
-	KPATCH_DIFF_CALLBACK(stopping, _func, int (struct kpatch_module *))
+	static int (*kpatch_diff_stopping)(struct kpatch_module *kpmod)	\
+		__used __section(".discard.addressable") = _func;	\
+	KPATCH_DIFF_SAY(stopping, #_func)
 
 /**
  * KPATCH_DIFF_ORIGINAL() - declare a function that runs the original of a changed one
@@ -79,8 +70,8 @@
  * The new version of @_func calls it with kpatch_call_original(_name, ...).
  */
 #define KPATCH_DIFF_ORIGINAL(_name, _func)				\
-	extern typeof(_func) _name;					\
-	KPATCH_DIFF_SAY(original, #_func " " #_name)
+	KPATCH_DIFF_SEVERAL(extern typeof(_func) _name;			\
+			    KPATCH_DIFF_SAY(original, #_func " " #_name))
 
 /**
  * KPATCH_DIFF_UNCHECKED() - set %KPATCH_UNCHECKED for a function

@@ -8,7 +8,6 @@ from elf import STT_FUNC, STT_OBJECT, Elf
 
 TAG = "kpatch_diff_"
 STATES = ".data..kpatch_states"
-REFER = "kpatch_diff_state_"	# what the functions begin with that refer to states
 
 # A global name for something in the difference of a unit.
 Alias = namedtuple("Alias", "name type section value size")
@@ -93,14 +92,13 @@ class Additions:
         self.callbacks[tag] = self._alias(changes, f"kpatch_{tag}", symbol)
 
     def _add_states(self, author, changes):
-        section = changes.out.find(STATES)
-        symbols = [s for s in changes.out.symbols
-                   if section and s.section == section.index and s.type == STT_OBJECT]
+        symbols = changes.out.symbols_in(STATES)
         if not symbols:
             return
         # The core gets one array, made of what all units have in this section.
         size = symbols[0].size
-        if any(s.size != size for s in symbols) or section.size != size * len(symbols):
+        if any(s.size != size for s in symbols) or \
+           changes.out.find(STATES).size != size * len(symbols):
             author.refuse(symbols[0].name, "is in an array with something else",
                           "define states with KPATCH_DIFF_STATE() only")
         if not self.states:

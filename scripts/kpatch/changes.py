@@ -4,7 +4,6 @@
 import os
 import re
 
-from author import REFER
 from common import REFUSED, SETUP, Failure
 from elf import (SHF_ALLOC, SHF_EXECINSTR, STB_LOCAL, STB_WEAK, STT_FILE, STT_FUNC,
                  STT_NOTYPE, STT_OBJECT, Elf, is_traced, string_at)
@@ -144,7 +143,7 @@ class Changes:
         return [s.name for s in self.out.symbols
                 if s.type == STT_FUNC and s.defined and
                 (self.out.section_of(s).name, s.value) not in known and
-                not s.name.startswith(("__pfx_", REFER)) and ".cold" not in s.name]
+                not s.name.startswith("__pfx_") and ".cold" not in s.name]
 
     def used(self):
         """Symbols of the kernel that are not exported and that the patch uses.

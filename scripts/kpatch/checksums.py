@@ -8,6 +8,7 @@ another one.
 
 import struct
 
+from author import STATES
 from common import REFUSED, Failure
 from elf import SHF_ALLOC, SHF_EXECINSTR, STB_LOCAL, STT_FUNC, STT_NOTYPE, Elf, is_traced
 
@@ -56,6 +57,9 @@ class Checksums:
         self.brought = []
 
     def write(self):
+        # The engine takes only functions along that nothing refers to.
+        for symbol in self.after.elf.symbols_in(STATES):
+            self.after.elf.set_type(symbol, STT_FUNC)
         self.after.write()
 
     def _refuse(self, name, what, remedy):

@@ -142,6 +142,11 @@ class Elf:
         """Relocations that apply to @section, in the order of the file."""
         return [reloc for _, reloc in self.all_relocs(section)]
 
+    def symbols_in(self, name):
+        """What has a size in section @name."""
+        section = self.find(name)
+        return [s for s in self.symbols if section and s.section == section.index and s.size]
+
     def section_of(self, symbol):
         return self.sections[symbol.section] if symbol.defined else None
 

@@ -6,9 +6,10 @@ import re
 import shutil
 import struct
 
+from author import STATES
 from changes import FUNCS, OBJECTS
 from common import LINK, REFUSED, SETUP, Failure, first_error
-from elf import RELA, SHT_RELA, STT_SECTION, Elf
+from elf import RELA, SHT_RELA, STT_OBJECT, STT_SECTION, Elf
 
 NAMESPACE_LINE = re.compile(r"^\S+\t(\S+)\t(\S+)\t\S+\t(\S*)")
 
@@ -25,6 +26,8 @@ def finish_object(changes, renames, old_objtool, run):
     elf = Elf(changes.path)
     if old_objtool:
         use_section_symbols(elf)
+    for symbol in elf.symbols_in(STATES):
+        elf.set_type(symbol, STT_OBJECT)
     for alias in changes.aliases:
         elf.add_global(alias.name, alias.type, elf.find(alias.section), alias.value,
                        alias.size)
