@@ -62,6 +62,11 @@
 		__used __section(".discard.addressable") = _func;	\
 	KPATCH_DIFF_SAY(stopping, #_func)
 
+/* What only the original uses is unused in the file then. */
+__diag_ignore_all("-Wunused-function", "used by the original");
+__diag_ignore_all("-Wunused-variable", "used by the original");
+__diag_ignore_all("-Wunused-const-variable", "used by the original");
+
 /**
  * KPATCH_DIFF_ORIGINAL() - declare a function that runs the original of a changed one
  * @_name: name of the function to declare, unique in the patch
