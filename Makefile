@@ -12,11 +12,12 @@
 
 export BASE KSRC ACCEL CPUS JOBS MODE
 
-.PHONY: help setup demo test build shell selftests kunit torture series check-series static recipes \
+.PHONY: help setup demo build-demo test build shell selftests kunit torture series check-series static recipes \
 	mutants difftest bench bench-check bench-isolated bench-record clean
 
 help:
 	@echo 'make demo          set up, build, boot, and demonstrate a patch'
+	@echo 'make build-demo    the same with a patch that is built from a real fix'
 	@echo 'make test          set up, build, and run all tests'
 	@echo 'make build         build the kernel and the modules'
 	@echo 'make shell         a shell in the guest, with the sample; "exit" ends it'
@@ -43,6 +44,9 @@ build: setup
 
 demo: build
 	@harness/demo.sh
+
+build-demo: setup
+	@harness/build-demo.sh
 
 shell: build
 	@harness/boot.sh shell
