@@ -54,6 +54,12 @@ walk_through() {
 	diff -u "$own/wanted" "$work/out/guide/transcript"
 }
 
+# difftest.sh tries it.
+guide_diff() {
+	diff -u <(block "$doc" '--- a/net/phonet/sysctl.c' | grep .) \
+		<(sed -n '/^--- /,$p' "$top/harness/build/guide.patch" | grep .)
+}
+
 # Lines of text to wait for, and of input to type then.
 session() {
 	cat <<-'END'
@@ -139,6 +145,7 @@ sources() (
 
 try "a module is built as the documentation says" own_module
 try "that module does what the documentation shows" walk_through
+try "the diff in the documentation is one that is tried" guide_diff
 try "make shell: Ctrl-C, kpatch, the sample, that module" shell
 if [ "$BASE" = 6.12 ] && [ -z "$KSRC" ]; then
 	try "a tree is made anew when its source changes" sources

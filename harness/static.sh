@@ -322,6 +322,7 @@ if [ "$BASE" = 6.12 ] && [ -z "$KSRC" ]; then
 	try "no version of Linux is asked for" no_versions
 	try "shellcheck is silent" scripts
 	try "the kpatch command passes its own tests" tool
+	try "kpatch build notices changes of types" "$top/harness/layouttest.py"
 	try "the documentation is valid reStructuredText" is_rst "$top/Documentation/kpatch.txt"
 	try "the guide shows code that is there" "$top/harness/guide.py" "$top"
 	try "mandoc has nothing to say about the manual page" \
