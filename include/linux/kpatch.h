@@ -10,6 +10,7 @@
 #include <linux/build_bug.h>
 #include <linux/cache.h>
 #include <linux/compiler.h>
+#include <linux/elfnote.h>
 #include <linux/errno.h>
 #include <linux/init.h>
 #include <linux/module.h>
@@ -392,6 +393,23 @@ static __always_inline void kpatch_after_original(const char *unused)
 	.build_ids = (_ids),						\
 	.num_build_ids = sizeof(_ids) / sizeof(struct kpatch_build_id) + \
 			 __must_be_array(_ids)
+
+/**
+ * KPATCH_INFO() - have a patch say something of itself
+ * @_tag: what it says: fix, release, expires or another word
+ * @_value: the value, a string without line breaks
+ *
+ * At file scope, at most one on a line; a tag may have several values::
+ *
+ *   KPATCH_INFO(fix, "CVE-2026-12345");
+ *
+ * This makes a modinfo field kpatch_<tag>, for the module's file, and a note with the same
+ * contents, which /sys/module/<module>/notes shows while the module is loaded. See
+ * Documentation/kpatch.txt for the tags that the kpatch command knows. The core reads none.
+ */
+#define KPATCH_INFO(_tag, _value)					\
+	MODULE_INFO(kpatch_##_tag, _value);				\
+	ELFNOTE32("kpatch", 0, #_tag "=" _value)
 
 /* A patch, the init and exit functions of its module, and the mark in its modinfo. */
 #define __module_kpatch(_prefix, ...)					\

@@ -91,7 +91,7 @@ def initial_source(template, funcs, objects, info, namespaces, additions):
         "MEMBERS": "".join(", " + m for m in ["KPATCH_BUILD_IDS(build_ids)"] * bool(ids) +
                            additions.members()),
         "INFO": "\n".join(
-            [f"MODULE_INFO({k}, {quoted(v)});" for k, v in info] +
+            [f"KPATCH_INFO({k}, {quoted(v)});" for k, v in info] +
             [f"MODULE_INFO(import_ns, {quoted(n)});" for n in namespaces]),
     }
     return re.sub(r"@(\w+)@", lambda m: values[m.group(1)], text)

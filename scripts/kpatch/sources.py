@@ -24,6 +24,7 @@ class Diffs:
         self.files = []		# that exist before
         self.new = []		# headers that a diff adds
         self.text = {}		# what of each diff is about them
+        self.headers = []	# for each diff, its lines outside of hunks
         for path in paths:
             self.text[path] = self._read(path)
         if not self.files and not self.new:
@@ -38,6 +39,8 @@ class Diffs:
             raise Failure(PATCH, path, f"cannot be read: {error.strerror}",
                           "check the name") from error
         kept = []
+        header = []
+        self.headers.append(header)
         wanted = False
         left = [0, 0]		# lines of this hunk that are to come, old and new
         for line, following in zip(lines, lines[1:] + [""]):
@@ -56,6 +59,7 @@ class Diffs:
                                   "make the diff anew")
                 left = [int(n) if n else 1 for n in counts.groups()]
             elif not line.startswith(("+++ ", "\\")):
+                header.append(line)
                 continue
             if wanted:
                 kept.append(line)
