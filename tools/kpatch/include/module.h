@@ -11,6 +11,7 @@ struct names;
 
 int module_name(const char *arg, char *name);
 bool module_names(char **args, int nr, struct names *names);
+bool module_fields(const char *path, struct names *fields);
 bool module_found(const char *arg);
 int module_insert(const char *arg);
 int module_remove(const char *name);

@@ -33,6 +33,7 @@ int sysfs_functions(const char *patch, struct names *names);
 int sysfs_is_live(const char *patch, const char *function);
 bool sysfs_is_covered(const char *patch);
 int sysfs_blockers(const char *patch, char *text);
+int sysfs_fields(const char *patch, struct names *fields);
 int sysfs_stats(const char *patch, struct sysfs_stats *stats);
 
 #endif /* _KPATCH_SYSFS_H */

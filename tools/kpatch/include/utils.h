@@ -17,6 +17,9 @@
 /* Longer than the name of any module, with ".ko.zst" and the final 0. */
 #define NAME_LEN	128
 
+/* Of a field of a patch, with the final 0. Longer ones are cut off. */
+#define FIELD_LEN	1024
+
 /* A set of strings. */
 struct names {
 	char **name;

@@ -8,8 +8,9 @@
 #include <string.h>
 
 #include "cmd.h"
+#include "fields.h"
+#include "module.h"
 #include "options.h"
-#include "patches.h"
 #include "show.h"
 #include "sysfs.h"
 #include "utils.h"
@@ -17,12 +18,13 @@
 static const char usage[] =
 	"Usage: kpatch info NAME...\n"
 	"\n"
-	"Show a patch: whether it is enabled; the number of attempts to switch it\n"
+	"Show what a patch says of itself, such as the fixes that it carries, and, if\n"
+	"it is loaded: whether it is enabled; the number of attempts to switch it\n"
 	"and of stops of the machine; the duration of the last and of the longest\n"
 	"stop; the number of tasks scanned in the last attempt; its functions, and\n"
 	"whether they are live, that is, whether calls run this version; and, if\n"
 	"the caller has CAP_SYS_ADMIN, the blockers of the last attempt. NAME is a\n"
-	"module or its file.\n"
+	"module or its file; a file is shown first, and then what is loaded.\n"
 	"\n"
 	"  -h, --help  show this help\n";
 
@@ -37,6 +39,7 @@ struct info {
 	int enabled;
 	struct sysfs_stats stats;
 	struct names functions;
+	struct names fields;
 	char blockers[SYSFS_TEXT_LEN];
 	bool hidden;	/* we may not read the blockers */
 };
@@ -62,6 +65,8 @@ static int read_info(const char *patch, struct info *info)
 	if (!ret)
 		ret = sysfs_functions(patch, &info->functions);
 	if (!ret)
+		ret = sysfs_fields(patch, &info->fields);
+	if (!ret)
 		ret = read_blockers(patch, info);
 	return ret < 0 ? ret : 0;
 }
@@ -82,6 +87,7 @@ static void print_blockers(char *text)
 static void print_info(const char *patch, struct info *info)
 {
 	printf("name:        %s\n", patch);
+	fields_print(&info->fields);
 	printf("enabled:     %s\n", info->enabled ? "yes" : "no");
 	printf("attempts:    %s\n", info->stats.attempts);
 	printf("stops:       %s\n", info->stats.stops);
@@ -97,12 +103,12 @@ static void print_info(const char *patch, struct info *info)
 		print_blockers(info->blockers);
 }
 
-static int show(const char *patch)
+static int show_loaded(const char *patch)
 {
 	struct info info = { 0 };
 	int ret;
 
-	if (!sysfs_find(patch))
+	if (!sysfs_available() || !sysfs_find(patch))
 		return EXIT_FAILURE;
 	ret = read_info(patch, &info);
 	if (ret)
@@ -110,26 +116,54 @@ static int show(const char *patch)
 	else
 		print_info(patch, &info);
 	names_free(&info.functions);
+	names_free(&info.fields);
 	return ret ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
-static int show_all(const struct names *names,
-		    const struct options *opts)
+/* Returns false if @arg is not the file of a patch. */
+static bool show_file(const char *arg, const char *patch)
 {
-	int status = EXIT_SUCCESS;
-	unsigned int i;
+	struct names fields = { 0 };
+	bool is_patch;
 
-	(void)opts;
-	for (i = 0; i < names->nr; i++) {
-		if (i)
-			putchar('\n');
-		if (show(names->name[i]))
-			status = EXIT_FAILURE;
+	is_patch = module_fields(arg, &fields);
+	if (is_patch) {
+		printf("file:        %s\n", arg);
+		printf("name:        %s\n", patch);
+		fields_print(&fields);
+		printf("loaded:      %s\n", sysfs_has(patch) ? "yes" : "no");
 	}
-	return status;
+	names_free(&fields);
+	return is_patch;
+}
+
+static int show(const char *arg)
+{
+	char patch[NAME_LEN];
+
+	if (module_name(arg, patch))
+		return EXIT_FAILURE;
+	if (show_file(arg, patch)) {
+		if (!sysfs_has(patch))
+			return EXIT_SUCCESS;
+		putchar('\n');
+	}
+	return show_loaded(patch);
 }
 
 int cmd_info(int argc, char **argv)
 {
-	return run_on_patches(argc, argv, &syntax, show_all);
+	int status = EXIT_SUCCESS;
+	struct options opts;
+	int i;
+
+	if (!options_parse(argc, argv, &syntax, &opts))
+		return opts.status;
+	for (i = 0; i < opts.nr_args; i++) {
+		if (i)
+			putchar('\n');
+		if (show(opts.args[i]))
+			status = EXIT_FAILURE;
+	}
+	return status;
 }

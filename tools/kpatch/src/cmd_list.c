@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "cmd.h"
+#include "fields.h"
 #include "options.h"
 #include "show.h"
 #include "sysfs.h"
@@ -16,12 +17,14 @@
 static const char usage[] =
 	"Usage: kpatch list [-v]\n"
 	"\n"
-	"List the loaded patches: name, state and number of functions. If the\n"
-	"output is a terminal, print a header, or a message if there are none.\n"
+	"List the loaded patches: name, state and number of functions, and for a\n"
+	"patch that has expired the day on which it did. If the output is a\n"
+	"terminal, print a header, or a message if there are none.\n"
 	"\n"
-	"  -v, --verbose  print the header anyway, and list the functions, each with\n"
-	"                 its object, its position among the functions of that name,\n"
-	"                 and whether it is live, that is, whether calls run it\n"
+	"  -v, --verbose  print the header anyway, and list the fixes that patches\n"
+	"                 carry, and their functions, each with its object, its\n"
+	"                 position among the functions of that name, and whether\n"
+	"                 it is live, that is, whether calls run it\n"
 	"  -h, --help     show this help\n";
 
 static const struct syntax syntax = {
@@ -43,20 +46,35 @@ static int name_width(const struct names *names)
 	return width;
 }
 
+static void print_state(const char *patch, int width, bool on, unsigned int nr,
+			const char *expired)
+{
+	printf("%-*s  %-8s  %u", width, patch, on ? "enabled" : "disabled", nr);
+	if (expired)
+		printf("  expired %s", expired);
+	putchar('\n');
+}
+
 static int print_patch(const char *patch, int width, bool verbose)
 {
 	struct names functions = { 0 };
+	struct names fields = { 0 };
 	int on, ret;
 
 	on = sysfs_is_enabled(patch);
 	ret = on < 0 ? on : sysfs_functions(patch, &functions);
+	if (!ret)
+		ret = sysfs_fields(patch, &fields);
 	if (!ret) {
-		printf("%-*s  %-8s  %u\n", width, patch,
-		       on ? "enabled" : "disabled", functions.nr);
-		if (verbose)
+		print_state(patch, width, on, functions.nr,
+			    fields_expired(&fields));
+		if (verbose) {
+			fields_print_fixes(&fields);
 			show_functions(patch, &functions);
+		}
 	}
 	names_free(&functions);
+	names_free(&fields);
 	return ret;
 }
 

@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <libkmod.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/utsname.h>
 #include <syslog.h>
@@ -71,6 +72,57 @@ static bool read_name(const char *path, char *name)
 	kmod_module_info_free_list(info);
 	put_handle(&handle);
 	return found;
+}
+
+static bool add_field(const struct kmod_list *entry, struct names *fields)
+{
+	static const char prefix[] = "kpatch_";
+	const size_t len = sizeof(prefix) - 1;
+	const char *key = kmod_module_info_get_key(entry);
+	char field[FIELD_LEN];
+
+	if (strncmp(key, prefix, len))
+		return true;
+	snprintf(field, sizeof(field), "%s=%s", key + len,
+		 kmod_module_info_get_value(entry));
+	return !names_add(fields, field);
+}
+
+static bool read_fields(const struct kmod_list *info, struct names *fields)
+{
+	const struct kmod_list *entry;
+	bool is_patch = false;
+
+	kmod_list_foreach(entry, info) {
+		if (!strcmp(kmod_module_info_get_key(entry), "kpatch"))
+			is_patch = true;
+		else if (!add_field(entry, fields))
+			return false;
+	}
+	return is_patch;
+}
+
+/**
+ * module_fields() - what a patch says of itself in its file
+ * @path: the file
+ * @fields: filled in, sorted, as "tag=value"; the caller frees it in any case
+ *
+ * Return: true; false if the file cannot be read, or is not that of a patch.
+ */
+bool module_fields(const char *path, struct names *fields)
+{
+	struct kmod_list *info = NULL;
+	struct handle handle;
+	bool is_patch = false;
+
+	if (!is_path(path) || get_handle(&handle, path))
+		return false;
+	if (kmod_module_get_info(handle.mod, &info) >= 0)
+		is_patch = read_fields(info, fields);
+	kmod_module_info_free_list(info);
+	put_handle(&handle);
+	names_sort(fields);
+	return is_patch;
 }
 
 /**

@@ -7,9 +7,14 @@
  *   <patch>/attempts, stops, stop_ns, max_stop_ns, scanned, scanned_stopped
  *   <patch>/<object>/<function>,<sympos>/live
  *
+ * and where beside it the kernel shows the notes of modules:
+ *
+ *   ../../module/<patch>/notes/.note.kpatch
+ *
  * A patch may be unloaded at any time; all calls then return -ENOENT or -ENODEV.
  */
 #include <dirent.h>
+#include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -39,18 +44,13 @@ static int make_path(char *path, const char *patch, const char *below)
 	return len < PATH_MAX ? 0 : -ENAMETOOLONG;
 }
 
-/* Read a file without its last newline. Returns its length or an errno. */
-static int read_file(const char *patch, const char *file, char *buf,
-		     size_t size)
+/* Read a file. Returns its length, which is less than @size, or an errno. */
+static int read_path(const char *path, char *buf, size_t size)
 {
-	char path[PATH_MAX];
 	size_t len = 0;
 	ssize_t got;
 	int fd, ret;
 
-	ret = make_path(path, patch, file);
-	if (ret)
-		return ret;
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
@@ -61,10 +61,25 @@ static int read_file(const char *patch, const char *file, char *buf,
 	} while (got > 0);
 	ret = got < 0 ? -errno : 0;
 	close(fd);
+	return ret ? ret : (int)len;
+}
+
+/* Read a file of a patch, without its last newline. Returns its length or an errno. */
+static int read_file(const char *patch, const char *file, char *buf,
+		     size_t size)
+{
+	char path[PATH_MAX];
+	int len;
+
+	len = make_path(path, patch, file);
+	if (!len)
+		len = read_path(path, buf, size);
+	if (len < 0)
+		return len;
 	if (len && buf[len - 1] == '\n')
 		len--;
 	buf[len] = '\0';
-	return ret ? ret : (int)len;
+	return len;
 }
 
 /* Returns 0, 1 or an errno. */
@@ -264,6 +279,64 @@ bool sysfs_is_covered(const char *patch)
 int sysfs_blockers(const char *patch, char *text)
 {
 	return read_file(patch, "blockers", text, SYSFS_TEXT_LEN);
+}
+
+/* Returns 0 or -ENOMEM. What does not look like a note ends the list. */
+static int parse_notes(const char *notes, size_t len, struct names *fields)
+{
+	static const char owner[] = "kpatch";
+	const char *name, *text;
+	char field[FIELD_LEN];
+	size_t pos = 0;
+	Elf64_Nhdr note;
+	int ret = 0;
+
+	while (!ret && len - pos >= sizeof(note)) {
+		memcpy(&note, notes + pos, sizeof(note));
+		pos += sizeof(note);
+		name = notes + pos;
+		if (note.n_namesz > len - pos)
+			break;
+		pos += (note.n_namesz + 3ul) & ~3ul;
+		if (pos > len || note.n_descsz > len - pos)
+			break;
+		text = notes + pos;
+		pos += (note.n_descsz + 3ul) & ~3ul;
+		if (note.n_namesz == sizeof(owner) &&
+		    !memcmp(name, owner, sizeof(owner))) {
+			snprintf(field, sizeof(field), "%.*s",
+				 (int)note.n_descsz, text);
+			ret = names_add(fields, field);
+		}
+		if (pos > len)
+			break;
+	}
+	return ret;
+}
+
+/*
+ * What a patch says of itself, sorted; nothing if it has no notes. The caller frees
+ * @fields, even after an error.
+ */
+int sysfs_fields(const char *patch, struct names *fields)
+{
+	const size_t size = 1 << 20;
+	char path[PATH_MAX], *notes;
+	int len;
+
+	len = snprintf(path, PATH_MAX, "%s/../../module/%s/notes/.note.kpatch",
+		       root(), patch);
+	if (len >= PATH_MAX)
+		return -ENAMETOOLONG;
+	notes = malloc(size);
+	if (!notes)
+		return -ENOMEM;
+	len = read_path(path, notes, size);
+	if (len > 0)
+		len = parse_notes(notes, len, fields);
+	free(notes);
+	names_sort(fields);
+	return len < 0 && len != -ENOENT ? len : 0;
 }
 
 int sysfs_stats(const char *patch, struct sysfs_stats *stats)

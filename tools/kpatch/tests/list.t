@@ -44,6 +44,19 @@ try list -v
 out_has "^second       disabled  2$" "function of a module"
 out_has "^  some_module/its_func,1  live$" "function of a module"
 
+says second fix=CVE-2026-12345 expires=2999-12-31 'fix=0123456789ab ("subject")'
+try list
+exits 0 "fixes"
+out_has "^second       disabled  2\$" "fixes are not listed"
+try list -v
+out_has "^  fixes CVE-2026-12345\$" "fixes, verbose"
+out_has '^  fixes 0123456789ab ("subject")$' "fixes, verbose"
+says second expires=2020-02-29
+try list
+exits 0 "expired"
+out_has "^second       disabled  2  expired 2020-02-29\$" "expired"
+rm -r "$tmp/sys/module/second"
+
 rm "$KPATCH_SYSFS/first_patch/vmlinux/vfs_read,1/live"
 try list -v
 exits 0 "function that tells nothing"

@@ -10,9 +10,9 @@ nr=0
 tmp=$(mktemp -d) || exit 1
 trap 'rm -rf "$tmp"' EXIT
 trap 'exit 1' HUP INT TERM
-KPATCH_SYSFS=$tmp/sysfs
+KPATCH_SYSFS=$tmp/sys/kernel/kpatch
 export KPATCH_SYSFS
-mkdir "$KPATCH_SYSFS"
+mkdir -p "$KPATCH_SYSFS"
 
 # fake PATCH ENABLED [FUNCTION...]: add a patch; its functions are live if it
 # is enabled, as with a single patch.
@@ -36,7 +36,29 @@ fake() {
 	done
 }
 
-# enabled PATCH: the contents of its file
+# note OWNER TEXT...: notes of a module, each with a TEXT of less than 64 bytes
+note() {
+	note_owner=$1
+	shift
+	for note_text; do
+		# Two sizes, and a type; all is padded to words.
+		printf '%b' "\\$(printf '%03o' $((${#note_owner} + 1)))\\0\\0\\0" \
+			"\\$(printf '%03o' $((${#note_text} + 1)))\\0\\0\\0\\0\\0\\0\\0"
+		for note_part in "$note_owner" "$note_text"; do
+			printf '%s\0' "$note_part"
+			head -c $(((7 - ${#note_part} % 4) % 4)) /dev/zero
+		done
+	done
+}
+
+# says PATCH FIELD...: what KPATCH_INFO() has put into its module
+says() {
+	says_dir=$KPATCH_SYSFS/../../module/$1/notes
+	shift
+	mkdir -p "$says_dir"
+	note kpatch "$@" > "$says_dir/.note.kpatch"
+}
+
 # enabled PATCH: what was written last; a plain file also keeps what is behind that
 enabled() {
 	head -c 1 "$KPATCH_SYSFS/$1/enabled"
