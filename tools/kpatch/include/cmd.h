@@ -12,6 +12,7 @@ int cmd_enable(int argc, char **argv);
 int cmd_disable(int argc, char **argv);
 int cmd_check(int argc, char **argv);
 int cmd_list(int argc, char **argv);
+int cmd_build(int argc, char **argv);
 int cmd_info(int argc, char **argv);
 
 #endif /* _KPATCH_CMD_H */

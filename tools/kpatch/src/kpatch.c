@@ -28,6 +28,7 @@ static const struct command commands[] = {
 	{ "check", cmd_check, "report whether patches could be switched now" },
 	{ "list", cmd_list, "list the loaded patches" },
 	{ "info", cmd_info, "show the details of a patch" },
+	{ "build", cmd_build, "make a patch module from source diffs" },
 };
 
 static void print_usage(FILE *out)

@@ -20,7 +20,7 @@ ok "--version: one line" grep -Eqx 'kpatch [0-9]+(\.[0-9]+)+' "$tmp/out"
 
 try --help
 exits 0 "--help"
-for cmd in load unload enable disable check list info help; do
+for cmd in load unload enable disable check list info build help; do
 	out_has "^  $cmd " "--help"
 done
 cp "$tmp/out" "$tmp/help"
