@@ -119,7 +119,7 @@ class Farm:
             copy = os.path.join(self.path, name)
             os.unlink(copy)
             shutil.copyfile(original, copy)
-            shutil.copyfile(original, self._original(name))
+            shutil.copyfile(original, self.original(name))
 
     def surround(self, root):
         """Link in @root what is around the source tree, which its files may include."""
@@ -153,7 +153,7 @@ class Farm:
                     os.symlink(os.path.realpath(entry.path) if entry.is_symlink() else
                                entry.path, os.path.join(self.path, name))
 
-    def _original(self, name):
+    def original(self, name):
         return os.path.join(self.path, name + ".kpatch-orig")
 
     def apply(self, diffs):
@@ -195,7 +195,7 @@ class Farm:
         Otherwise all functions below differ if they contain their line number.
         """
         copy = os.path.join(self.path, name)
-        status, out, _ = self.run(["diff", "-U0", self._original(name), copy])
+        status, out, _ = self.run(["diff", "-U0", self.original(name), copy])
         if status > 1:
             raise Failure(SETUP, "diff", "failed", "check that it works")
         with open(copy, encoding="utf-8", errors="surrogateescape") as file:
