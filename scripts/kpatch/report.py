@@ -83,14 +83,13 @@ def read_lines(path):
 class Source:
     """A file, its definitions, and those of them that have changed lines."""
 
-    def __init__(self, farm, name):
+    def __init__(self, farm, name, changed=True):
         path = os.path.join(farm.path, name)
-        old = read_lines(farm.original(name))
         new = [l for l in read_lines(path) if not re.match(r"#line \d+$", l)]
         self.definitions = {d.name: d for d in definitions(new)}
         self.touched = set()
-        if old != new:
-            self._touch(farm, old, new)
+        if changed:
+            self._touch(farm, read_lines(farm.original(name)), new)
 
     def _touch(self, farm, old, new):
         files = []
@@ -132,7 +131,7 @@ class Reasons:
         name = base_of(func.name)
         files = list(self.files.values())
         if change.unit.source not in self.files:
-            files.append(Source(self.farm, change.unit.source))
+            files.append(Source(self.farm, change.unit.source, False))
         if any(name in f.touched for f in files):
             return None
         known = {n: d for f in files for n, d in f.definitions.items()}
