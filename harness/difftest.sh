@@ -85,7 +85,8 @@ check_refusal() {
 	local name=$1 code regex
 
 	read -r code regex <<< "$(field "$name" Refused)"
-	if [ "$status" -eq "$code" ] && grep -qE "^kpatch build: .*$regex.*; " "$out/$name.log" &&
+	if [ "$status" -eq "$code" ] && grep -qE "^kpatch build: .*$regex" "$out/$name.log" &&
+	   grep -q "; " "$out/$name.log" &&
 	   [ "$(wc -l < "$out/$name.log")" -eq 1 ] && [ ! -e "$out/$name.ko" ]; then
 		tap_result ok "$BASE: $name is refused"
 	else

@@ -31,6 +31,16 @@ COMPARED = re.compile(
     r"tracepoints_strings|tracepoint_str|trace_printk_fmt)$|_ftrace_(annotated_)?branch$")
 
 
+def check_always_live(kernel, changes):
+    """The core would refuse them, too, but not before the patch is loaded."""
+    names = kernel.always_live()
+    for change in changes:
+        for func in change.funcs:
+            if not change.unit.is_module and re.match(r"\.?[^.$]*", func.name).group() in names:
+                change.refuse(func.name, "always has some task in it, so it can never be "
+                              "switched", "patch what it calls instead")
+
+
 class Func:
     """A function to replace."""
 

@@ -30,6 +30,16 @@ def moved(argument, prefix, path):
     return argument
 
 
+def remedy(errors):
+    """For an error of the patched source: what is missing may be in a file that is."""
+    if re.search(r"error: .*(No such file or directory|undeclared|implicit declaration|"
+                 r"has no member named|(few|many) arguments to function|"
+                 r"unknown type name|incomplete type|not defined|conflicting types)", errors):
+        return "add the rest of the change, if this is not all of it: a header, or a diff " \
+            "that it builds on"
+    return "correct the diff"
+
+
 class Missed(Exception):
     """A changed file was read in its original version."""
 
@@ -91,7 +101,7 @@ class Compiler:
             if status:
                 raise Failure(COMPILE, unit.source if patched else [unit.source, "as it was"],
                               f"does not compile: {first_error(errors)}",
-                              "correct the diff" if patched else
+                              remedy(errors) if patched else
                               "use the source that the kernel was built from")
         dependencies = self._dependencies(obj + ".d", cwd)
         if patched:

@@ -111,6 +111,19 @@ class Kernel:
         with open(path, encoding="utf-8") as file:
             return "ANNOTATE_DATA_SPECIAL" in file.read()
 
+    def always_live(self):
+        """Functions that the core refuses to replace, since some task is in each of them."""
+        path = os.path.join(self.source, "kernel/kpatch/func.c")
+        try:
+            with open(path, encoding="utf-8") as file:
+                table = re.search(r"\balways_live\[\] = \{(.*?)\};", file.read(), re.S)
+        except OSError:
+            table = None
+        if not table:
+            raise Failure(SETUP, path, "does not tell which functions are always live",
+                          "use the source that the kernel was built from")
+        return set(re.findall(r'"(\w+)"', table.group(1)))
+
     def check_compiler(self, unit):
         wanted = self.config.get("CC_VERSION_TEXT", "")
         compiler = unit.compiler

@@ -124,7 +124,7 @@ def needed_namespaces(kernel, all_changes, stubs):
                                   "change a function of that module instead")
                 raise Failure(REFUSED, [changes.unit.source, name],
                               "is used, but does not exist",
-                              "define it in this file")
+                              "define it in this file, or add the rest of the change")
     return sorted(found)
 
 

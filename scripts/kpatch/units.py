@@ -15,8 +15,14 @@ TEXT = re.compile(r".*\.(rst|txt|yaml|md)$")
 IGNORED = re.compile(r"(Documentation|tools|samples|LICENSES|usr)/|"
                      r"(MAINTAINERS|CREDITS|\.mailmap|\.gitignore)$|" + TEXT.pattern)
 # Units whose code is not in the kernel's own image or modules.
-FOREIGN = re.compile(r"(arch/\w+/(boot|realmode/rm|purgatory|um)|.*/vdso(32|64)?|"
+FOREIGN = re.compile(r"(arch/\w+/(boot|realmode/rm|purgatory|um)|"
+                     r".*/vdso(32|64)?(?!/(vma|extable|vdso32-setup)\.o)|"
                      r"drivers/firmware/efi/libstub|scripts|tools|samples|usr)/|.*\.mod\.o$")
+
+
+def foreign(name):
+    return Failure(PATCH, name, "is not part of the kernel proper",
+                   "leave it out: it has run at boot, or runs elsewhere")
 
 
 class Unit:
@@ -64,8 +70,7 @@ class Tree:
             unit = self._unit(name[:-2] + ".o")
             if unit:
                 if self._is_foreign(unit.obj):
-                    raise Failure(PATCH, name, "is not part of the kernel proper",
-                                  "leave it out: it has run at boot, or runs elsewhere")
+                    raise foreign(name)
                 found[unit.obj] = unit
                 seen.add(name)
         # A C file may be included by another one, like a header.
@@ -81,6 +86,8 @@ class Tree:
             if name not in seen:
                 raise Failure(PATCH, name, "is not compiled in this configuration",
                               "leave it out")
+        if not found and self.foreign:
+            raise foreign((sources + headers)[0])
         if not found:
             raise Failure(PATCH, diffs.files[0] if diffs.files else diffs.new[0],
                           "is not compiled in this configuration", "leave it out")
