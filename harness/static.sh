@@ -325,8 +325,8 @@ if [ "$BASE" = 6.12 ] && [ -z "$KSRC" ]; then
 	try "kpatch build notices changes of types" "$top/harness/layouttest.py"
 	try "the documentation is valid reStructuredText" is_rst "$top/Documentation/kpatch.txt"
 	try "the guide shows code that is there" "$top/harness/guide.py" "$top"
-	try "mandoc has nothing to say about the manual page" \
-		mandoc -T lint -W style "$top/tools/kpatch/kpatch.8"
+	try "mandoc has nothing to say about the manual pages" \
+		mandoc -T lint -W style "$top/tools/kpatch/kpatch.8" "$top/tools/kpatch/kpatch-build.8"
 elif sparse_works > "$log" 2>&1; then
 	try "sparse is silent" sparse_works
 else

@@ -47,7 +47,7 @@ try --help
 sed -n 's/^  \([a-z]*\) .*/\1/p' "$tmp/out" | sort > "$tmp/commands"
 sed -n '/^\.SH COMMANDS/,/^\.SH OPTIONS/p' "$page" |
 	sed -n 's/^\.BI* \([a-z]*\).*/\1/p' | sort -u |
-	grep -v -x -e vmlinux -e live -e enabled > "$tmp/described"
+	grep -v -x -e vmlinux -e live -e enabled -e expired -e loaded > "$tmp/described"
 ok "all commands are in the page, and no other" \
 	cmp -s "$tmp/commands" "$tmp/described"
 
