@@ -12,8 +12,9 @@
 
 export BASE KSRC ACCEL CPUS JOBS MODE
 
-.PHONY: help setup demo build-demo test build shell selftests kunit torture series check-series static recipes \
-	mutants difftest bench bench-check bench-isolated bench-record clean
+.PHONY: help setup demo build-demo test build shell selftests kunit torture series check-series \
+	static recipes mutants difftest buildtest bench bench-check bench-isolated bench-record \
+	clean
 
 help:
 	@echo 'make demo          set up, build, boot, and demonstrate a patch'
@@ -25,6 +26,7 @@ help:
 	@echo 'make kunit         the KUnit suites, with kunit.py: some seconds'
 	@echo 'make torture       the same tests, for a thousand rounds'
 	@echo 'make difftest      build patches from the diffs in harness/build, and try them'
+	@echo 'make buildtest     what kpatch build says of patches, and how it signs them'
 	@echo 'make static        checkpatch, sparse, kernel-doc, layers, ...'
 	@echo 'make recipes       run the commands that README and documentation give'
 	@echo 'make mutants       break the core in known ways; the tests have to fail'
@@ -53,6 +55,9 @@ shell: build
 
 difftest: build
 	@harness/difftest.sh $(DIFFS)
+
+buildtest: build
+	@harness/buildtest.sh
 
 selftests: build
 	@harness/selftests.sh $(TESTS)

@@ -95,6 +95,7 @@ run() {
 	static) "$h/static.sh" ;;
 	recipes) "$h/recipes.sh" ;;
 	diffs) "$h/difftest.sh" ;;
+	buildtest) "$h/buildtest.sh" ;;
 	counts) counts ;;
 	series) "$h/check-series.sh" "${SERIES_MODE:-ci}" ;;
 	esac
@@ -135,6 +136,7 @@ for base in "${bases[@]}"; do
 	job "static-$base" "diffs-$base"
 	[ "$base" != 6.12 ] || after[static-6.12]+=" full-6.12"
 	job "recipes-$base" "static-$base" "selftests-$base"
+	job "buildtest-$base" "recipes-$base"
 done
 
 # Without its kernel a job has nothing to do. That the kernel is missing was told.
