@@ -59,6 +59,17 @@ check_text() {
 		END
 }
 
+# A terminal shows how many of the files are done, and a log has nothing of that.
+counts_files() {
+	build --check "$diffs/header.patch" && [ ! -s "$out/stderr" ] || return 1
+	script -qec "$(printf '%q ' "$kpatch" build --kernel "$obj" --source "$src" --objtool-source \
+		"$OBJTOOL_SOURCE" --check "$diffs/header.patch")" /dev/null < /dev/null > "$out/terminal"
+	tr '\r' '\n' < "$out/terminal" > "$out/lines"
+	cat "$out/lines"
+	grep -qE '^kpatch build: comparing files, ([0-9]+) of \1$' "$out/lines" &&
+		grep -q '^kpatch build: compiling files, 1 of ' "$out/lines"
+}
+
 check_text_of_others() {
 	build --check "$diffs/header.patch" &&
 		grep -qx '.*: replaces loadavg_proc_show: uses LOAD_FRAC, uses LOAD_INT' "$out/stdout" &&
@@ -302,6 +313,7 @@ signs_with_the_right_key() {
 
 try "kpatch build --check tells what a function inlines" check_text
 try "it tells of macros, clones, new functions, fixes" check_text_of_others
+try "progress is shown on a terminal only" counts_files
 try "kpatch build --check --json" check_json
 try "its refusals are JSON, too" check_json_refused
 try "wrong options are refused in one line" wrong_options

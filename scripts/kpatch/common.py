@@ -32,6 +32,38 @@ class Failure(Exception):
         return " ".join(line.split())
 
 
+class Progress:
+    """One line for each stage, on a terminal or if @verbose."""
+
+    is_open = False	# a line that ends when the stage does
+
+    def __init__(self, verbose):
+        self.counts = sys.stderr.isatty() and not verbose
+        self.shown = sys.stderr.isatty() or verbose
+
+    def stage(self, text):
+        if self.shown:
+            print(f"kpatch build: {text}", file=sys.stderr)
+
+    def each(self, text, items, total):
+        """Pass @items on, and count them."""
+        if not self.counts:
+            self.stage(text)
+        for done, item in enumerate(items, 1):
+            if self.counts:
+                Progress.is_open = True
+                print(f"\rkpatch build: {text}, {done} of {total}", end="", flush=True,
+                      file=sys.stderr)
+            yield item
+        self.close()
+
+    @classmethod
+    def close(cls):
+        if cls.is_open:
+            print(file=sys.stderr)
+        cls.is_open = False
+
+
 class Runner:
     """Runs commands and, if @verbose, prints them."""
 

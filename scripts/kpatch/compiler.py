@@ -64,10 +64,12 @@ class Compiler:
         self.added = SECTIONS + [FLAG]
         return True
 
-    def compile(self, units, directory, patched):
+    def compile(self, units, directory, patched, progress):
         """Compile @units to objects below @directory; return their warnings."""
         with ThreadPoolExecutor(self.jobs) as pool:
-            return list(pool.map(lambda u: self._compile(u, directory, patched), units))
+            found = pool.map(lambda u: self._compile(u, directory, patched), units)
+            return list(progress.each("compiling them changed" if patched else
+                                      "compiling files", found, len(units)))
 
     def _command(self, unit, obj, depfile):
         command = []
