@@ -5,8 +5,8 @@ import os
 import re
 
 from common import REFUSED, SETUP, Failure
-from elf import (SHF_ALLOC, SHF_EXECINSTR, STB_LOCAL, STB_WEAK, STT_FILE, STT_FUNC,
-                 STT_NOTYPE, STT_OBJECT, Elf, is_traced, string_at)
+from elf import (SHF_ALLOC, SHF_EXECINSTR, SHF_WRITE, STB_LOCAL, STB_WEAK, STT_FILE,
+                 STT_FUNC, STT_NOTYPE, STT_OBJECT, Elf, is_traced, string_at)
 
 OBJECTS, FUNCS, STRINGS = ".init.klp_objects", ".init.klp_funcs", ".rodata.klp.str1.1"
 RELOCS, SYMBOL, TOMBSTONE = "__klp_relocs.", ".klp.sym.", ".klp.tombstone."
@@ -19,14 +19,17 @@ LATE_SECTIONS = (".text", ".rodata", ".data")
 UNNAMED = re.compile(r"\.L|__pfx_|__UNIQUE_ID_|__addressable_|__already_done|__func__|"
                      r"__PRETTY_FUNCTION__|__key|_entry|descriptor|CSWTCH|__ksymtab|__kstrtab")
 
+# Static variables that the engine copies, as their values do not matter.
+SEPARATE = re.compile(r"__already_done|__func__|__key|__warned|_entry|_rs|descriptor|CSWTCH")
 
 # Data that is compared, or belongs to functions. All other sections are tables that the
 # kernel reads at boot, or when a module is loaded: parameters, initcalls, exports, events.
+# Those of runtime constants are not needed, see adjust.py.
 COMPARED = re.compile(
     r"\.(rodata|data|bss|init\.rodata|init\.data|exit\.data|ref\.data|altinstructions|"
     r"altinstr_aux|smp_locks|parainstructions|static_call_sites|retpoline_sites|"
     r"return_sites|call_sites|ibt_endbr_seal|cfi_sites|kcfi_traps|orc_\w+|eh_frame|discard|"
-    r"modinfo|note)(\.|$)|"
+    r"modinfo|note)(\.|$)|runtime_(ptr|shift|mask)_|"
     r"__(mcount_loc|bug_table|ex_table|jump_table|patchable_function_entries|dyndbg|"
     r"tracepoints_strings|tracepoint_str|trace_printk_fmt)$|_ftrace_(annotated_)?branch$")
 
@@ -114,6 +117,36 @@ def other_bodies(all_changes):
             other = f"__ia32_compat_{call.group(1)}" if call else None
             if other in changes.linked.by_name and other not in names:
                 yield func, other
+
+
+def static_locals(elf):
+    """Static variables that functions have: for each name, what refers to each of that name."""
+    users = {}
+    for section in elf.sections:
+        if section.name.startswith(".text."):
+            for reloc in elf.relocs(section):
+                target = elf.section_of(reloc.symbol)
+                if target:
+                    users.setdefault(target.index, set()).add(section.name)
+    found = {}
+    for symbol in elf.symbols:
+        match = re.fullmatch(r"(\w+)\.\d+", symbol.name)
+        if match and symbol.type == STT_OBJECT and not SEPARATE.match(symbol.name) and \
+           elf.section_of(symbol).flags & SHF_WRITE:
+            found.setdefault(match.group(1), []).append(users.get(symbol.section, set()))
+    return found
+
+
+def check_static_locals(unit, before, after):
+    """The engine tells those of one name by their order only, or takes all for new ones."""
+    after = static_locals(after)
+    for name, old in static_locals(before).items():
+        new = after.get(name, old)
+        if len(old + new) > 2 and (len(old) != len(new) or
+                                   not all(o & n for o, n in zip(old, new) if o or n)):
+            raise Failure(REFUSED, [unit.source, name], "is the name of several static "
+                          "variables, whose values cannot be kept apart",
+                          "give the new one another name")
 
 
 class Changes:
@@ -281,6 +314,10 @@ class Changes:
 
     def _check_func(self, func):
         section = self.before.section_of(func.symbol)
+        other = self._counterpart(func.symbol)
+        if func.symbol.bind == STB_WEAK and other and other.bind != STB_WEAK:
+            self.refuse(func.name, "is weak, and overridden by another one in "
+                        f"{self.linked.path}", "patch that one")
         if section.name.startswith((".init", ".exit")):
             self.refuse(func.name, "is init or exit code, which is not there any more or "
                         "runs once", "patch what it has set up instead")

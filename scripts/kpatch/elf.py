@@ -10,11 +10,11 @@ import subprocess
 from collections import namedtuple
 
 SHT_PROGBITS, SHT_SYMTAB, SHT_RELA, SHT_NOBITS = 1, 2, 4, 8
-SHF_ALLOC, SHF_EXECINSTR, SHF_INFO_LINK = 0x2, 0x4, 0x40
+SHF_WRITE, SHF_ALLOC, SHF_EXECINSTR, SHF_INFO_LINK = 0x1, 0x2, 0x4, 0x40
 SHN_UNDEF, SHN_LORESERVE, SHN_ABS, SHN_XINDEX = 0, 0xff00, 0xfff1, 0xffff
 STB_LOCAL, STB_GLOBAL, STB_WEAK = 0, 1, 2
 STT_NOTYPE, STT_OBJECT, STT_FUNC, STT_SECTION, STT_FILE = 0, 1, 2, 3, 4
-R_X86_64_PC32 = 2
+R_X86_64_64, R_X86_64_PC32, R_X86_64_32, R_X86_64_32S = 1, 2, 10, 11
 NT_GNU_BUILD_ID = 3
 LARGE = 256 << 20
 
@@ -202,6 +202,62 @@ class Elf:
         data = bytearray(self.contents(table))
         data[symbol.index * struct.calcsize(SYMBOL) + 4] = symbol.bind << 4 | kind
         self.set_contents(table, data)
+
+    def undefined(self, name):
+        """The number of the weak symbol @name, which is defined elsewhere."""
+        for symbol in self.symbols:
+            if symbol.name == name and not symbol.section:
+                return symbol.index
+        table = self.symtab()
+        strings = self.sections[table.link]
+        old = self.contents(strings)
+        self._set_symbols(self.contents(table) + struct.pack(
+            SYMBOL, len(old), STB_WEAK << 4 | STT_NOTYPE, 0, 0, 0, 0))
+        self.set_contents(strings, old + name.encode() + b"\0")
+        return len(self.symbols) - 1
+
+    def section_symbol(self, section):
+        """The number of the symbol of @section, which is made if there is none."""
+        for symbol in self.symbols:
+            if symbol.type == STT_SECTION and symbol.section == section.index:
+                return symbol.index
+        table = self.symtab()
+        number = table.info
+        at = number * table.entsize
+        old = self.contents(table)
+        table.info += 1
+        self._set_symbols(old[:at] + struct.pack(
+            SYMBOL, 0, STB_LOCAL << 4 | STT_SECTION, 0, section.index, 0, 0) + old[at:])
+        for rela in self.sections:
+            if rela.type == SHT_RELA:
+                self.set_contents(rela, b"".join(
+                    struct.pack(RELA, offset, info + ((info >> 32 >= number) << 32), addend)
+                    for offset, info, addend in struct.iter_unpack(RELA, self.contents(rela))))
+        return number
+
+    def _set_symbols(self, data):
+        self.set_contents(self.symtab(), data)
+        self._symbols = None
+
+    def _rela(self, section):
+        for rela in self.sections:
+            if rela.type == SHT_RELA and rela.info == section.index:
+                return rela
+        return self.add_section(".rela" + section.name, SHT_RELA, SHF_INFO_LINK, b"",
+                                self.symtab().index, section.index, 8, struct.calcsize(RELA))
+
+    def add_reloc(self, section, offset, symbol, kind, addend):
+        rela = self._rela(section)
+        self.set_contents(rela, self.contents(rela) +
+                          struct.pack(RELA, offset, symbol << 32 | kind, addend))
+
+    def set_reloc(self, section, reloc, symbol):
+        """Let the relocation at the place of @reloc be against @symbol."""
+        rela = self._rela(section)
+        self.set_contents(rela, b"".join(
+            struct.pack(RELA, offset, symbol << 32 | reloc.type, reloc.addend)
+            if offset == reloc.offset else struct.pack(RELA, offset, info, addend)
+            for offset, info, addend in struct.iter_unpack(RELA, self.contents(rela))))
 
     def write(self, path):
         """Contents that have changed go behind the old ones, then all headers."""

@@ -4,12 +4,11 @@
 import os
 import re
 import shutil
-import struct
 
 from author import STATES
 from changes import FUNCS, OBJECTS
 from common import LINK, REFUSED, SETUP, Failure, first_error
-from elf import RELA, SHT_RELA, STT_OBJECT, STT_SECTION, Elf
+from elf import SHT_RELA, STT_OBJECT, STT_SECTION, Elf
 
 NAMESPACE_LINE = re.compile(r"^\S+\t(\S+)\t(\S+)\t\S+\t(\S*)")
 
@@ -36,19 +35,16 @@ def finish_object(changes, renames, old_objtool, run):
 
 def use_section_symbols(elf):
     """Kernels before 7.0 have an objtool that knows no other symbol in annotations."""
-    sections = {s.section: s.index for s in elf.symbols if s.type == STT_SECTION}
     for rela in elf.sections:
         if rela.type != SHT_RELA or \
            not elf.sections[rela.info].name.startswith(".discard."):
             continue
-        data = b""
-        for offset, info, addend in struct.iter_unpack(RELA, elf.contents(rela)):
-            symbol = elf.symbols[info >> 32]
-            if symbol.type != STT_SECTION and symbol.section in sections:
-                info = sections[symbol.section] << 32 | info & 0xffffffff
-                addend += symbol.value
-            data += struct.pack(RELA, offset, info, addend)
-        elf.set_contents(rela, data)
+        section = elf.sections[rela.info]
+        for reloc in elf.relocs(section):
+            target = elf.section_of(reloc.symbol)
+            if target and reloc.symbol.type != STT_SECTION:
+                elf.set_reloc(section, reloc._replace(
+                    addend=reloc.addend + reloc.symbol.value), elf.section_symbol(target))
 
 
 def quoted(text):
