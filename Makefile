@@ -7,14 +7,15 @@
 #   ACCEL=tcg|kvm   the accelerator of QEMU
 #   CPUS=N          virtual CPUs of the guest
 #   TESTS="..."     for selftests: only these, e.g. test-busy.sh
+#   UNITS=N         for difftree: so many units, spread over the kernel
 #   MODE=full       for selftests: under full preemption, with all tasks scanned while
 #                   the machine is stopped
 
-export BASE KSRC ACCEL CPUS JOBS MODE
+export BASE KSRC ACCEL CPUS JOBS MODE UNITS
 
 .PHONY: help setup demo build-demo test build shell selftests kunit torture series check-series \
-	static recipes mutants difftest buildtest bench bench-check bench-isolated bench-record \
-	clean
+	static recipes mutants difftest difftree buildtest bench bench-check bench-isolated \
+	bench-record clean
 
 help:
 	@echo 'make demo          set up, build, boot, and demonstrate a patch'
@@ -26,6 +27,7 @@ help:
 	@echo 'make kunit         the KUnit suites, with kunit.py: some seconds'
 	@echo 'make torture       the same tests, for a thousand rounds'
 	@echo 'make difftest      build patches from the diffs in harness/build, and try them'
+	@echo 'make difftree      compare all units of the kernel with themselves, or UNITS=50'
 	@echo 'make buildtest     what kpatch build says of patches, and how it signs them'
 	@echo 'make static        checkpatch, sparse, kernel-doc, layers, ...'
 	@echo 'make recipes       run the commands that README and documentation give'
@@ -58,6 +60,9 @@ difftest: build
 
 buildtest: build
 	@harness/buildtest.sh
+
+difftree: build
+	@harness/difftree.sh
 
 selftests: build
 	@harness/selftests.sh $(TESTS)

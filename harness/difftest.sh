@@ -17,6 +17,10 @@
 #   Tree: DIR             below harness/build, modules out of tree that the diff is for
 #   Kernel: headers       kpatch build gets what distributions have in their packages
 #   Options: WORDS        for kpatch build
+#   After: COMMAND        succeeds when the patch has been unloaded
+#   With: NAME...         diffs that one build takes besides
+#   Needs: [!]CONFIG_X    is skipped by kernels without (or with) that option
+#   CI: no                is left out if SHORT is set
 #
 # OBJTOOL_SOURCE: source of a kernel that has "objtool klp", for bases that have not
 
@@ -39,7 +43,25 @@ if [ -z "${OBJTOOL_SOURCE:-}" ] && [ ! -e "$src/tools/objtool/klp-diff.c" ]; the
 fi
 export XDG_CACHE_HOME=$top/build/cache
 
-field() { sed -n "s/^$2: //p" "$diffs/$1.patch"; }
+field() { sed -n "/^--- /q; s/^$2: //p" "$diffs/$1.patch"; }
+
+# Why the diff NAME is not tried here, or nothing.
+reason_to_skip() {
+	local option has
+
+	if [ -n "${SHORT:-}" ] && [ "$(field "$1" CI)" = no ]; then
+		echo "left out of the short list"
+		return
+	fi
+	for option in $(field "$1" Needs); do
+		has=0
+		grep -q "^${option#!}=" "$obj/.config" || has=1
+		case $option in
+		!*) [ "$has" -eq 1 ] || echo "the kernel has ${option#!}" ;;
+		*) [ "$has" -eq 0 ] || echo "the kernel has no $option" ;;
+		esac
+	done
+}
 
 # A copy of those modules is built, as a user does it.
 build_tree() {
@@ -63,8 +85,9 @@ make_headers() {
 
 # build NAME [OPTION]: sets status
 build() {
-	local tree options kernel=("$obj")
+	local others tree options kernel=("$obj")
 
+	mapfile -t others < <(field "$1" With | tr ' ' '\n' | sed "s|.*|$diffs/&.patch|")
 	status=0
 	if [ "$(field "$1" Kernel)" = headers ]; then
 		make_headers
@@ -75,7 +98,8 @@ build() {
 	[ -z "$tree" ] || options+=(--module "$out/trees/$tree")
 	timeout 900 "$top/scripts/kpatch/kpatch-build" --kernel "${kernel[@]}" --source "$src" \
 		${OBJTOOL_SOURCE:+--objtool-source "$OBJTOOL_SOURCE"} \
-		"${options[@]}" --name "diff-$1" -o "$out/$1.ko" "$diffs/$1.patch" "${@:2}" \
+		"${options[@]}" --name "diff-$1" -o "$out/$1.ko" "$diffs/$1.patch" \
+		"${others[@]}" "${@:2}" \
 		> "$out/$1.log" 2>&1 || status=$?
 }
 
@@ -114,6 +138,11 @@ trees=()
 [ ! -e "$out/trees" ] || trees=("$out/trees")
 built=()
 for name in "${names[@]}"; do
+	reason=$(reason_to_skip "$name" | head -n 1)
+	if [ -n "$reason" ]; then
+		tap_skip "$BASE: $name" "$reason"
+		continue
+	fi
 	if [ -n "$(field "$name" Check)" ]; then
 		build "$name" --check
 		check_output "$name"
@@ -182,6 +211,8 @@ guest() {
 			check "$name: the function is replaced late" patched
 		fi
 		check "$name: the patch is undone and unloaded" unload
+		after=$(field "$name" After)
+		[ -z "$after" ] || check "$name: what it has left works" bash -c "$after"
 		module rmmod "$target"
 		[ -z "$spacer" ] || rmmod "$spacer"
 		if [ -n "$target" ]; then
