@@ -17,6 +17,8 @@
 #   Tree: DIR             below harness/build, modules out of tree that the diff is for
 #   Kernel: headers       kpatch build gets what distributions have in their packages
 #   Options: WORDS        for kpatch build
+#   Spoilt: SCRIPT        of sed, which changes the patch so that the kernel refuses it,
+#   Log: REGEX            with this line
 #   After: COMMAND        succeeds when the patch has been unloaded
 #   With: NAME...         diffs that one build takes besides
 #   Needs: [!]CONFIG_X    is skipped by kernels without (or with) that option
@@ -152,6 +154,7 @@ for name in "${names[@]}"; do
 		check_refusal "$name"
 	elif [ "$status" -eq 0 ]; then
 		tap_result ok "$BASE: $name is built"
+		LC_ALL=C sed -i "$(field "$name" Spoilt)" "$out/$name.ko"
 		built+=("$name")
 	else
 		tap_result "not ok" "$BASE: $name is built"
@@ -196,9 +199,20 @@ guest() {
 			rmmod "diff_${name//-/_}"
 		fi
 	}
+	try_spoilt() {
+		insmod "$(target_ko)"
+		dmesg -C
+		insmod "$out/$name.ko" 2>/dev/null && result "not ok" "$name: the kernel refuses it"
+		check "$name: the kernel says why" grep -qE "$(field "$name" Log)" <(dmesg)
+		check "$name: nothing is loaded" rmmod "$target"
+	}
 	try() {
 		target=$(field "$name" Module)
 		spacer=$(field "$name" Spacer)
+		if [ -n "$(field "$name" Spoilt)" ]; then
+			try_spoilt
+			return
+		fi
 		eval "$(field "$name" Setup)"
 		module insmod "$(target_ko)"
 		check "$name: the kernel is as it was" original

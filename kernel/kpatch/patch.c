@@ -23,6 +23,7 @@
 #include "memory.h"
 #include "object.h"
 #include "patch.h"
+#include "reloc.h"
 #include "state.h"
 #include "switch.h"
 #include "symbol.h"
@@ -274,7 +275,7 @@ int kpatch_patch_add(struct kpatch_module *kpmod)
 	INIT_LIST_HEAD(&patch->enabled);
 	INIT_LIST_HEAD(&patch->objects);
 	INIT_LIST_HEAD(&patch->states);
-	ret = kpatch_objects_create(patch);
+	ret = kpatch_objects_create(patch) ?: kpatch_relocs_check(patch);
 	if (ret)
 		goto free;
 	/* Before modules are looked for, see target.c. */

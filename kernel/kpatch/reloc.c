@@ -25,18 +25,26 @@ static const char *name_of(const struct klp_modinfo *info, const Elf_Shdr *secti
 	return info->secstrings + section->sh_name;
 }
 
+static bool is_relocs(const struct klp_modinfo *info, const Elf_Shdr *section)
+{
+	return section->sh_flags & SHF_RELA_LIVEPATCH &&
+	       str_has_prefix(name_of(info, section), RELOCS_PREFIX);
+}
+
 /* The name is RELOCS_PREFIX, the object, and the section that is relocated. */
+static bool is_of(const struct klp_modinfo *info, const Elf_Shdr *section,
+		  const char *object)
+{
+	const char *name = name_of(info, section) + strlen(RELOCS_PREFIX);
+	size_t len = strlen(object);
+
+	return !strncmp(name, object, len) && name[len] == '.';
+}
+
 static bool is_for(const struct kpatch_object *object,
 		   const struct klp_modinfo *info, const Elf_Shdr *section)
 {
-	const char *name = name_of(info, section);
-	size_t len = strlen(object->name);
-
-	if (!(section->sh_flags & SHF_RELA_LIVEPATCH) ||
-	    !str_has_prefix(name, RELOCS_PREFIX))
-		return false;
-	name += strlen(RELOCS_PREFIX);
-	return !strncmp(name, object->name, len) && name[len] == '.';
+	return is_relocs(info, section) && is_of(info, section, object->name);
 }
 
 /* Only code, and data of it, is not used before the patch is enabled. */
@@ -51,6 +59,40 @@ static int check_target(const struct kpatch_object *object,
 	return kpatch_refuse(KPATCH_CAUSE_RELOC_SECTION,
 			     .kpmod = object->patch->kpmod, .names = target,
 			     .action = object->name);
+}
+
+/**
+ * kpatch_relocs_check() - can the relocations of a patch be applied when it is time?
+ * @patch: the patch, with its objects
+ *
+ * Context: process context, under kpatch_mutex.
+ *
+ * Return: 0; -ENOEXEC with a line logged.
+ */
+int kpatch_relocs_check(const struct kpatch_patch *patch)
+{
+	const struct klp_modinfo *info = patch->kpmod->mod->klp_info;
+	const struct kpatch_object *object, *owner;
+	const Elf_Shdr *section;
+	unsigned int i;
+	int ret = 0;
+
+	lockdep_assert_held(&kpatch_mutex);
+	for (i = 1; !ret && info && i < info->hdr.e_shnum; i++) {
+		section = info->sechdrs + i;
+		if (!is_relocs(info, section) || is_of(info, section, "vmlinux"))
+			continue;
+		owner = NULL;
+		kpatch_for_each_object(object, patch) {
+			if (is_of(info, section, object->name))
+				owner = object;
+		}
+		ret = owner ? check_target(owner, info, section) :
+			kpatch_refuse(KPATCH_CAUSE_RELOC_OBJECT,
+				      .kpmod = patch->kpmod,
+				      .names = name_of(info, section));
+	}
+	return ret;
 }
 
 static int apply(const struct kpatch_object *object, unsigned int index)
@@ -94,7 +136,7 @@ static void clear(const struct kpatch_object *object, unsigned int end)
  *
  * Context: process context, may sleep, under kpatch_mutex.
  *
- * Return: 0; -ENOENT or -ENOEXEC with a line logged, and none applied.
+ * Return: 0; -ENOENT with a line logged, and none applied.
  */
 int kpatch_relocs_apply(struct kpatch_object *object)
 {
@@ -106,10 +148,6 @@ int kpatch_relocs_apply(struct kpatch_object *object)
 	lockdep_assert_held(&kpatch_mutex);
 	if (!info || !object->mod || object->relocated)
 		return 0;
-	for (i = 1; !ret && i < info->hdr.e_shnum; i++) {
-		if (is_for(object, info, info->sechdrs + i))
-			ret = check_target(object, info, info->sechdrs + i);
-	}
 	for (i = 1; !ret && i < info->hdr.e_shnum; i++) {
 		if (!is_for(object, info, info->sechdrs + i))
 			continue;

@@ -512,6 +512,10 @@ int kpatch_log_cause(enum kpatch_cause cause, const struct kpatch_subject *s)
 		return log_line(s, -ENOEXEC,
 				"section '%s' refers to symbols of %s, but is in use before they are known; build the patch with kpatch build",
 				s->names, s->action);
+	case KPATCH_CAUSE_RELOC_OBJECT:
+		return log_line(s, -ENOEXEC,
+				"section '%s' is for a module of which the patch replaces no function; build the patch with kpatch build",
+				s->names);
 
 	case KPATCH_CAUSE_NAME_AND_ADDR:
 		return log_line(s, -EINVAL,
