@@ -31,7 +31,8 @@ COMPARED = re.compile(
     r"return_sites|call_sites|ibt_endbr_seal|cfi_sites|kcfi_traps|orc_\w+|eh_frame|discard|"
     r"modinfo|note)(\.|$)|runtime_(ptr|shift|mask)_|"
     r"__(mcount_loc|bug_table|ex_table|jump_table|patchable_function_entries|dyndbg|"
-    r"tracepoints_strings|tracepoint_str|trace_printk_fmt)$|_ftrace_(annotated_)?branch$")
+    r"tracepoints_strings|tracepoint_str|tracepoint_check|trace_printk_fmt)$|"
+    r"_ftrace_(annotated_)?branch$")
 
 
 def check_always_live(kernel, changes):
