@@ -64,6 +64,7 @@ split -l 50 "$record.todo" "$record.part."
 : > "$record.failures"
 for part in "$record".part.*; do
 	[ -e "$part" ] || break
+	# shellcheck disable=SC2016  # the shell that xargs starts expands it
 	xargs -d '\n' -P "$(nproc)" -I{} bash -c 'compare "$1"' _ {} < "$part" |
 		tee -a "$record.failures"
 	rm "$part"
