@@ -94,7 +94,7 @@ run() {
 	full) full_mode "$2" ;;
 	static) "$h/static.sh" ;;
 	recipes) "$h/recipes.sh" ;;
-	diffs) "$h/difftest.sh" ;;
+	diffs) SHORT=1 "$h/difftest.sh" ;;
 	buildtest) "$h/buildtest.sh" ;;
 	counts) counts ;;
 	series) "$h/check-series.sh" "${SERIES_MODE:-ci}" ;;
