@@ -10,7 +10,7 @@
 #include <linux/build_bug.h>
 #include <linux/cache.h>
 #include <linux/compiler.h>
-#include <linux/elfnote.h>
+#include <linux/elf.h>
 #include <linux/errno.h>
 #include <linux/init.h>
 #include <linux/module.h>
@@ -399,7 +399,7 @@ static __always_inline void kpatch_after_original(const char *unused)
  * @_tag: what it says: fix, release, expires or another word
  * @_value: the value, a string without line breaks
  *
- * At file scope, at most one on a line; a tag may have several values::
+ * At file scope. A tag may have several values::
  *
  *   KPATCH_INFO(fix, "CVE-2026-12345");
  *
@@ -407,9 +407,21 @@ static __always_inline void kpatch_after_original(const char *unused)
  * contents, which /sys/module/<module>/notes shows while the module is loaded. See
  * Documentation/kpatch.txt for the tags that the kpatch command knows. The core reads none.
  */
-#define KPATCH_INFO(_tag, _value)					\
-	MODULE_INFO(kpatch_##_tag, _value);				\
-	ELFNOTE32("kpatch", 0, #_tag "=" _value)
+#define KPATCH_INFO(_tag, _value)	__KPATCH_INFO(_tag, _value)
+
+#define __KPATCH_INFO(_tag, ...)					\
+	MODULE_INFO(kpatch_##_tag, __VA_ARGS__);			\
+	static const struct {						\
+		struct elf32_note head;					\
+		char owner[8];						\
+		char text[sizeof(#_tag "=" __VA_ARGS__)];		\
+	} __UNIQUE_ID(kpatch_note) __used __aligned(4)			\
+	__section(".note.kpatch") = {					\
+		.head.n_namesz = sizeof("kpatch"),			\
+		.head.n_descsz = sizeof(#_tag "=" __VA_ARGS__),		\
+		.owner = "kpatch",					\
+		.text = #_tag "=" __VA_ARGS__,				\
+	}
 
 /* A patch, the init and exit functions of its module, and the mark in its modinfo. */
 #define __module_kpatch(_prefix, ...)					\

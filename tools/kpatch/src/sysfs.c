@@ -14,10 +14,10 @@
  * A patch may be unloaded at any time; all calls then return -ENOENT or -ENODEV.
  */
 #include <dirent.h>
-#include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -281,6 +281,13 @@ int sysfs_blockers(const char *patch, char *text)
 	return read_file(patch, "blockers", text, SYSFS_TEXT_LEN);
 }
 
+/* In front of each note. */
+struct note {
+	uint32_t name_len;
+	uint32_t text_len;
+	uint32_t type;
+};
+
 /* Returns 0 or -ENOMEM. What does not look like a note ends the list. */
 static int parse_notes(const char *notes, size_t len, struct names *fields)
 {
@@ -288,24 +295,24 @@ static int parse_notes(const char *notes, size_t len, struct names *fields)
 	const char *name, *text;
 	char field[FIELD_LEN];
 	size_t pos = 0;
-	Elf64_Nhdr note;
+	struct note note;
 	int ret = 0;
 
 	while (!ret && len - pos >= sizeof(note)) {
 		memcpy(&note, notes + pos, sizeof(note));
 		pos += sizeof(note);
 		name = notes + pos;
-		if (note.n_namesz > len - pos)
+		if (note.name_len > len - pos)
 			break;
-		pos += (note.n_namesz + 3ul) & ~3ul;
-		if (pos > len || note.n_descsz > len - pos)
+		pos += (note.name_len + 3ul) & ~3ul;
+		if (pos > len || note.text_len > len - pos)
 			break;
 		text = notes + pos;
-		pos += (note.n_descsz + 3ul) & ~3ul;
-		if (note.n_namesz == sizeof(owner) &&
+		pos += (note.text_len + 3ul) & ~3ul;
+		if (note.name_len == sizeof(owner) &&
 		    !memcmp(name, owner, sizeof(owner))) {
 			snprintf(field, sizeof(field), "%.*s",
-				 (int)note.n_descsz, text);
+				 (int)note.text_len, text);
 			ret = names_add(fields, field);
 		}
 		if (pos > len)

@@ -264,6 +264,18 @@ test_all_functions_of_a_patch_are_hooked_in_one_pass()
 	check_is "passes for two functions" "$one_function" "$two_functions"
 }
 
+# Its file does, and the module while it is loaded.
+test_a_patch_says_which_fixes_it_carries()
+{
+	local notes=/sys/module/$one/notes/.note.kpatch
+	local fixes=$'0123456789ab ("proc: show another line")\nCVE-0000-00001'
+
+	check "insmod" load $one
+	check_is "fixes of the module" "$fixes" \
+		"$(tr '\0' '\n' < "$notes" | sed -n 's/^fix=//p' | sort)"
+	check_is "fixes of the file" "$fixes" "$(modinfo -F kpatch_fix "$mods/$one.ko" | sort)"
+}
+
 test_the_kernel_is_tainted_as_live_patched()
 {
 	check "insmod" load $one

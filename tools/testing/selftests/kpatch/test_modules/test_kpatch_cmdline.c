@@ -16,6 +16,8 @@ static struct kpatch_func funcs[] = {
 	KPATCH_FUNC_NAMED("cmdline_proc_show", new_cmdline_proc_show),
 };
 module_kpatch(funcs);
+KPATCH_INFO(fix, "CVE-0000-00001");
+KPATCH_INFO(fix, "0123456789ab (\"proc: show another line\")");
 
 MODULE_DESCRIPTION("kpatch test: one function");
 MODULE_LICENSE("GPL");
