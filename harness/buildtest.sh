@@ -59,6 +59,22 @@ check_text() {
 		END
 }
 
+# A function that is marked as inline, and that the compiler has left out of line: it has no
+# hook, so its callers are replaced.
+check_text_of_a_copy() {
+	local file=net/core/sock.c
+
+	mkdir -p "$out/a/net/core" "$out/b/net/core"
+	cp "$src/$file" "$out/a/net/core"
+	sed '/^static inline void sock_lock_init(/,/^}/s/(sk->sk_kern_sock)/(& \&\& sk->sk_family)/' \
+		"$out/a/$file" > "$out/b/$file"
+	(cd "$out" && ! diff -u a/$file b/$file > copy.patch)
+	build --check "$out/copy.patch" || return 1
+	cat "$out/stdout"
+	grep -qx "vmlinux: $file: replaces sk_alloc: calls sock_lock_init" "$out/stdout" &&
+		! grep -q 'replaces sock_lock_init' "$out/stdout"
+}
+
 # A terminal shows how many of the files are done, and a log has nothing of that.
 counts_files() {
 	build --check "$diffs/header.patch" && [ ! -s "$out/stderr" ] || return 1
@@ -99,7 +115,8 @@ check_json() {
 	units = {u["source"]: u for u in report["units"]}
 	assert sorted(units) == ["fs/drop_caches.c", "fs/proc/array.c", "net/phonet/socket.c"]
 	for unit in units.values():
-	    assert list(unit) == ["source", "object", "replaced", "added", "used", "shared"]
+	    assert list(unit) == ["source", "object", "replaced", "kept", "added",
+	                          "used", "shared"]
 	    for func in unit["replaced"]:
 	        assert list(func) == ["name", "position", "clone_of", "own_lines", "because"]
 	    for used in unit["used"]:
@@ -313,6 +330,7 @@ signs_with_the_right_key() {
 
 try "kpatch build --check tells what a function inlines" check_text
 try "it tells of macros, clones, new functions, fixes" check_text_of_others
+try "it tells of functions that call a changed one without a hook" check_text_of_a_copy
 try "progress is shown on a terminal only" counts_files
 try "kpatch build --check --json" check_json
 try "its refusals are JSON, too" check_json_refused

@@ -161,6 +161,7 @@ class Changes:
         self.out = Elf(out)
         self.block = None
         self.kept = checksums.kept
+        self.brought = checksums.brought
         self.funcs = [f for f in self._read_funcs() if f.name not in checksums.brought]
         self.new = self._read_new()
         self.aliases = []

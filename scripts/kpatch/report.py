@@ -127,7 +127,10 @@ class Reasons:
         self.files = {name: Source(farm, name) for name in diffs.files + diffs.new}
 
     def of(self, change, func):
-        """None if its lines change; else pairs of "inlines" or "uses" and a name."""
+        """None if its lines change; else pairs of a verb and a name.
+
+        "calls" is for functions that have no hook, so that the patch has copies of them.
+        """
         name = base_of(func.name)
         files = list(self.files.values())
         if change.unit.source not in self.files:
@@ -137,6 +140,9 @@ class Reasons:
         known = {n: d for f in files for n, d in f.definitions.items()}
         called = calls_in(change.before, change.before.section_of(func.symbol)) & \
             calls_in(change.out, change.out.find(func.section))
+        copied = sorted(called & {base_of(n) for n in change.brought})
+        if copied:
+            return [("calls", n) for n in copied]
         seen, reached = {name}, [name]
         while reached:
             words = {w for n in reached if n in known for w in known[n].words}
