@@ -214,7 +214,7 @@ class Engine:
              "use symbols of modules that it depends on only"),
             (r"(\S+?)(?:\(\))?\+0x[0-9a-f]+: unsupported static branch key ([^\s.]+)",
              "uses static key \\2 of a module", "use static_key_enabled() instead"),
-            (r"(\S+?)\(\)\+0x[0-9a-f]+: unsupported static call key ([^\s.]+)",
+            (r"(\S+?)\(\)\+0x[0-9a-f]+: unsupported static call key (?:__SCK__)?([^\s.]+)",
              "uses static call \\2 of a module", "call the function instead"),
             (r"unexpected klp reloc for new symbol (\S+)", "is a new symbol of another unit",
              "define it in the unit that uses it"),
