@@ -158,6 +158,7 @@ wrong_options() {
 		refused 2 '2027-02-29: is no date; ' --expires 2027-02-29 "$diffs/version.patch" &&
 		refused 2 '2020-02-29: is over; ' --expires 2020-02-29 "$diffs/version.patch" &&
 		refused 2 'a b: is no release' --release 'a b' "$diffs/version.patch" &&
+		refused 2 'phonet: is the name of an object' --name phonet "$diffs/version.patch" &&
 		refused 2 '--json needs --check; ' --json "$diffs/version.patch" &&
 		refused 2 '--cert needs --sign; ' --cert x "$diffs/version.patch"
 }
