@@ -268,8 +268,8 @@ make_signer() {
 		echo CONFIG_MODULE_SIG_FORCE=y
 		echo 'CONFIG_MODULE_SIG_HASH="sha256"'
 	} > "$build_directory/.config"
-	cc -w -I"$src/scripts" -o "$build_directory/scripts/sign-file" "$src/scripts/sign-file.c" \
-		-lcrypto
+	cc -w -I"$src/scripts" -I"$src/tools/include/uapi" -o "$build_directory/scripts/sign-file" \
+		"$src/scripts/sign-file.c" -lcrypto
 }
 
 make_keys() {
