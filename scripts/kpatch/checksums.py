@@ -7,6 +7,7 @@ another one.
 """
 
 import struct
+from collections import defaultdict
 
 from author import STATES
 from common import REFUSED, Failure
@@ -27,10 +28,13 @@ class Object:
         self.section = self.elf.find(SECTION)
         self.data = bytearray(self.elf.contents(self.section))
         self.places = {r.symbol.index: r.offset + 8 for r in self.elf.relocs(self.section)}
+        self.by_name = defaultdict(list)
+        for symbol in self.elf.symbols:
+            if symbol.type == STT_FUNC and symbol.defined:
+                self.by_name[symbol.name].append(symbol)
 
     def functions(self, name):
-        return [s for s in self.elf.symbols
-                if s.name == name and s.type == STT_FUNC and s.defined]
+        return self.by_name.get(name, [])
 
     def get(self, symbol):
         """0 for all but one of several names of a function."""
@@ -116,8 +120,8 @@ class Checksums:
 
     def _pairs(self):
         """Functions before and after."""
-        for name in {s.name: None for s in self.before.elf.symbols if s.type == STT_FUNC}:
-            old, new = self.before.functions(name), self.after.functions(name)
+        for name, old in self.before.by_name.items():
+            new = self.after.functions(name)
             if len(old) == len(new):
                 yield from zip(old, new)
 
