@@ -14,8 +14,8 @@
 export BASE KSRC ACCEL CPUS JOBS MODE UNITS
 
 .PHONY: help setup demo build-demo test build shell selftests kunit torture series check-series \
-	static recipes mutants difftest difftree buildtest bench bench-check bench-isolated \
-	bench-record clean
+	static recipes mutants difftest difftree buildtest kindtest bench bench-check \
+	bench-isolated bench-record clean
 
 help:
 	@echo 'make demo          set up, build, boot, and demonstrate a patch'
@@ -29,6 +29,7 @@ help:
 	@echo 'make difftest      build patches from the diffs in harness/build, and try them'
 	@echo 'make difftree      compare all units of the kernel with themselves, or UNITS=50'
 	@echo 'make buildtest     what kpatch build says of patches, and how it signs them'
+	@echo 'make kindtest      what kpatch build does with its cache, and with kinds of kernels'
 	@echo 'make static        checkpatch, sparse, kernel-doc, layers, ...'
 	@echo 'make recipes       run the commands that README and documentation give'
 	@echo 'make mutants       break the core in known ways; the tests have to fail'
@@ -63,6 +64,9 @@ buildtest: build
 
 difftree: build
 	@harness/difftree.sh
+
+kindtest: build
+	@harness/kindtest.sh
 
 selftests: build
 	@harness/selftests.sh $(TESTS)
