@@ -73,9 +73,7 @@ interrupted() {
 	rm -rf "$objects"
 	timeout -s INT 2 "$top/scripts/kpatch/kpatch-build" --objtool-source "$OBJTOOL_SOURCE" \
 		--kernel "$obj" --source "$src" -o "$out/never.ko" "$diff" || status=$?
-	[ "$status" -ne 0 ] && [ ! -e "$out/never.ko" ] && no_remains &&
-		compiled 0 build --check "$diff" ||
-		{ [ ! -e "$out/never.ko" ] && no_remains && build --check "$diff"; }
+	[ "$status" -ne 0 ] && [ ! -e "$out/never.ko" ] && no_remains && same_result build "$diff"
 }
 
 damaged() {

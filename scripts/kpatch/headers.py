@@ -86,9 +86,12 @@ class HeaderTree(Tree):
                               self.source])
         for line in out.splitlines():
             user, included = re.match(r'(.*?):[^"<]*["<](.*)[">]', line).groups()
-            directory = os.path.dirname(os.path.relpath(user, self.source))
+            user = os.path.relpath(user, self.source)
+            if self._is_foreign(user):
+                continue
+            directory = os.path.dirname(user)
             beside = os.path.normpath(os.path.join(directory, included))
             # By a path that begins elsewhere, unless there is such a file.
             if beside == name or not os.path.exists(os.path.join(self.source, beside)) and \
                ("/" + name).endswith("/" + re.sub(r"^(\.\./)+", "", included)):
-                yield os.path.relpath(user, self.source)
+                yield user

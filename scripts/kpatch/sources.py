@@ -113,9 +113,6 @@ class Farm:
                    {parent for name in names for parent in self._parents(name)})
         for name in diffs.files:
             original = os.path.join(self.source, name)
-            if not os.path.isfile(original):
-                raise Failure(PATCH, name, f"does not exist in {self.source}",
-                              "use a diff against that, for patch -p1")
             copy = os.path.join(self.path, name)
             os.unlink(copy)
             shutil.copyfile(original, copy)

@@ -83,6 +83,10 @@ class Tree:
             if unit:
                 found[obj] = unit
         for name in sources + headers:
+            if not os.path.isfile(os.path.join(self.source, name)):
+                raise Failure(PATCH, name, f"does not exist in {self.source}",
+                              "use a diff against that, for patch -p1, and build a patch of its "
+                              "own for what is elsewhere")
             if name not in seen:
                 raise Failure(PATCH, name, "is not compiled in this configuration",
                               "leave it out")
