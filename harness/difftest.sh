@@ -22,6 +22,7 @@
 #   After: COMMAND        succeeds when the patch has been unloaded
 #   With: NAME...         diffs that one build takes besides
 #   Needs: [!]CONFIG_X    is skipped by kernels without (or with) that option
+#   Base: 6.12            is skipped by others
 #   CI: no                is left out if SHORT is set
 #
 # OBJTOOL_SOURCE: source of a kernel that has "objtool klp", for bases that have not
@@ -51,19 +52,22 @@ field() { sed -n "/^--- /q; s/^$2: //p" "$diffs/$1.patch"; }
 is_short() {
 	local sum
 
+	[ "$(field "$1" CI)" != no ] || return
+	[ "$(field "$1" Base)" != "$BASE" ] || return 0
 	sum=$(cksum <<< "$1")
-	[ "$(field "$1" CI)" != no ] &&
-		[ $((${sum%% *} % 2)) -eq "$([ "$BASE" = 7.3 ] && echo 1 || echo 0)" ]
+	[ $((${sum%% *} % 2)) -eq "$([ "$BASE" = 7.3 ] && echo 1 || echo 0)" ]
 }
 
 # Why the diff NAME is not tried here, or nothing.
 reason_to_skip() {
-	local option has
+	local base option has
 
 	if [ -n "${SHORT:-}" ] && ! is_short "$1"; then
 		echo "left out of the short list"
 		return
 	fi
+	base=$(field "$1" Base)
+	[ "${base:-$BASE}" = "$BASE" ] || { echo "is a diff for Linux $base"; return; }
 	for option in $(field "$1" Needs); do
 		has=0
 		grep -q "^${option#!}=" "$obj/.config" || has=1

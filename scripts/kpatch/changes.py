@@ -129,21 +129,47 @@ def static_locals(elf):
                 target = elf.section_of(reloc.symbol)
                 if target:
                     users.setdefault(target.index, set()).add(section.name)
-    found = {}
+    found, local = {}, set()
     for symbol in elf.symbols:
-        match = re.fullmatch(r"(\w+)\.\d+", symbol.name)
+        # The engine takes one of a file for one of a function, too.
+        match = re.fullmatch(r"(\w+)(\.\d+)?", symbol.name)
         if match and symbol.type == STT_OBJECT and not SEPARATE.match(symbol.name) and \
            elf.section_of(symbol).flags & SHF_WRITE:
             found.setdefault(match.group(1), []).append(users.get(symbol.section, set()))
-    return found
+            local |= {match.group(1)} if match.group(2) else set()
+    return found, local
+
+
+def variables(elf):
+    """Each variable that has a name of its own, and its section."""
+    found = {}
+    for symbol in elf.symbols:
+        if symbol.type == STT_OBJECT and symbol.defined and not SEPARATE.match(symbol.name):
+            found.setdefault(re.sub(r"\.\d+$", "", symbol.name), []).append(
+                elf.section_of(symbol))
+    return {name: sections[0] for name, sections in found.items() if len(sections) == 1}
+
+
+def check_variables(unit, before, after):
+    """The engine compares what variables contain, not where they are."""
+    after = variables(after)
+    for name, old in variables(before).items():
+        new = after.get(name, old)
+        if old.name.startswith(".data..percpu") != new.name.startswith(".data..percpu"):
+            raise Failure(REFUSED, [unit.source, name], "exists once now and for each CPU then, "
+                          "or the reverse", "give the new variable another name")
+        if new.align > old.align:
+            raise Failure(REFUSED, [unit.source, name], "is to be aligned, but stays where it is",
+                          "give the new variable another name")
 
 
 def check_static_locals(unit, before, after):
     """The engine tells those of one name by their order only, or takes all for new ones."""
-    after = static_locals(after)
-    for name, old in static_locals(before).items():
+    after, after_local = static_locals(after)
+    before, before_local = static_locals(before)
+    for name, old in before.items():
         new = after.get(name, old)
-        if len(old + new) > 2 and (len(old) != len(new) or
+        if (len(old + new) > 2 or name in before_local & after_local) and (len(old) != len(new) or
                                    not all(o & n for o, n in zip(old, new) if o or n)):
             raise Failure(REFUSED, [unit.source, name], "is the name of several static "
                           "variables, whose values cannot be kept apart",

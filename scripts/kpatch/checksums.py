@@ -11,6 +11,7 @@ from collections import defaultdict
 
 from author import STATES
 from common import REFUSED, Failure
+from details import Details
 from elf import SHF_ALLOC, SHF_EXECINSTR, STB_LOCAL, STT_FUNC, STT_NOTYPE, Elf, is_traced
 
 SECTION = ".discard.sym_checksum"	# pairs of an address and a checksum
@@ -95,6 +96,34 @@ class Checksums:
             changed |= self.before.get(one) != self.after.get(other)
             self.after.set(other, self.before.get(one))
         return changed
+
+    def compare_details(self):
+        """Have functions replaced that differ only in what the engine leaves out.
+
+        It compares neither what tables say of instructions, such as the key of a static
+        branch, nor constants that have no name of their own.
+        """
+        before, after = Details(self.before.elf), Details(self.after.elf)
+        for old, new in self._pairs():
+            if old.name not in self.kept and \
+               self.before.get(old) == self.after.get(new) and before.of(old) != after.of(new):
+                self.after.set(new, ~self.before.get(old) & (1 << 64) - 1)
+
+    def check_aliases(self):
+        """The hook of a function is that of all functions that begin there."""
+        for old, new in self._pairs():
+            if self.before.get(old) == self.after.get(new):
+                continue
+            for other in self.before.elf.symbols:
+                if other.type != STT_FUNC or other.index == old.index or \
+                   (other.section, other.value) != (old.section, old.value) or \
+                   other.name.startswith("__pfx_"):
+                    continue
+                twin = self.after.functions(other.name)
+                if not twin or (twin[0].section, twin[0].value) != (new.section, new.value):
+                    self._refuse(old.name, f"has the same code as {other.name} in the running "
+                                 "kernel, which would be replaced, too", "patch its callers "
+                                 "instead")
 
     def replace_callers(self):
         """Have callers replaced of changed functions that have no hook themselves.

@@ -90,6 +90,13 @@ class Types:
         return {name: self._text(value) for kind, name, value, _ in self.types
                 if kind == FUNC}
 
+    def variables(self):
+        found = defaultdict(set)
+        for kind, name, value, _ in self.types:
+            if kind == VAR and not name.startswith("__UNIQUE_ID_"):
+                found[name].add(self._text(value))
+        return found
+
     @classmethod
     def of(cls, elf):
         """Those of an object, or none."""
@@ -111,6 +118,11 @@ def check_layouts(unit, before, after, allowed):
                           "changes, and data of the running kernel is as it was",
                           "use a shadow variable, or assert with "
                           f"--layout {name.split()[1]} that only new data has what changes")
+    for name in differing(before.variables(), after.variables()):
+        if name not in allowed:
+            raise Failure(REFUSED, [unit.source, name], "has another type, and what the running "
+                          "kernel has in it is as it was", "give the new variable another name, "
+                          f"or assert with --layout {name} that it is harmless")
     (old, names), (new, _) = before.enumerators(), after.enumerators()
     for constant in differing(old, new):
         if names[constant] not in allowed:

@@ -11,8 +11,9 @@ import shlex
 from common import PATCH, SETUP, Failure
 
 TEXT = re.compile(r".*\.(rst|txt|yaml|md)$")
-# Not part of the kernel, or no code.
-IGNORED = re.compile(r"(Documentation|tools|samples|LICENSES|usr)/|"
+# Not part of the kernel, or no code. kernel/bpf/ includes some files of tools/lib/bpf/.
+IGNORED = re.compile(r"(Documentation|tools(?!/lib/bpf/(relo_core|btf_relocate|btf_iter)\.[ch]$)|"
+                     r"samples|LICENSES|usr)/|"
                      r"(MAINTAINERS|CREDITS|\.mailmap|\.gitignore)$|" + TEXT.pattern)
 # Units whose code is not in the kernel's own image or modules.
 FOREIGN = re.compile(r"(arch/\w+/(boot|realmode/rm|purgatory|um)|"
@@ -56,6 +57,7 @@ class Tree:
         self.build = build
         self.source = source
         self.foreign = []	# objects of changed headers that are not patched
+        self.assembled = []	# the same, of assembler code
 
     def _path(self, *names):
         return os.path.join(self.build, *names)
@@ -82,6 +84,8 @@ class Tree:
             unit = None if obj in found else self._unit(obj)
             if unit:
                 found[obj] = unit
+            elif obj not in found:
+                self.assembled.append(obj)
         for name in sources + headers:
             if not os.path.isfile(os.path.join(self.source, name)):
                 raise Failure(PATCH, name, f"does not exist in {self.source}",
