@@ -3,6 +3,7 @@
 # The front end of harness/: builds, tests and checks the kernel files of this repository.
 #
 #   BASE=6.12|7.3   the kernel to use, fetched if necessary
+#   FLAVOR=distro   configured near a distribution's kernel; for build, difftest, buildtest
 #   KSRC=PATH       use this tree or tarball instead
 #   ACCEL=tcg|kvm   the accelerator of QEMU
 #   CPUS=N          virtual CPUs of the guest
@@ -11,7 +12,7 @@
 #   MODE=full       for selftests: under full preemption, with all tasks scanned while
 #                   the machine is stopped
 
-export BASE KSRC ACCEL CPUS JOBS MODE UNITS
+export BASE FLAVOR KSRC ACCEL CPUS JOBS MODE UNITS
 
 .PHONY: help setup demo build-demo test build shell selftests kunit torture series check-series \
 	static recipes mutants difftest difftree buildtest kindtest bench bench-check \
