@@ -44,7 +44,7 @@ if [ -z "${OBJTOOL_SOURCE:-}" ] && [ ! -e "$src/tools/objtool/klp-diff.c" ]; the
 		exit
 	fi
 fi
-export XDG_CACHE_HOME=$top/build/cache
+export XDG_CACHE_HOME=$top/build/cache TIMEOUT=${TIMEOUT:-1800}
 
 field() { sed -n "/^--- /q; s/^$2: //p" "$diffs/$1.patch"; }
 
