@@ -40,11 +40,9 @@ def check_always_live(kernel, changes):
     names = kernel.always_live()
     for change in changes:
         for func in change.funcs:
-            if not change.unit.is_module and not func.unchecked and \
-               re.match(r"\.?[^.$]*", func.name).group() in names:
+            if not change.unit.is_module and re.match(r"\.?[^.$]*", func.name).group() in names:
                 change.refuse(func.name, "always has some task in it, so it can never be "
-                              "switched", "patch what it calls instead, or assert "
-                              "KPATCH_DIFF_UNCHECKED() if both versions may run side by side")
+                              "switched", "patch what it calls instead")
 
 
 class Func:
