@@ -6,7 +6,8 @@ import re
 
 from common import REFUSED, SETUP, Failure
 from elf import (SHF_ALLOC, SHF_EXECINSTR, SHF_WRITE, STB_LOCAL, STB_WEAK, STT_FILE,
-                 STT_FUNC, STT_NOTYPE, STT_OBJECT, Elf, is_traced, string_at)
+                 STT_FUNC, STT_NOTYPE, STT_OBJECT, Elf, is_traced, string_at,
+                 without_counters)
 
 OBJECTS, FUNCS, STRINGS = ".init.klp_objects", ".init.klp_funcs", ".rodata.klp.str1.1"
 RELOCS, SYMBOL, TOMBSTONE = "__klp_relocs.", ".klp.sym.", ".klp.tombstone."
@@ -14,6 +15,10 @@ FUNC_SIZE = 24		# of struct klp_func_ext: old_name, new_func, sympos
 
 # Those of a module are applied when it has been loaded, and the core refuses others.
 LATE_SECTIONS = (".text", ".rodata", ".data")
+
+# Last byte of the opcode of a call or jump. A relocation relative to the instruction pointer
+# that is of some other instruction has a smaller one in front of it.
+TRANSFERS = (*range(0x80, 0x90), 0xe8, 0xe9)
 
 # Their addresses are not in kallsyms, or nobody refers to them by name.
 UNNAMED = re.compile(r"\.L|__pfx_|__UNIQUE_ID_|__addressable_|__already_done|__func__|"
@@ -62,13 +67,17 @@ class Func:
 
 
 def tables_of(elf):
-    """For each table, what it refers to and its size."""
+    """For each table, its bytes and what it refers to."""
+    named = {(s.section, s.value): s.name for s in elf.symbols
+             if s.type in (STT_FUNC, STT_OBJECT) and s.defined}
     tables = {}
     for section in elf.sections:
         if section.flags & (SHF_ALLOC | SHF_EXECINSTR) == SHF_ALLOC and \
            section.size and not COMPARED.match(section.name):
-            tables[section.name] = [f"{section.size} bytes"] + [
-                re.sub(r"\d+", "", r.symbol.name or elf.section_of(r.symbol).name)
+            tables[section.name] = [bytes(elf.contents(section))] + [
+                without_counters(r.symbol.name or
+                                 named.get((r.symbol.section, r.addend)) or
+                                 elf.section_of(r.symbol).name)
                 for r in elf.relocs(section)]
     return tables
 
@@ -241,8 +250,9 @@ class Changes:
         self._check_sizes()
         for func in self.funcs:
             self._check_func(func)
-            func.position = self._position(func.symbol, False)
+            func.position = self._position(func.symbol)
         self._check_late()
+        self._check_sealed(linked)
         return self._renames(linked)
 
     def check_prototypes(self, changed, exported, diffs):
@@ -352,44 +362,68 @@ class Changes:
                         "function is replaced: it is notrace, inline or in a file "
                         "that is compiled without", "patch its callers instead")
 
-    def _check_late(self):
+    def _uses(self):
+        """For each use of such a symbol: the owner of it, the place, and its name."""
         for section in self.out.sections:
-            if not section.name.startswith(RELOCS) or section.name == RELOCS + "vmlinux":
-                continue
-            relocs = self.out.relocs(section)
-            names = {r.offset: r for r in relocs}
-            for reloc in relocs:
-                target = self.out.section_of(reloc.symbol)
-                if reloc.offset % 24 or not target or \
-                   target.name.startswith(LATE_SECTIONS):
-                    continue
-                used = names[reloc.offset + 8].symbol.name[len(SYMBOL):].split(",")[0]
-                self.refuse(None, f"section {target.name} of the patch would refer to {used}, "
+            if section.name.startswith(RELOCS):
+                relocs = self.out.relocs(section)
+                names = {r.offset: r.symbol.name for r in relocs}
+                for reloc in relocs:
+                    if reloc.offset % 24 == 0 and self.out.section_of(reloc.symbol):
+                        yield section.name[len(RELOCS):], reloc, names[reloc.offset + 8]
+
+    def _check_late(self):
+        for owner, place, name in self._uses():
+            target = self.out.section_of(place.symbol).name
+            if owner != "vmlinux" and not target.startswith(LATE_SECTIONS):
+                self.refuse(None, f"section {target} of the patch would refer to "
+                            f"{name[len(SYMBOL):].split(',')[0]}, "
                             "which is not there before the module is",
                             "call a function of the kernel instead")
 
-    def _position(self, symbol, with_init):
+    def _check_sealed(self, linked):
+        """The kernel has overwritten the ENDBR of functions that are called directly only."""
+        named = {full: (owner, name, position) for full, owner, name, position in self.used()}
+        for _, place, full in self._uses():
+            section = self.out.section_of(place.symbol)
+            at = place.symbol.value + place.addend
+            if section.flags & SHF_EXECINSTR and \
+               self.out.contents(section)[at - 1] in TRANSFERS:
+                continue
+            object_, symbol = self._resolve(linked, *named[full])
+            if symbol.type == STT_FUNC and object_.is_sealed(symbol):
+                self.refuse(symbol.name, "is called through its address now, which faults "
+                            "(IBT), as only direct calls of it were compiled",
+                            "call it from a new function, and use the address of that")
+
+    def _position(self, symbol):
         other = self._counterpart(symbol)
         if not other:
             self.refuse(symbol.name, f"is not in {self.linked.path}",
                         "use the source that the kernel was built from", SETUP)
-        return self.linked.position(other, with_init)
+        return self.linked.position(other, False)
+
+    def _resolve(self, linked, owner, name, position):
+        """The object that has the symbol @name that the unit uses, and the symbol there."""
+        object_ = linked(owner)
+        if owner == self.unit.modname:
+            same = [s for s in self.before.symbols if s.name == name and
+                    s.type in (STT_FUNC, STT_OBJECT, STT_NOTYPE)]
+            found = self._counterpart(same[max(position, 1) - 1])
+            remedy = "use the source that the kernel was built from"
+        else:
+            found = (object_.globals_named(name) or [None])[0]
+            remedy = "build the kernel and its modules first"
+        if not found:
+            self.refuse(name, f"is not in {object_.path}", remedy, SETUP)
+        return object_, found
 
     def _renames(self, linked):
         """The engine sees one unit only: symbols with the position in the whole kernel."""
         renames = {}
         for full, owner, name, position in self.used():
-            if owner != self.unit.modname:
-                object_ = linked(owner)
-                found = object_.globals_named(name)
-                if not found:
-                    self.refuse(name, f"is not in {object_.path}",
-                                "build the kernel and its modules first", SETUP)
-                right = object_.position(found[0], True)
-            else:
-                same = [s for s in self.before.symbols if s.name == name and
-                        s.type in (STT_FUNC, STT_OBJECT, STT_NOTYPE)]
-                right = self._position(same[max(position, 1) - 1], True)
+            object_, symbol = self._resolve(linked, owner, name, position)
+            right = object_.position(symbol, True)
             if right != position:
                 renames[full] = f"{SYMBOL}{owner}.{name},{right}"
         return renames

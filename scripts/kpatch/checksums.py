@@ -10,15 +10,13 @@ import struct
 from collections import defaultdict
 
 from author import STATES
+from changes import TRANSFERS
 from common import REFUSED, Failure
 from details import Details
 from elf import SHF_ALLOC, SHF_EXECINSTR, STB_LOCAL, STT_FUNC, STT_NOTYPE, Elf, is_traced
 
 SECTION = ".discard.sym_checksum"	# pairs of an address and a checksum
 COLD = ".cold"
-# Last byte of the opcode of a call or jump. A relocation relative to the instruction pointer
-# that is of some other instruction has a smaller one in front of it.
-TRANSFERS = (*range(0x80, 0x90), 0xe8, 0xe9)
 ABSOLUTE = (1, 10, 11)	# R_X86_64_64, R_X86_64_32, R_X86_64_32S
 
 

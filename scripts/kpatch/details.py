@@ -5,17 +5,15 @@ That is what tables say of instructions, such as the key of a static branch, the
 an exception or the flags of a warning, and constants that the compiler has made.
 """
 
-import re
 from collections import defaultdict
 
-from elf import SHF_STRINGS, STT_OBJECT, string_at
+from elf import SHF_STRINGS, STT_OBJECT, string_at, without_counters
 
 
 class Details:
     """What the code of functions in @elf depends on, besides instructions."""
 
     TABLES = {"__bug_table": None, "__ex_table": 12, "__jump_table": 16}
-    NUMBER = re.compile(r"[._]*\d+$")
 
     def __init__(self, elf):
         self.elf = elf
@@ -54,7 +52,7 @@ class Details:
             return string_at(self.elf.contents(section), at)
         if section.index == func.section:
             return at - start
-        return self.NUMBER.sub("", section.name), at
+        return without_counters(section.name), at
 
     def _constants(self, func):
         """Sections of constants that no symbol of the source names."""

@@ -5,6 +5,7 @@ import gzip
 import lzma
 import mmap
 import os
+import re
 import struct
 import subprocess
 from collections import namedtuple
@@ -62,6 +63,13 @@ class Symbol:
 
 def string_at(table, offset):
     return table[offset:table.index(b"\0", offset)].decode("utf-8", "replace")
+
+
+def without_counters(name):
+    """@name without the numbers by which compilers and macros make names unique."""
+    if re.search(r"__UNIQUE_ID_|__addressable_|__initcall__|^\.L", name):
+        return re.sub(r"\d+", "", name)
+    return re.sub(r"(\.\d+)+$", "", name)
 
 
 def read(path):
@@ -295,6 +303,7 @@ class Linked:
         self.build_id = self.elf.build_id()
         self.by_name = {}
         self.blocks = []	# (name of the source file, its local symbols)
+        self._sealed = None
         init = {}
         for symbol in self.elf.symbols:
             if symbol.type == STT_FILE:
@@ -331,6 +340,22 @@ class Linked:
         if self.is_kernel:
             same.sort(key=lambda s: s.value)
         return same.index(symbol) + 1 if len(same) > 1 else 0
+
+    def is_sealed(self, symbol):
+        """Whether an indirect call of @symbol faults: nobody used its address at link time."""
+        if self._sealed is None:
+            section = self.elf.find(".ibt_endbr_seal")
+            self._sealed = set(self._read_seals(section)) if section else set()
+        return (0 if self.is_kernel else symbol.section, symbol.value) in self._sealed
+
+    def _read_seals(self, section):
+        if not self.is_kernel:
+            for reloc in self.elf.relocs(section):
+                yield reloc.symbol.section, reloc.symbol.value + reloc.addend
+            return
+        offsets = struct.iter_unpack("<i", self.elf.contents(section))
+        for index, (offset,) in enumerate(offsets):
+            yield 0, section.addr + 4 * index + offset
 
     def globals_named(self, name):
         return [s for s in self.by_name.get(name, ()) if s.bind != STB_LOCAL]
