@@ -51,7 +51,7 @@ class Diffs:
                 raise Failure(PATCH, [path, line[12:]], "is renamed",
                               "keep its name, and change its contents only")
             elif line.startswith("--- ") and following.startswith("+++ "):
-                wanted = self._add(self._name(line), self._name(following))
+                wanted = self._add(self.name_in(line), self.name_in(following))
             elif line.startswith("@@ "):
                 counts = re.match(r"@@ -\d+(?:,(\d+))? \+\d+(?:,(\d+))? @@", line)
                 if not counts:
@@ -66,7 +66,7 @@ class Diffs:
         return "\n".join(kept) + "\n"
 
     @staticmethod
-    def _name(line):
+    def name_in(line):
         name = line[4:].split("\t")[0].rstrip()
         if name.startswith('"') and name.endswith('"'):
             name = name[1:-1]
@@ -170,21 +170,41 @@ class Farm:
                               (f" at line {rejected.group(1)}" if rejected else ""),
                               "make the change in a copy of the source and diff that, "
                               "or try --fuzz 2 and check the places that it names")
-            for place in self._inexact(out):
+            for place in self._inexact(out, diffs.text[path]):
                 print(f"kpatch build: note: {path}: {place}; check that", file=sys.stderr)
         for name in diffs.files:
             self._keep_lines(name)
 
-    @staticmethod
-    def _inexact(out):
-        """Where patch has ignored lines of context, as it says in @out."""
+    def _inexact(self, out, text):
+        """What @out, of patch, says of changes that are not where @text has them.
+
+        With the same lines in front and behind, they may be in another function.
+        """
+        headings = {}
+        for file in re.split(r"^\+\+\+ ", text, flags=re.M)[1:]:
+            headings[Diffs.name_in("+++ " + file.split("\n")[0])] = \
+                re.findall(r"^@@ [-+, 0-9]+ @@ ?(.*)", file, re.M)
         name = None
         for line in out.splitlines():
             file = re.match(r"patching file '?(.*?)'?$", line)
-            hunk = re.match(r"Hunk #\d+ succeeded at (\d+) with (fuzz \d+)", line)
+            hunk = re.match(r"Hunk #(\d+) succeeded at (\d+)(?: with (fuzz \d+))?", line)
             name = file.group(1) if file else name
-            if hunk:
-                yield f"{name}: applies with {hunk.group(2)} at line {hunk.group(1)}"
+            if not hunk:
+                continue
+            number, at, fuzz = hunk.groups()
+            if fuzz:
+                yield f"{name}: applies with {fuzz} at line {at}"
+            wanted = (headings.get(name, []) + [""] * int(number))[int(number) - 1].rstrip()
+            found = self._heading(name, int(at))
+            if not found.startswith(wanted):
+                yield f"{name}: line {at} is changed, below \"{found}\" instead of \"{wanted}\""
+
+    def _heading(self, name, line):
+        """The line that diff would show for a change at @line."""
+        with open(os.path.join(self.path, name), encoding="utf-8",
+                  errors="surrogateescape") as file:
+            above = file.read().split("\n")[:line - 1]
+        return next((l for l in reversed(above) if re.match(r"[A-Za-z_$]", l)), "")
 
     def _keep_lines(self, name):
         """Let the lines behind each change have the numbers that they had before.
