@@ -26,6 +26,7 @@
 #   CI: no                is left out if SHORT is set
 #
 # OBJTOOL_SOURCE: source of a kernel that has "objtool klp", for bases that have not
+# KPATCH_BUILD: the tool, if it is not that of this repository
 
 . "$(dirname "$0")/lib.sh"
 
@@ -111,7 +112,7 @@ build() {
 	tree=$(field "$1" Tree)
 	read -ra options <<< "$(field "$1" Options)"
 	[ -z "$tree" ] || options+=(--module "$out/trees/$tree")
-	timeout 900 "$top/scripts/kpatch/kpatch-build" --kernel "${kernel[@]}" --source "$src" \
+	timeout 900 "${KPATCH_BUILD:-$top/scripts/kpatch/kpatch-build}" --kernel "${kernel[@]}" --source "$src" \
 		${OBJTOOL_SOURCE:+--objtool-source "$OBJTOOL_SOURCE"} \
 		"${options[@]}" --name "diff-$1" -o "$out/$1.ko" "$diffs/$1.patch" \
 		"${others[@]}" "${@:2}" \

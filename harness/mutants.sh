@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # mutants.sh [NAME...]: do the tests detect bugs? For each patch in harness/mutants/, or
-# for those named, breaks the core with it, builds, and runs the test that must fail.
-# The first line of the patch has the script and the beginning of the test's name, or
-# "kunit" and the name of a suite.
+# for those named, breaks the core, or kpatch build, with it, builds, and runs the test that
+# must fail. The first line of the patch has the script and the beginning of the test's name;
+# or "kunit" and the name of a suite; or "difftest" and one of the diffs in harness/build.
 
 . "$(dirname "$0")/lib.sh"
 
@@ -17,6 +17,7 @@ export TIMEOUT=${TIMEOUT:-240}
 # Remove the objects of a mutant, so that make does not take them for up to date.
 restore() {
 	cp "$top"/kernel/kpatch/*.[ch] "$src/kernel/kpatch/"
+	cp "$top"/scripts/kpatch/* "$src/scripts/kpatch/"
 	rm -f "$obj"/kernel/kpatch/*.o
 }
 
@@ -26,6 +27,8 @@ function_of() { echo "test_${1// /_}"; }
 has_test() {
 	if [ "$1" = kunit ]; then
 		grep -q "\.name = \"$2\"" "$top"/kernel/kpatch/tests/*_kunit.c
+	elif [ "$1" = difftest ]; then
+		[ -e "$top/harness/build/$2.patch" ]
 	else
 		grep -q "^$(function_of "$2")" "$top/tools/testing/selftests/kpatch/$1"
 	fi
@@ -37,6 +40,13 @@ try_suite() {
 	"$top/harness/kunit.sh" "$1" > "$log" 2>&1 || :
 	# One that gives no results at all may not have been built.
 	how=$(sed -nE "/^not ok .* kunit $1 [a-z0-9_]+$/ { s/.* kunit (.*)/'\\1' fails/p; q }" "$log")
+}
+
+# try_diff NAME
+try_diff() {
+	TIMEOUT=600 KPATCH_BUILD=$src/scripts/kpatch/kpatch-build "$top/harness/difftest.sh" "$1" \
+		> "$log" 2>&1 || :
+	how=$(sed -nE "/^not ok .*: $1/ { s/.*: ($1.*)/'\1' fails/p; q }" "$log")
 }
 
 # try_test SCRIPT TEST: a mutant that kills the guest counts as detected, too
@@ -70,11 +80,11 @@ try_mutant() {
 	patch -d "$src" -p1 -s --no-backup-if-mismatch < "$patch" || die "$name does not apply any more; make it anew"
 	make -C "$src" O="$obj" -j"$JOBS" bzImage modules > "$work/mutant.log" 2>&1 ||
 		die "$name does not build, see $work/mutant.log"
-	if [ "$script" = kunit ]; then
-		try_suite "$test"
-	else
-		try_test "$script" "$test"
-	fi
+	case $script in
+	kunit) try_suite "$test" ;;
+	difftest) try_diff "$test" ;;
+	*) try_test "$script" "$test" ;;
+	esac
 	if [ -n "$how" ]; then
 		echo "PASS mutant $name: $how"
 	else
