@@ -74,26 +74,26 @@ build() {
 	return "$ret"
 }
 
-# Tests whose result may depend on how tasks are preempted, and on the prescan. To save
-# time, each runs on one kernel only in this mode.
-full_scripts() {
+# Scripts that take minutes, or do not depend on the kernel: they run on the other kernel only.
+elsewhere() {
 	case $1 in
-	7.3) echo test-fixes.sh test-hostile.sh test-module.sh test-original.sh test-shadow.sh ;;
-	*) echo test-active.sh test-busy.sh test-load.sh test-nmi.sh test-park.sh test-settle.sh \
-		test-state.sh test-unchecked.sh ;;
+	6.12)
+		! BASE=7.3 "$h/tree.sh" id >/dev/null 2>&1 ||
+			echo test-hostile.sh test-park.sh
+		;;
+	7.3) echo test-cli.sh test-hygiene.sh test-neighbours.sh test-request.sh test-sysfs.sh ;;
 	esac
 }
 
+# Each kernel runs them in one mode: 6.12 as it is booted, 7.3 with full preemption and
+# without the prescan.
 # shellcheck disable=SC2046  # several names
-full_mode() { MODE=full "$h/selftests.sh" $(full_scripts "$1"); }
+selftests() {
+	local scripts
 
-# All of them on 6.12; on 7.3 those that do not run there in the other mode.
-# shellcheck disable=SC2046
-default_mode() {
-	local scripts=()
-
-	[ "$1" != 7.3 ] || mapfile -t scripts < <(cd "$top/tools/testing/selftests/kpatch" &&
-		printf '%s\n' test-*.sh | grep -vxFf <(printf '%s\n' $(full_scripts 7.3)))
+	mapfile -t scripts < <(cd "$top/tools/testing/selftests/kpatch" &&
+		printf '%s\n' test-*.sh | grep -vxFf <(printf '%s\n' $(elsewhere "$1")))
+	[ "$1" != 7.3 ] || export MODE=full
 	"$h/selftests.sh" "${scripts[@]}"
 }
 
@@ -102,8 +102,7 @@ run() {
 	case $1 in
 	build) build "$2" ;;
 	kunit) "$h/kunit.sh" ;;
-	selftests) default_mode "$2" ;;
-	full) full_mode "$2" ;;
+	selftests) selftests "$2" ;;
 	static) "$h/static.sh" ;;
 	recipes) "$h/recipes.sh" ;;
 	diffs) SHORT=1 "$h/difftest.sh" ;;
@@ -136,9 +135,16 @@ done
 # That of diffs sees whether anything is written to its kernel meanwhile, so those of the
 # same kernel do not run beside it. 7.3 has the tool that compares objects.
 for base in "${bases[@]}"; do
-	job "selftests-$base" "build-$base"
-	job "diffs-$base" "selftests-$base" "${previous[@]}"
-	job "full-$base" "diffs-$base"
+	case $base in
+	7.3)
+		job diffs-7.3 build-7.3
+		job selftests-7.3 diffs-7.3
+		;;
+	*)
+		job "selftests-$base" "build-$base"
+		job "diffs-$base" "selftests-$base" "${previous[@]}"
+		;;
+	esac
 done
 if [ -z "$KSRC" ]; then
 	job counts-6.12 build-6.12
@@ -146,9 +152,9 @@ if [ -z "$KSRC" ]; then
 fi
 for base in "${bases[@]}"; do
 	job "static-$base" "diffs-$base"
-	[ "$base" != 6.12 ] || after[static-6.12]+=" full-6.12"
-	job "recipes-$base" "static-$base" "selftests-$base"
-	[ "$base" = 7.3 ] || job "buildtest-$base" "recipes-$base"
+	[ "$base" != 7.3 ] || continue
+	job "recipes-$base" "static-$base"
+	job "buildtest-$base" "recipes-$base"
 done
 
 # Without its kernel a job has nothing to do. That the kernel is missing was told.
@@ -178,7 +184,7 @@ start() {
 		tap_count=0 tap_failures=0
 		[ "${#pid[@]}" -eq 0 ] || export JOBS=$jobs_beside
 		case $kind in
-		selftests | full) TIMEOUT=$(seconds_left); export TIMEOUT ;;
+		selftests) TIMEOUT=$(seconds_left); export TIMEOUT ;;
 		esac
 		[ "$kind" = series ] || [ "$base" = own ] || export BASE=$base
 		run "$kind" "$base" || ret=$?
@@ -270,7 +276,7 @@ progress() {
 	local ktap=$top/build/${1##*-}/out/selftests/ktap
 
 	case $1 in
-	full-*) ktap=${ktap/selftests/selftests-full} ;;
+	selftests-7.3) ktap=${ktap/selftests/selftests-full} ;;
 	selftests-*) ;;
 	*) return 0 ;;
 	esac
@@ -329,7 +335,7 @@ while finish_some; do
 	sleep 1
 done
 echo "1..$total" | tell
-note "left out: make bench, make bench-isolated, make mutants, make torture, make build-demo, make difftree, make kindtest, make buildtest BASE=7.3, the diffs above that make difftest tries, all of FLAVOR=distro, and make selftests, with and without MODE=full, for the scripts above that ran in one mode only"
+note "left out: make bench, make bench-isolated, make mutants, make torture, make build-demo, make difftree, make kindtest, make recipes and make buildtest for 7.3, the diffs above that make difftest tries, all of FLAVOR=distro, and make selftests, with and without MODE=full, for what did not run on both kernels and in both modes"
 note "all of it took $((SECONDS - began)) s"
 
 verdict=0
