@@ -27,7 +27,9 @@ rm -rf "$out"
 mkdir -p "$out"
 append="console=ttyS0 panic=-1 reboot=t root=/dev/root rootfstype=9p"
 append+=" rootflags=trans=virtio,version=9p2000.L,ro,msize=262144,cache=loose"
-append+=" init=$top/harness/guest-init.sh ${APPEND:-}"
+# The emulator translates the code of a program anew if it is found at another address, so
+# with random addresses it takes twice the time to start one.
+append+=" init=$top/harness/guest-init.sh norandmaps ${APPEND:-}"
 # On a busy host the guest's TSC calibration fails, and without the TSC the guest has
 # no clock that can measure a stop. The guest's TSC runs at the frequency of the host's.
 khz=$(awk '/^cpu MHz/ { printf "%d", $4 * 1000; exit }' /proc/cpuinfo)

@@ -74,28 +74,36 @@ mark_log()
 
 # If the log cannot be read, or has lost records since the mark, the test fails: a
 # check_no_log must not pass on a log that was not read.
-log_since_mark()
+read_log()
 {
 	"$dir/kpatch_log" read <&"$kmsg" >> "$log" 2>> "$log_errors" ||
 		echo "the log is incomplete" >> "$log_errors"
+}
+
+log_since_mark()
+{
+	read_log
 	cat "$log"
 }
 
 kpatch_log()
 {
-	log_since_mark | grep 'kpatch: '
+	read_log
+	grep 'kpatch: ' "$log"
 }
 
 # check_log TEXT: the log has contained TEXT since the mark
 check_log()
 {
-	log_since_mark | grep -qF -- "$1" ||
+	read_log
+	grep -qF -- "$1" "$log" ||
 		fail "not in the log: '$1'; but: $(kpatch_log)"
 }
 
 check_no_log()
 {
-	! log_since_mark | grep -qF -- "$1" || fail "in the log: '$1'"
+	read_log
+	! grep -qF -- "$1" "$log" || fail "in the log: '$1'"
 }
 
 # Fails the test if the log could not be read completely since the last call.
@@ -170,9 +178,18 @@ enabled()
 	switch_error=$( { echo "$2" > "$kpatch_sysfs/$1/enabled"; } 2>&1)
 }
 
+# print_file FILE: like cat, but without a process. The tests do this often, and where a
+# machine is emulated, to start a program takes a tenth of a second.
+print_file()
+{
+	local lines
+
+	mapfile -t lines < "$1" && printf '%s\n' "${lines[@]}"
+}
+
 is_enabled()
 {
-	cat "$kpatch_sysfs/$1/enabled"
+	print_file "$kpatch_sysfs/$1/enabled"
 }
 
 unload()
@@ -204,7 +221,7 @@ background()
 # parameter MODULE NAME: the current value of a module parameter
 parameter()
 {
-	cat "/sys/module/$1/parameters/$2"
+	print_file "/sys/module/$1/parameters/$2"
 }
 
 # Save the settings that the machine had when the script began.
@@ -301,8 +318,14 @@ wait_for()
 # nowhere else once it has changed its name.
 sleeps()
 {
-	grep -q '^State:.S' "/proc/$1/status" &&
-		! grep -q -e '^Name:.kpatch_user' -e '^Name:.bash' "/proc/$1/status"
+	local status
+
+	mapfile -t status < "/proc/$1/status"
+	case ${status[*]} in
+	Name:?kpatch_user*|Name:?bash*) return 1 ;;
+	*State:?S*) ;;
+	*) return 1 ;;
+	esac
 }
 
 # need_instance: a tracing instance that only the tests use
@@ -340,9 +363,11 @@ remove_probes()
 		echo 0 > "$instance/events/enable"
 		rmdir "$instance"
 	fi
-	mapfile -t names < <(grep -o ":$probe_group/[^ ]*" "$tracing/kprobe_events")
-	for name in "${names[@]}"; do
-		echo "-$name" >> "$tracing/kprobe_events"
+	# Each line begins with TYPE:GROUP/NAME.
+	mapfile -t names < "$tracing/kprobe_events"
+	for name in "${names[@]%% *}"; do
+		[[ $name != *":$probe_group/"* ]] ||
+			echo "-:${name#*:}" >> "$tracing/kprobe_events"
 	done
 } 2>/dev/null
 
@@ -350,7 +375,13 @@ remove_probes()
 # called kept_kpatch_*, see test-unchecked.sh, and are left behind, disabled.
 is_any_kept_enabled()
 {
-	grep -qsx 1 "$kpatch_sysfs"/kept_kpatch_*/enabled
+	local file value
+
+	for file in "$kpatch_sysfs"/kept_kpatch_*/enabled; do
+		{ read -r value < "$file"; } 2>/dev/null || continue
+		[ "$value" != 1 ] || return 0
+	done
+	return 1
 }
 
 # Remove the patches and modules of the tests, in any order: one may depend on
@@ -364,14 +395,14 @@ remove_patches()
 		[ ! -e "$file" ] || echo 0 > "$file"
 	done
 	for file in /sys/module/{test,kept}_kpatch_*; do
-		[ ! -e "$file" ] || rmmod "$(basename "$file")"
+		[ ! -e "$file" ] || rmmod "${file##*/}"
 	done
 	! compgen -G "/sys/module/test_kpatch_*" >/dev/null && ! is_any_kept_enabled
 } 2>/dev/null
 
 cleanup()
 {
-	local pid ending
+	local pid ending name
 
 	for ending in "${endings[@]}"; do
 		eval "$ending"
@@ -387,7 +418,9 @@ cleanup()
 	# before reset_knobs restores the limit for long handlers.
 	{ echo 0 > /sys/module/test_kpatch_exit/parameters/sleep_ms; } 2>/dev/null
 	{ echo N > /sys/module/test_kpatch_clone/parameters/sleep; } 2>/dev/null
-	rmmod test_kpatch_nmi test_kpatch_caller 2>/dev/null
+	for name in test_kpatch_nmi test_kpatch_caller; do
+		[ ! -e "/sys/module/$name" ] || rmmod "$name" 2>/dev/null
+	done
 	reset_knobs
 	remove_probes
 	wait_for 20 remove_patches || fail "cannot be removed:" /sys/module/{test,kept}_kpatch_*

@@ -110,7 +110,7 @@ check_busy()
 
 statistic()
 {
-	cat "$files/$1"
+	print_file "$files/$1"
 }
 
 # between MIN MAX VALUE: a duration, in ms; MAX is more than on a quiet machine
