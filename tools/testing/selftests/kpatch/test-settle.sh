@@ -296,6 +296,9 @@ test_100_busy_processes_do_not_block()
 	check "insmod" load test_kpatch_getpid
 	check "disable" enabled test_kpatch_getpid 0
 	background "$sleeper_program" spin 100
+	# With the priority of theirs, this shell would have a hundredth of a CPU.
+	at_end eval "pkill -KILL -P $child; kill -KILL $child; renice -n 0 -p $$ > /dev/null"
+	renice -n -20 -p $$ > /dev/null
 	check "they spin" wait_for 30 many_run 100
 	for _ in 1 2 3; do
 		check "enable" enabled test_kpatch_getpid 1
