@@ -4,7 +4,7 @@
 import os
 import re
 
-from common import REFUSED, SETUP, Failure
+from common import IMPOSSIBLE, REFUSED, SETUP, Failure
 from elf import (SHF_ALLOC, SHF_EXECINSTR, SHF_WRITE, STB_LOCAL, STB_WEAK, STT_FILE,
                  STT_FUNC, STT_NOTYPE, STT_OBJECT, Elf, is_traced, string_at,
                  without_counters)
@@ -39,15 +39,16 @@ COMPARED = re.compile(
     r"tracepoints_strings|tracepoint_str|tracepoint_check|trace_printk_fmt)$|"
     r"_ftrace_(annotated_)?branch$")
 
+EXPORTS = re.compile(r"\.export_symbol|_?__k(symtab|crctab)")
 
-def check_always_live(kernel, changes):
+
+def check_always_live(kernel, change):
     """The core would refuse them, too, but not before the patch is loaded."""
     names = kernel.always_live()
-    for change in changes:
-        for func in change.funcs:
-            if not change.unit.is_module and re.match(r"\.?[^.$]*", func.name).group() in names:
-                change.refuse(func.name, "always has some task in it, so it can never be "
-                              "switched", "patch what it calls instead")
+    for func in change.funcs:
+        if not change.unit.is_module and re.match(r"\.?[^.$]*", func.name).group() in names:
+            yield change.failure(func.name, "always has some task in it, so it can never be "
+                                 "switched", "patch what it calls instead", kind=IMPOSSIBLE)
 
 
 class Func:
@@ -83,13 +84,16 @@ def tables_of(elf):
 
 
 def check_tables(unit, before, after):
-    """The engine ignores new entries of tables, as no function refers to them."""
+    """The engine ignores new entries of tables, as no function refers to them. Yields
+    failures, as the other checks do.
+    """
     before, after = tables_of(before), tables_of(after)
     for name in sorted(before.keys() | after.keys()):
         old, new = before.get(name, []), after.get(name, [])
-        if old != new:
+        # Those who use a new export are part of the patch.
+        if old != new and not (EXPORTS.match(name) and set(old[1:]) <= set(new[1:])):
             entry = [e for e in new[1:] if e not in old]
-            raise Failure(REFUSED, [unit.source, entry[0] if entry else None],
+            yield Failure(REFUSED, [unit.source, entry[0] if entry else None],
                           f"table {name} changes, which is read at boot or when a module "
                           "is loaded", "register it when the patch is enabled instead")
 
@@ -163,10 +167,10 @@ def check_variables(unit, before, after):
     for name, old in variables(before).items():
         new = after.get(name, old)
         if old.name.startswith(".data..percpu") != new.name.startswith(".data..percpu"):
-            raise Failure(REFUSED, [unit.source, name], "exists once now and for each CPU then, "
+            yield Failure(REFUSED, [unit.source, name], "exists once now and for each CPU then, "
                           "or the reverse", "give the new variable another name")
         if new.align > old.align:
-            raise Failure(REFUSED, [unit.source, name], "is to be aligned, but stays where it is",
+            yield Failure(REFUSED, [unit.source, name], "is to be aligned, but stays where it is",
                           "give the new variable another name")
 
 
@@ -178,7 +182,7 @@ def check_static_locals(unit, before, after):
         new = after.get(name, old)
         if (len(old + new) > 2 or name in before_local & after_local) and (len(old) != len(new) or
                                    not all(o & n for o, n in zip(old, new) if o or n)):
-            raise Failure(REFUSED, [unit.source, name], "is the name of several static "
+            yield Failure(REFUSED, [unit.source, name], "is the name of several static "
                           "variables, whose values cannot be kept apart",
                           "give the new one another name")
 
@@ -197,6 +201,7 @@ class Changes:
         self.brought = checksums.brought
         self.funcs = [f for f in self._read_funcs() if f.name not in checksums.brought]
         self.new = self._read_new()
+        self.renames = {}	# symbols that get the position that they have in the kernel
         self.aliases = []
 
     # What the engine has found:
@@ -243,17 +248,21 @@ class Changes:
 
     # Checks:
 
-    def refuse(self, function, what, remedy, code=REFUSED):
-        raise Failure(code, [self.unit.source, function], what, remedy)
+    def failure(self, function, what, remedy, code=REFUSED, kind=None):
+        return Failure(code, [self.unit.source, function], what, remedy, kind)
+
+    def refuse(self, *args):
+        raise self.failure(*args)
 
     def verify(self, linked):
+        """Find the position of each symbol that has namesakes. Yields failures of functions."""
         self._check_sizes()
         for func in self.funcs:
-            self._check_func(func)
+            yield from self._check_func(func)
             func.position = self._position(func.symbol)
         self._check_late()
         self._check_sealed(linked)
-        return self._renames(linked)
+        self.renames = self._renames(linked)
 
     def check_prototypes(self, changed, exported, diffs):
         """@changed: functions that have another type
@@ -265,9 +274,10 @@ class Changes:
         for func in self.funcs:
             if func.name in changed and func.symbol.bind != STB_LOCAL and \
                (func.name in exported or not has_header):
-                self.refuse(func.name, "has another prototype, and callers in files that are "
-                            "not compiled now use the old one", "add a new function instead, "
-                            f"or assert with --layout {func.name} that there are none")
+                yield self.failure(
+                    func.name, "has another prototype, and callers in files that are not "
+                    "compiled now use the old one", "add a new function instead, or assert "
+                    f"with --layout {func.name} that there are none")
 
     def _own(self):
         """Local symbols of the unit that the linked object must have, too."""
@@ -352,15 +362,16 @@ class Changes:
         section = self.before.section_of(func.symbol)
         other = self._counterpart(func.symbol)
         if func.symbol.bind == STB_WEAK and other and other.bind != STB_WEAK:
-            self.refuse(func.name, "is weak, and overridden by another one in "
-                        f"{self.linked.path}", "patch that one")
-        if section.name.startswith((".init", ".exit")):
-            self.refuse(func.name, "is init or exit code, which is not there any more or "
-                        "runs once", "patch what it has set up instead")
-        if section.name.startswith(".noinstr") or not is_traced(self.before, func.symbol):
-            self.refuse(func.name, "changes, but has no call of ftrace, by which a "
-                        "function is replaced: it is notrace, inline or in a file "
-                        "that is compiled without", "patch its callers instead")
+            yield self.failure(func.name, "is weak, and overridden by another one in "
+                               f"{self.linked.path}", "patch that one")
+        elif section.name.startswith((".init", ".exit")):
+            yield self.failure(func.name, "is init or exit code, which is not there any more or "
+                               "runs once", "patch what it has set up instead")
+        elif section.name.startswith(".noinstr") or not is_traced(self.before, func.symbol):
+            yield self.failure(func.name, "changes, but has no call of ftrace, by which a "
+                               "function is replaced: it is notrace, inline or in a file "
+                               "that is compiled without", "patch its callers instead",
+                               kind=IMPOSSIBLE)
 
     def _uses(self):
         """For each use of such a symbol: the owner of it, the place, and its name."""

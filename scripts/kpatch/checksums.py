@@ -107,6 +107,13 @@ class Checksums:
                self.before.get(old) == self.after.get(new) and before.of(old) != after.of(new):
                 self.after.set(new, ~self.before.get(old) & (1 << 64) - 1)
 
+    def changed(self):
+        """Names of functions that differ, or that one of the objects only has."""
+        names = {new.name for old, new in self._pairs()
+                 if self.before.get(old) != self.after.get(new)}
+        names |= self.before.by_name.keys() ^ self.after.by_name.keys()
+        return sorted({n.split(COLD)[0] for n in names if not n.startswith("__pfx_")})
+
     def check_aliases(self):
         """The hook of a function is that of all functions that begin there."""
         for old, new in self._pairs():

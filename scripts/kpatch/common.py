@@ -17,15 +17,22 @@ LINK = 8		# the module does not link
 INTERNAL = 9		# a bug of the tool
 
 
+# Kinds of failures that are more special than the code.
+LAYOUT = "layout"		# of data; no code may depend on it
+IMPOSSIBLE = "impossible"	# whatever an author does
+UNAFFECTED = "unaffected"	# nothing is missing
+
+
 class Failure(Exception):
     """@where: file and function, as far as known; @remedy: what the user can do."""
 
-    def __init__(self, code, where, what, remedy):
+    def __init__(self, code, where, what, remedy, kind=None):
         super().__init__(what)
         self.code = code
         self.where = [where] if isinstance(where, str) else [w for w in where if w]
         self.what = what
         self.remedy = remedy
+        self.kind = kind
 
     def __str__(self):
         line = ": ".join(["kpatch build", *self.where, f"{self.what}; {self.remedy}"])

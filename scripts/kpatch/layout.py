@@ -9,7 +9,7 @@ one, and often no size.
 import struct
 from collections import defaultdict
 
-from common import REFUSED, Failure
+from common import LAYOUT, REFUSED, Failure
 from elf import string_at
 
 FLAG = "-gbtf"
@@ -111,25 +111,27 @@ def differing(before, after):
 
 
 def check_layouts(unit, before, after, allowed):
-    """@before, @after: Types"""
+    """@before, @after: Types. Yields failures."""
     for name in differing(before.layouts(), after.layouts()):
         if name.split()[1] not in allowed:
-            raise Failure(REFUSED, [unit.source, name],
+            yield Failure(REFUSED, [unit.source, name],
                           "changes, and data of the running kernel is as it was",
                           "use a shadow variable, or assert with "
-                          f"--layout {name.split()[1]} that only new data has what changes")
+                          f"--layout {name.split()[1]} that only new data has what changes",
+                          LAYOUT)
     for name in differing(before.variables(), after.variables()):
         if name not in allowed:
-            raise Failure(REFUSED, [unit.source, name], "has another type, and what the running "
+            yield Failure(REFUSED, [unit.source, name], "has another type, and what the running "
                           "kernel has in it is as it was", "give the new variable another name, "
-                          f"or assert with --layout {name} that it is harmless")
+                          f"or assert with --layout {name} that it is harmless", LAYOUT)
     (old, names), (new, _) = before.enumerators(), after.enumerators()
     for constant in differing(old, new):
         if names[constant] not in allowed:
-            raise Failure(REFUSED, [unit.source, f"enum {names[constant]}"],
+            yield Failure(REFUSED, [unit.source, f"enum {names[constant]}"],
                           f"has another value for {constant}, and code and data of the "
                           "running kernel have the old one", "add constants at the end, or "
-                          f"assert with --layout {names[constant]} that it is harmless")
+                          f"assert with --layout {names[constant]} that it is harmless",
+                          LAYOUT)
 
 
 def changed_prototypes(before, after):

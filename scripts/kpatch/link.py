@@ -17,13 +17,13 @@ HARMLESS = re.compile(r"already has \.static_call_sites|"
 NAMESPACE_LINE = re.compile(r"^\S+\t(\S+)\t(\S+)\t\S+\t(\S*)")
 
 
-def finish_object(changes, renames, old_objtool, run):
+def finish_object(changes, old_objtool, run):
     """Name replacements, correct positions, and remove what init.c has instead."""
     # The link gives functions names for their padding, and may not find them there.
     command = ["objcopy", "--wildcard", "--strip-symbol=__pfx_*",
                f"--remove-section={OBJECTS}", f"--remove-section={FUNCS}",
                f"--remove-section=.rela{OBJECTS}", f"--remove-section=.rela{FUNCS}"]
-    for old, new in renames.items():
+    for old, new in changes.renames.items():
         command.append(f"--redefine-sym={old}={new}")
     status, _, errors = run(command + [changes.path])
     if status:
