@@ -13,7 +13,8 @@ from author import STATES
 from changes import TRANSFERS
 from common import REFUSED, Failure
 from details import Details
-from elf import SHF_ALLOC, SHF_EXECINSTR, STB_LOCAL, STT_FUNC, STT_NOTYPE, Elf, is_traced
+from elf import (SHF_ALLOC, SHF_EXECINSTR, STB_LOCAL, STT_FUNC, STT_NOTYPE, STT_OBJECT, Elf,
+                 is_traced)
 
 SECTION = ".discard.sym_checksum"	# pairs of an address and a checksum
 COLD = ".cold"
@@ -34,6 +35,11 @@ class Object:
 
     def functions(self, name):
         return self.by_name.get(name, [])
+
+    def variables(self, name):
+        """Those that the source calls @name."""
+        return [s for s in self.elf.symbols if s.type == STT_OBJECT and s.defined and
+                s.name.split(".")[0] == name]
 
     def get(self, symbol):
         """0 for all but one of several names of a function."""
@@ -67,6 +73,13 @@ class Checksums:
 
     def _refuse(self, name, what, remedy):
         raise Failure(REFUSED, [self.unit.source, name], what, remedy)
+
+    def keep_data(self, name):
+        """Have variable @name stay as it is."""
+        old, new = self.before.variables(name), self.after.variables(name)
+        if not old or len(old) != len(new) or not self._equalise(old, new):
+            self._refuse(name, "is to be kept, but is no variable of this file whose initial "
+                         "value changes", "correct the name")
 
     def keep(self, name):
         """Have function @name stay as it is."""

@@ -5,6 +5,7 @@ import os
 import shlex
 import subprocess
 import sys
+import time
 
 # Exit codes: one for each kind of failure.
 USAGE = 2		# options
@@ -34,6 +35,10 @@ class Failure(Exception):
         self.remedy = remedy
         self.kind = kind
 
+    def as_dict(self):
+        return {"code": self.code, "where": self.where, "what": self.what,
+                "remedy": self.remedy, "kind": self.kind}
+
     def __str__(self):
         line = ": ".join(["kpatch build", *self.where, f"{self.what}; {self.remedy}"])
         return " ".join(line.split())
@@ -48,6 +53,11 @@ class Progress:
         self.counts = sys.stderr.isatty() and not verbose
         self.shown = sys.stderr.isatty() or verbose
 
+    @classmethod
+    def warn(cls, failure):
+        cls.close()
+        print(failure, file=sys.stderr)
+
     def stage(self, text):
         if self.shown:
             print(f"kpatch build: {text}", file=sys.stderr)
@@ -56,10 +66,14 @@ class Progress:
         """Pass @items on, and count them."""
         if not self.counts:
             self.stage(text)
+        begin = time.monotonic()
         for done, item in enumerate(items, 1):
             if self.counts:
                 Progress.is_open = True
-                print(f"\rkpatch build: {text}, {done} of {total}", end="", flush=True,
+                left = (time.monotonic() - begin) / done * (total - done) / 60
+                left = f", {left:.0f} min left" if left > 1 else ""
+                line = f"\rkpatch build: {text}, {done} of {total}{left}"
+                print(line.ljust(len(text) + 40 if left else 0), end="", flush=True,
                       file=sys.stderr)
             yield item
         self.close()

@@ -11,7 +11,7 @@ import re
 import struct
 
 from cache import made_once
-from common import NO_EFFECT, REFUSED, SETUP, Failure, first_error
+from common import NO_EFFECT, REFUSED, SETUP, UNAFFECTED, Failure, first_error
 from elf import (R_X86_64_PC32, SHF_ALLOC, SHF_INFO_LINK, SHT_PROGBITS, SHT_RELA,
                  STT_NOTYPE, STT_SECTION, Elf)
 
@@ -240,4 +240,5 @@ class Engine:
 
 def no_effect(diffs):
     return Failure(NO_EFFECT, diffs.paths[0], "changes no code",
-                   "check that the configuration compiles the lines that it changes")
+                   "check that the configuration compiles the lines that it changes",
+                   UNAFFECTED)

@@ -87,7 +87,7 @@ class HeaderTree(Tree):
         for line in out.splitlines():
             user, included = re.match(r'(.*?):[^"<]*["<](.*)[">]', line).groups()
             user = os.path.relpath(user, self.source)
-            if self._is_foreign(user):
+            if self.is_foreign(user):
                 continue
             directory = os.path.dirname(user)
             beside = os.path.normpath(os.path.join(directory, included))

@@ -8,6 +8,7 @@ from adjust import adjust
 from changes import (Changes, check_always_live, check_static_locals, check_tables,
                      check_variables, newly_used)
 from checksums import Checksums
+from common import Failure
 from elf import Elf
 from layout import Types, changed_prototypes, check_layouts
 from link import exports
@@ -35,10 +36,11 @@ class Judge:
         for failure in failures:
             self.report(failure)
 
-    def __call__(self, author, asserted, keep=()):
+    def __call__(self, author, asserted, keep=(), keep_data=()):
         """Return what changes in the unit of @author, or None if no code does.
 
-        @asserted: what may have another layout or type; @keep: functions and data that stay
+        @asserted: what may have another layout or type; @keep: functions that stay as they
+        are; @keep_data: variables that do
         """
         unit = author.unit
         before, after, out = (self.path(side, unit) for side in ("before", "after", "diff"))
@@ -52,23 +54,28 @@ class Judge:
         self._report(chain(check_tables(unit, original, changed),
                            check_static_locals(unit, original, changed),
                            check_variables(unit, original, changed)))
-        checksums = self._checksums(unit, before, after, author.get("keep") + list(keep))
+        checksums = self._checksums(unit, before, after, author.get("keep") + list(keep),
+                                    keep_data)
         os.makedirs(os.path.dirname(out), exist_ok=True)
         if not self.engine.diff(unit, before, after, out, used.get("vmlinux", [])):
             author.check_unchanged()
             return None
         changes = Changes(unit, self.kernel.linked(unit.modname), original, out, checksums)
         adjust(changes, Elf(after), self.exported)
-        prototypes = set(changed_prototypes(*types)) - set(asserted)
+        prototypes = {p for p in changed_prototypes(*types) if p not in asserted}
         self._report(chain(changes.check_prototypes(prototypes, self.exported, self.diffs),
                            changes.verify(self.kernel.linked),
                            check_always_live(self.kernel, changes)))
         return changes
 
-    def _checksums(self, unit, before, after, keep):
+    def _checksums(self, unit, before, after, keep, keep_data):
         checksums = Checksums(unit, before, after)
-        for name in keep:
-            checksums.keep(name)
+        for keep_it, names in ((checksums.keep_data, keep_data), (checksums.keep, keep)):
+            for name in names:
+                try:
+                    keep_it(name)
+                except Failure as failure:
+                    self.report(failure)
         checksums.compare_details()
         self.changed = checksums.changed()
         checksums.check_aliases()

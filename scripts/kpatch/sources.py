@@ -7,6 +7,7 @@ directory and back by "..", it would be found in the source tree. A check of all
 have been read notices that, and then all directories are made real.
 """
 
+import contextlib
 import os
 import re
 import shutil
@@ -149,6 +150,27 @@ class Farm:
                 else:
                     os.symlink(os.path.realpath(entry.path) if entry.is_symlink() else
                                entry.path, os.path.join(self.path, name))
+
+    @contextlib.contextmanager
+    def reverted(self, names):
+        """Files @names as they were, for a while."""
+        paths = [os.path.join(self.path, name) for name in names]
+        for name, path in zip(names, paths):
+            os.rename(path, path + ".kpatch-new")
+            shutil.copyfile(self.original(name), path)
+        try:
+            yield
+        finally:
+            for path in paths:
+                os.rename(path + ".kpatch-new", path)
+
+    def applies(self, text):
+        """Whether patch would apply the diff @text to files that are in the copy."""
+        trial = os.path.join(self.path, ".kpatch.trial")
+        with open(trial, "w", encoding="utf-8", errors="surrogateescape") as file:
+            file.write(text)
+        return not self.run(["patch", "-p1", "-f", f"-F{self.fuzz}", "--dry-run", "-r", "-",
+                             "-i", trial], cwd=self.path)[0]
 
     def original(self, name):
         return os.path.join(self.path, name + ".kpatch-orig")

@@ -8,7 +8,7 @@ import os
 import re
 import shlex
 
-from common import PATCH, SETUP, Failure
+from common import IMPOSSIBLE, PATCH, SETUP, UNAFFECTED, Failure
 
 TEXT = re.compile(r".*\.(rst|txt|yaml|md)$")
 # Not part of the kernel, or no code. kernel/bpf/ includes some files of tools/lib/bpf/.
@@ -23,7 +23,12 @@ FOREIGN = re.compile(r"(arch/\w+/(boot|realmode/rm|purgatory|um)|"
 
 def foreign(name):
     return Failure(PATCH, name, "is not part of the kernel proper",
-                   "leave it out: it has run at boot, or runs elsewhere")
+                   "leave it out: it has run at boot, or runs elsewhere", IMPOSSIBLE)
+
+
+def unconfigured(name):
+    return Failure(PATCH, name, "is not compiled in this configuration", "leave it out",
+                   UNAFFECTED)
 
 
 class Unit:
@@ -62,51 +67,60 @@ class Tree:
     def _path(self, *names):
         return os.path.join(self.build, *names)
 
-    def units(self, diffs):
-        """Those that are compiled from changed files, directly or as a header."""
+    def find(self, diffs):
+        """The units that are compiled from changed files, directly or as a header, by their
+        object; and for each file, the objects that are made from it.
+        """
         sources = [f for f in diffs.files if f.endswith(".c")]
         headers = [f for f in diffs.files if f.endswith(".h")]
-        found = {}
-        seen = set()
+        units, users = {}, {name: set() for name in sources + headers}
         for name in sources:
             unit = self._unit(name[:-2] + ".o")
             if unit:
-                if self._is_foreign(unit.obj):
-                    raise foreign(name)
-                found[unit.obj] = unit
-                seen.add(name)
+                users[name].add(unit.obj)
+                if not self.is_foreign(unit.obj):
+                    units[unit.obj] = unit
         # A C file may be included by another one, like a header.
         for obj, name in self._users(headers + sources):
-            seen.add(name)
-            if self._is_foreign(obj):
-                self.foreign.append(obj)
-                continue
-            unit = None if obj in found else self._unit(obj)
+            users[name].add(obj)
+            unit = None if obj in units or self.is_foreign(obj) else self._unit(obj)
             if unit:
-                found[obj] = unit
-            elif obj not in found:
-                self.assembled.append(obj)
-        for name in sources + headers:
+                units[obj] = unit
+        return units, users
+
+    def units(self, diffs):
+        """Those that are compiled from changed files, all of which have to be part of it."""
+        found, users = self.find(diffs)
+        for name, objects in users.items():
+            obj = name[:-2] + ".o"
+            if name.endswith(".c") and obj in objects and self.is_foreign(obj):
+                raise foreign(name)
+        used = sorted(set().union(*users.values()))
+        self.foreign = [o for o in used if self.is_foreign(o)]
+        self.assembled = [o for o in used if o not in found and o not in self.foreign]
+        for name, objects in users.items():
             if not os.path.isfile(os.path.join(self.source, name)):
                 raise Failure(PATCH, name, f"does not exist in {self.source}",
                               "use a diff against that, for patch -p1, and build a patch of its "
                               "own for what is elsewhere")
-            if name not in seen:
-                raise Failure(PATCH, name, "is not compiled in this configuration",
-                              "leave it out")
+            if not objects:
+                raise unconfigured(name)
         if not found and self.foreign:
-            raise foreign((sources + headers)[0])
+            raise foreign(next(iter(users)))
         if not found:
-            raise Failure(PATCH, diffs.files[0] if diffs.files else diffs.new[0],
-                          "is not compiled in this configuration", "leave it out")
+            raise unconfigured(diffs.files[0] if diffs.files else diffs.new[0])
         for unit in found.values():
-            if "-fprofile-arcs" in unit.command:
-                raise Failure(PATCH, unit.source, "counts what runs, in data of its own (gcov)",
-                              "build the kernel without that, or leave it out")
+            self.check_unit(unit)
         return [found[obj] for obj in sorted(found)]
 
     @staticmethod
-    def _is_foreign(obj):
+    def check_unit(unit):
+        if "-fprofile-arcs" in unit.command:
+            raise Failure(PATCH, unit.source, "counts what runs, in data of its own (gcov)",
+                          "build the kernel without that, or leave it out")
+
+    @staticmethod
+    def is_foreign(obj):
         return FOREIGN.match(obj)
 
     def _users(self, headers):
@@ -197,7 +211,7 @@ class ModuleTree(Tree):
         return found and found.group(1)
 
     @staticmethod
-    def _is_foreign(obj):
+    def is_foreign(obj):
         return obj.endswith(".mod.o")
 
     def _parse(self, obj, line):
