@@ -15,7 +15,7 @@
 export BASE FLAVOR KSRC ACCEL CPUS JOBS MODE UNITS
 
 .PHONY: help setup demo build-demo test build shell selftests kunit torture series check-series \
-	static recipes mutants difftest difftree buildtest kindtest bench bench-check \
+	static recipes mutants difftest difftree buildtest kindtest updatetest bench bench-check \
 	bench-isolated bench-record clean
 
 help:
@@ -30,6 +30,7 @@ help:
 	@echo 'make difftest      build patches from the diffs in harness/build, and try them'
 	@echo 'make difftree      compare all units of the kernel with themselves, or UNITS=50'
 	@echo 'make buildtest     what kpatch build says of patches, and how it signs them'
+	@echo 'make updatetest    what kpatch build --update does with a small update'
 	@echo 'make kindtest      what kpatch build does with its cache, and with kinds of kernels'
 	@echo 'make static        checkpatch, sparse, kernel-doc, layers, ...'
 	@echo 'make recipes       run the commands that README and documentation give'
@@ -65,6 +66,9 @@ buildtest: build
 
 difftree: build
 	@harness/difftree.sh
+
+updatetest: build
+	@harness/updatetest.sh
 
 kindtest: build
 	@harness/kindtest.sh
