@@ -9,7 +9,7 @@
  *
  * and where beside it the kernel shows the notes of modules:
  *
- *   ../../module/<patch>/notes/.note.kpatch
+ *   ../../module/<patch>/notes/.note.kpatch, ../../module/<object>
  *
  * A patch may be unloaded at any time; all calls then return -ENOENT or -ENODEV.
  */
@@ -252,6 +252,19 @@ int sysfs_is_live(const char *patch, const char *function)
 	return read_bool(patch, file);
 }
 
+/* No function of a module that is not loaded is live. */
+static bool is_loaded(const char *function)
+{
+	char path[PATH_MAX];
+	int len;
+
+	if (!strncmp(function, "vmlinux/", strlen("vmlinux/")))
+		return true;
+	len = snprintf(path, sizeof(path), "%s/../../module/%.*s", root(),
+		       (int)strcspn(function, "/"), function);
+	return len < PATH_MAX && !access(path, F_OK);
+}
+
 /*
  * Is this patch enabled, and has a newer one replaced one of its functions? Only a
  * hint; the kernel decides.
@@ -266,7 +279,8 @@ bool sysfs_is_covered(const char *patch)
 		return false;
 	sysfs_functions(patch, &functions);
 	for (i = 0; !covered && i < functions.nr; i++)
-		covered = !sysfs_is_live(patch, functions.name[i]);
+		covered = is_loaded(functions.name[i]) &&
+			  !sysfs_is_live(patch, functions.name[i]);
 	names_free(&functions);
 	/* The patch may have been disabled in the meantime. */
 	return covered && sysfs_is_enabled(patch) == 1;

@@ -54,6 +54,19 @@ exits 1 "disable, covered and its cover"
 out_is "disabled 'two'" "disable, covered and its cover"
 ok "disable did the cover" [ "$(enabled two)" = 0 ]
 
+# A function of a module is not live before that is loaded.
+fake modular 1 vfs_read,1
+echo 1 > "$KPATCH_SYSFS/modular/vmlinux/vfs_read,1/live"
+mkdir -p "$KPATCH_SYSFS/modular/some_module/its_func,1"
+echo 0 > "$KPATCH_SYSFS/modular/some_module/its_func,1/live"
+mkdir -p "$KPATCH_SYSFS/../../module/some_module"
+try disable modular
+exits 1 "disable, covered in a module"
+rmdir "$KPATCH_SYSFS/../../module/some_module"
+try disable modular
+exits 0 "disable, a module is not loaded"
+ok "disable did it without the module" [ "$(enabled modular)" = 0 ]
+
 rm -r "$KPATCH_SYSFS/one/enabled"
 mkdir "$KPATCH_SYSFS/one/enabled"
 try enable one
