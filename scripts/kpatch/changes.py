@@ -4,7 +4,7 @@
 import os
 import re
 
-from common import IMPOSSIBLE, REFUSED, SETUP, Failure
+from common import IMPOSSIBLE, KEEP, REFUSED, SETUP, Failure
 from elf import (SHF_ALLOC, SHF_EXECINSTR, SHF_WRITE, STB_LOCAL, STB_WEAK, STT_FILE,
                  STT_FUNC, STT_NOTYPE, STT_OBJECT, Elf, is_traced, string_at,
                  without_counters)
@@ -366,7 +366,7 @@ class Changes:
                                f"{self.linked.path}", "patch that one")
         elif section.name.startswith((".init", ".exit")):
             yield self.failure(func.name, "is init or exit code, which is not there any more or "
-                               "runs once", "patch what it has set up instead")
+                               "runs once", "patch what it has set up instead", kind=KEEP)
         elif section.name.startswith(".noinstr") or not is_traced(self.before, func.symbol):
             yield self.failure(func.name, "changes, but has no call of ftrace, by which a "
                                "function is replaced: it is notrace, inline or in a file "

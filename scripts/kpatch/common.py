@@ -20,6 +20,8 @@ INTERNAL = 9		# a bug of the tool
 
 # Kinds of failures that are more special than the code.
 LAYOUT = "layout"		# of data; no code may depend on it
+DATA = "data"			# has another initial value
+KEEP = "keep"			# a function, which may stay as it is
 IMPOSSIBLE = "impossible"	# whatever an author does
 UNAFFECTED = "unaffected"	# nothing is missing
 

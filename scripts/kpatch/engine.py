@@ -11,7 +11,7 @@ import re
 import struct
 
 from cache import made_once
-from common import NO_EFFECT, REFUSED, SETUP, UNAFFECTED, Failure, first_error
+from common import DATA, KEEP, NO_EFFECT, REFUSED, SETUP, UNAFFECTED, Failure, first_error
 from elf import (R_X86_64_PC32, SHF_ALLOC, SHF_INFO_LINK, SHT_PROGBITS, SHT_RELA,
                  STT_NOTYPE, STT_SECTION, Elf)
 
@@ -205,10 +205,10 @@ class Engine:
 
     def _refuse(self, unit, errors):
         known = (
-            (r"changed data: (\S+)", "data changes",
-             "leave its initial value, and set it when the patch is enabled"),
+            (r"changed data: ([^\s.]+)", "data changes",
+             "leave its initial value, and set it when the patch is enabled", DATA),
             (r"(\S+): can't patch or reference init code/data", "is or uses code or data "
-             "that is gone after boot", "patch what it has set up instead"),
+             "that is gone after boot", "patch what it has set up instead", KEEP),
             (r"(\S+): new reference to (\S+) \(exported by (\S+)\)",
              "uses \\2 of module \\3, which its module does not depend on",
              "use symbols of modules that it depends on only"),
@@ -222,11 +222,11 @@ class Engine:
             (r"unexpected klp reloc for new symbol (\S+)", "is a new symbol of another unit",
              "define it in the unit that uses it"),
         )
-        for pattern, what, remedy in known:
+        for pattern, what, remedy, *kind in known:
             match = re.search(pattern, errors)
             if match:
                 raise Failure(REFUSED, [unit.source, match.group(1)],
-                              match.expand(what), remedy)
+                              match.expand(what), remedy, *kind)
         line = re.sub(r"^.*?error: ", "", first_error(errors))
         raise Failure(REFUSED, unit.source, f"cannot be compared: {line}",
                       "make the diff smaller")

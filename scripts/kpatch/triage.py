@@ -8,7 +8,7 @@ import json
 import os
 from collections import Counter, defaultdict
 
-from common import IMPOSSIBLE, LAYOUT, SETUP, UNAFFECTED, USAGE, Failure
+from common import DATA, IMPOSSIBLE, KEEP, LAYOUT, SETUP, UNAFFECTED, USAGE, Failure
 from page import as_page
 
 VERSION = 1
@@ -31,6 +31,15 @@ def category_of(failure):
     if failure.kind in CATEGORIES:
         return failure.kind
     return FAILED if failure.code == SETUP else AUTHOR
+
+
+def remedy_of(failure):
+    """What an author can do, decisions included."""
+    decisions = {LAYOUT: "layout {2}", DATA: "data {0} {1}", KEEP: "keep {0} {1}"}
+    if failure.kind not in decisions or len(failure.where) < 2:
+        return failure.remedy
+    decision = decisions[failure.kind].format(*failure.where[:2], failure.where[1].split()[-1])
+    return f"{failure.remedy}, or decide: {decision}: why"
 
 
 def worst(categories):
@@ -194,7 +203,7 @@ class Triage:
             "added": verdict["new"],
             "kept": verdict["kept"],
             "why": [{"category": category_of(f), "name": ": ".join(f.where[1:]) or None,
-                     "what": f.what, "remedy": f.remedy} for f in failures],
+                     "what": f.what, "remedy": remedy_of(f)} for f in failures],
         }
 
     def _describe_part(self, objects, ties):
