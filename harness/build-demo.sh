@@ -8,8 +8,9 @@
 # OBJTOOL_SOURCE: source of a kernel that has "objtool klp", for bases that have not
 
 . "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/tutorial.sh"
 
-doc=$top/Documentation/kpatch.txt
+tutorial="from an upstream fix"
 fixes=$top/harness/build-demo
 commits=(24f600856418 467a726b754f)
 demo=$work-build-demo
@@ -27,26 +28,6 @@ make_unfixed() {
 	mv "$unfixed.new" "$unfixed"
 }
 
-# block TEXT: what the tutorial shows, from the line with TEXT to the end of the block
-block() {
-	awk -v text="$1" '
-	/^Tutorial: / { here = 1 }
-	here && !done && /^  / && index($0, text) { on = 1 }
-	on && /^[^ ]/ { on = 0; done = 1 }
-	on && NF { sub(/^  /, ""); print }' "$doc"
-}
-
-# transcript PROMPT FILE: run the commands in FILE, and print them and what they print
-transcript() {
-	local line
-
-	while IFS= read -r line <&3; do
-		[[ $line == "$1 "* ]] || continue
-		echo "$line"
-		eval "${line#"$1 "}" || :
-	done 3< "$2" 2>&1 </dev/null
-}
-
 # The reader has a clone of the kernel's history, and kpatch installed.
 on_host() (
 	# shellcheck disable=SC2317  # the tutorial calls it
@@ -57,14 +38,14 @@ on_host() (
 	# shellcheck disable=SC2030
 	PATH=$src/tools/kpatch:$PATH
 	for part in 'git show' 'kpatch build --kernel'; do
-		block "\$ $part" > wanted
+		block "$tutorial" "\$ $part" > wanted
 		transcript '$' wanted > shown
 		compare "$demo/wanted" "$demo/shown"
 	done
 )
 
 in_guest() {
-	block '# mount -t cgroup' > "$demo/guest"
+	block "$tutorial" '# mount -t cgroup' > "$demo/guest"
 	{
 		declare -f transcript
 		# shellcheck disable=SC2016  # the guest expands it

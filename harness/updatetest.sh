@@ -8,6 +8,7 @@
 # OBJTOOL_SOURCE: as for difftest.sh
 
 . "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/tutorial.sh"
 
 out=$work/updatetest
 [ -e "$obj/vmlinux" ] || die "make build BASE=$BASE first"
@@ -21,8 +22,11 @@ if [ ! -e "$OBJTOOL_SOURCE/tools/objtool/klp-diff.c" ]; then
 	exit
 fi
 export XDG_CACHE_HOME=$top/build/cache TMPDIR=$out/tmp
+build_tool
 new=$out/new
-state=$out/state
+# Where the tutorial has it.
+state=$out/update.update
+tutorial="from one release"
 parts=("$top"/harness/update/*.patch)
 for name in version header no-trace no-enum no-vdso no-assembler no-unconfigured; do
 	parts+=("$top/harness/build/$name.patch")
@@ -344,9 +348,24 @@ one_at_a_time() {
 	) 9>> "$state/kpatch-update" && grep -q 'is used by another update that runs; ' "$out/stderr"
 }
 
+# The tutorial is the one of this difference, for 6.12.
+tutorial_is_right() (
+	export KPATCH_BUILD=$top/scripts/kpatch/kpatch-build KPATCH_OBJTOOL_SOURCE=$OBJTOOL_SOURCE
+	export OLDSRC=$src NEWSRC=$new BUILDDIR=$obj
+	cd "$out"
+	PATH=$src/tools/kpatch:$PATH
+	for part in 'kpatch build' 'grep -E' 'echo'; do
+		block "$tutorial" "\$ $part" > wanted
+		grep -q '^\$ ' wanted || { echo "nothing is shown with $part"; exit 1; }
+		transcript '$' wanted > shown
+		diff -u --label tutorial --label shown wanted shown || exit 1
+	done
+)
+
 # What the guest runs.
 guest() {
 	declare -p obj out
+	declare -f transcript
 	cat <<-'END'
 	set -e
 	say() { echo "$*" >&2; exit 1; }
@@ -375,12 +394,23 @@ guest() {
 	is old
 	rmmod update
 	is old
+	export PATH=$kpatch:$PATH
+	cd "$out"
+	transcript '#' guest.wanted > /run/out/transcript
 	END
 }
 
 boot() {
-	guest > "$out/guest"
-	"$top/harness/boot.sh" updatetest "bash $out/guest"
+	local kpatch=$src/tools/kpatch
+
+	block "$tutorial" '# kpatch load' > "$out/guest.wanted"
+	{
+		declare -p kpatch
+		guest
+	} > "$out/guest"
+	"$top/harness/boot.sh" updatetest "bash $out/guest" || return
+	[ "$BASE" != 6.12 ] || diff -u --label tutorial --label shown "$out/guest.wanted" \
+		"$work/out/updatetest/transcript"
 }
 
 make_changelogs
@@ -396,6 +426,9 @@ try "decisions that are no decisions are refused" wrong_decisions
 try "decisions that nothing needs are refused" stale_decisions
 try "wrong options are refused in one line" wrong_options
 try "two updates do not share a directory" one_at_a_time
+if [ "$BASE" = 6.12 ]; then
+	try "the tutorial shows what happens" tutorial_is_right
+fi
 try "what is decided is patched" with_decisions
 try "a guest gets the new release, and the old one back" boot
 try "the source and the build are as they were" \
