@@ -158,6 +158,8 @@ tells_functions() {
 	    report = json.load(file)
 	units = {u["source"]: u for u in report["units"]}
 	of = lambda s: {f["name"]: f["category"] for f in units[s]["functions"]}
+	callers = {f["name"]: f["callers"] for f in units["lib/hexdump.c"]["functions"]}
+	assert {"unit": "lib/uuid.o", "name": "__uuid_parse"} in callers["hex_to_bin"], callers
 	assert of("fs/proc/loadavg.c") == {"loadavg_proc_show": "patched"}
 	assert of("lib/hexdump.c")["hex_to_bin"] == "impossible"
 	assert of("fs/proc/consoles.c") == {"c_next": "author", "proc_consoles_init": "author"}

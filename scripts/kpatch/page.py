@@ -71,11 +71,15 @@ def unit_item(unit):
         f"<code>{escape(f['name'])}</code>" + (
             f" {tag(f['category'])}" if f["category"] != unit["category"] else "")
         for f in unit["functions"]) or "none"
+    callers = "".join(
+        f"<p><code>{escape(f['name'])}</code> is called by " + ", ".join(
+            f"<code>{escape(c['name'])}</code> ({escape(c['unit'])})" for c in f["callers"]) + "</p>"
+        for f in unit["functions"] if f["callers"])
     added = ", ".join(f"<code>{escape(n)}</code>" for n in unit["added"])
     return f"<details><summary>{tag(unit['category'])} <code>{escape(unit['source'])}</code> " \
         f"({escape(unit['object'])}, {len(unit['functions'])} functions)</summary>" \
         f"<p>Changed functions: {functions}{'; new: ' + added if added else ''}</p>" \
-        f"{why_list(unit['why'])}</details>"
+        f"{callers}{why_list(unit['why'])}</details>"
 
 
 def file_item(file):

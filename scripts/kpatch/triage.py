@@ -58,6 +58,15 @@ class Triage:
         self._tied = {}
         self._verdicts = {}
         self._entries = []
+        self._callers = {}		# by the name of a function that has no hook
+
+    def impossible(self):
+        """Functions that cannot be patched themselves."""
+        return sorted({f.where[1] for failures in self._failures.values() for f in failures
+                       if f.kind == IMPOSSIBLE and len(f.where) > 1})
+
+    def set_callers(self, callers):
+        self._callers = callers
 
     def set_file(self, name, failure):
         self._file_failures[name] = failure
@@ -198,13 +207,18 @@ class Triage:
             "source": unit.source,
             "object": unit.modname,
             "category": self._of_unit(obj),
-            "functions": [{"name": n, "category": self._of_function(obj, n)}
-                          for n in verdict["functions"]],
+            "functions": [self._describe_function(obj, n) for n in verdict["functions"]],
             "added": verdict["new"],
             "kept": verdict["kept"],
             "why": [{"category": category_of(f), "name": ": ".join(f.where[1:]) or None,
                      "what": f.what, "remedy": remedy_of(f)} for f in failures],
         }
+
+    def _describe_function(self, obj, name):
+        category = self._of_function(obj, name)
+        return {"name": name, "category": category,
+                "callers": [{"unit": o, "name": n} for o, n in self._callers.get(name, ())]
+                if category == IMPOSSIBLE else []}
 
     def _describe_part(self, objects, ties):
         return {
@@ -260,6 +274,10 @@ def as_text(report):
         if unit["functions"] or unit["added"]:
             yield start + ", ".join([f["name"] for f in unit["functions"]] +
                                     [f"{n} (new)" for n in unit["added"]])
+        for func in unit["functions"]:
+            if func["callers"]:
+                yield f"{start}{func['name']} is called by " + ", ".join(
+                    f"{c['name']} ({c['unit']})" for c in func["callers"])
         for why in unit["why"]:
             yield start + (f"{why['name']}: " if why["name"] else "") + \
                 f"{why['what']}; {why['remedy']}"

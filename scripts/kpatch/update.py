@@ -16,6 +16,7 @@ from types import SimpleNamespace
 
 from author import Author
 from build import HERE, Build, Module
+from callers import callers_of
 from changelog import Changelog
 from changes import Changes
 from common import (COMPILE, IMPOSSIBLE, LAYOUT, LINK, NO_EFFECT, PATCH, REFUSED, SETUP,
@@ -514,6 +515,8 @@ class Update(Build):
     # The report:
 
     def _report(self, ties, module=None):
+        self.progress.stage("looking for callers")
+        self.triage.set_callers(callers_of(self.triage.impossible(), self.kernel.build, self.run))
         report = self.triage.report(self.kernel.release, self.options.update, self.decisions,
                                     ties, module.info if module else [])
         self.triage.write(report, self.options.report)
