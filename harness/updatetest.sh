@@ -415,12 +415,27 @@ boot() {
 		"$work/out/updatetest/transcript"
 }
 
+# The source has links to its own directories.
+counts_once() {
+	local tree
+
+	for tree in a b; do
+		mkdir -p "$out/$tree/x"
+		echo "$tree" > "$out/$tree/x/file.c"
+		ln -s x "$out/$tree/y"
+		ln -s x/file.c "$out/$tree/link.c"
+	done
+	expected=7 update --update "$out/a" "$out/b" --work "$out/once" || return
+	grep -E '^all  *1  *1  *1  *1  *0  *0$' "$out/stdout"
+}
+
 make_changelogs
 touch "$out/stamp"
 try "there is a newer release" make_newer_release
 try "an update that is killed goes on where it was" is_resumed
 try "the sums of the report are those of the difference" sums_agree
 try "each file is in its category" categories
+try "a file that has two names counts once" counts_once
 try "functions, structures and parts are told" tells_functions
 try "entries of changelogs are covered or not" tells_fixes
 try "the page is whole" page_is_whole

@@ -52,8 +52,10 @@ class Difference:
     def __init__(self, paths, run):
         self.run = run
         self.files = {}		# by name
+        self.trees = []
         if len(paths) == 2 and all(os.path.isdir(p) for p in paths):
-            self._compare(*map(os.path.realpath, paths), "")
+            self.trees = [os.path.realpath(p) for p in paths]
+            self._compare(*self.trees, "")
         else:
             for path in paths:
                 self._read(path)
@@ -133,10 +135,18 @@ class Difference:
                 continue
             pair = [os.path.join(d, entry) if entry in e else None
                     for d, e in zip((old, new), entries)]
+            if any(p and self._is_alias(p) for p in pair):
+                continue
             if any(p and os.path.isdir(p) for p in pair):
                 self._compare(pair[0] or os.devnull, pair[1] or os.devnull, name)
             elif not all(pair) or not filecmp.cmp(*pair, shallow=False):
                 self._diff(*pair, name)
+
+    def _is_alias(self, path):
+        """Whether it is a link to a place in its own tree, which is compared there."""
+        return os.path.islink(path) and any(
+            path.startswith(tree + "/") and os.path.realpath(path).startswith(tree + "/")
+            for tree in self.trees)
 
     def _diff(self, old, new, name):
         status, out, errors = self.run([
