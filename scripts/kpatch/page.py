@@ -66,14 +66,18 @@ def why_list(whys):
         for w in whys) + "</ul>" if whys else ""
 
 
+def caller_list(func):
+    return ", ".join(f"<code>{escape(c['name'])}</code> ({escape(c['unit'])})"
+                     for c in func["callers"])
+
+
 def unit_item(unit):
     functions = ", ".join(
         f"<code>{escape(f['name'])}</code>" + (
             f" {tag(f['category'])}" if f["category"] != unit["category"] else "")
         for f in unit["functions"]) or "none"
     callers = "".join(
-        f"<p><code>{escape(f['name'])}</code> is called by " + ", ".join(
-            f"<code>{escape(c['name'])}</code> ({escape(c['unit'])})" for c in f["callers"]) + "</p>"
+        f"<p><code>{escape(f['name'])}</code> is called by {caller_list(f)}</p>"
         for f in unit["functions"] if f["callers"])
     added = ", ".join(f"<code>{escape(n)}</code>" for n in unit["added"])
     return f"<details><summary>{tag(unit['category'])} <code>{escape(unit['source'])}</code> " \

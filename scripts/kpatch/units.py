@@ -8,7 +8,7 @@ import os
 import re
 import shlex
 
-from common import IMPOSSIBLE, PATCH, SETUP, UNAFFECTED, Failure
+from common import IMPOSSIBLE, PATCH, UNAFFECTED, Failure
 
 TEXT = re.compile(r".*\.(rst|txt|yaml|md)$")
 # Not part of the kernel, or no code. kernel/bpf/ includes some files of tools/lib/bpf/.
