@@ -196,6 +196,7 @@ struct kpatch_build_id {
  * @num_build_ids: number of elements in @build_ids
  * @states: what the patch changes besides functions, see linux/kpatch_state.h
  * @num_states: number of elements in @states
+ * @set: name of the set that the patch belongs to, %NULL for the set "default"
  * @started: called each time the patch has been enabled, and when an attempt to disable
  *	it has failed
  * @stopping: called each time before the patch is disabled; an errno refuses that
@@ -207,8 +208,11 @@ struct kpatch_build_id {
  *
  * The patch module fills in the members above. The members below belong to the
  * core, which sets them in kpatch_register() whatever they held before. The
- * structure and all arrays must stay in place from kpatch_register() until
+ * structure, all arrays and @set must stay in place from kpatch_register() until
  * kpatch_unregister() has succeeded.
+ *
+ * Patches of one set may replace the same function: the newest one that is enabled wins.
+ * Patches of different sets may not, as neither knows of the other.
  *
  * @status: which version calls reach; written under kpatch_mutex, read by the
  *	ftrace handler
@@ -225,12 +229,23 @@ struct kpatch_module {
 	unsigned int num_build_ids;
 	struct kpatch_state *states;
 	unsigned int num_states;
+	const char *set;
 	void (*started)(struct kpatch_module *kpmod);
 	int (*stopping)(struct kpatch_module *kpmod);
 
 	/* Owned by the core: */
 	enum kpatch_status status;
 	struct kpatch_patch *patch;
+};
+
+/**
+ * struct kpatch_wanted - what a patch is to become, for kpatch_switch_patches()
+ * @kpmod: the patch, registered
+ * @status: %KPATCH_ON to enable it, %KPATCH_OFF to disable it
+ */
+struct kpatch_wanted {
+	struct kpatch_module *kpmod;
+	enum kpatch_status status;
 };
 
 /* Evaluates to the address of _new. If the types differ, a compile error says so. */
@@ -483,6 +498,7 @@ int kpatch_register(struct kpatch_module *kpmod);
 int kpatch_unregister(struct kpatch_module *kpmod);
 int kpatch_enable(struct kpatch_module *kpmod);
 int kpatch_disable(struct kpatch_module *kpmod);
+int kpatch_switch_patches(const struct kpatch_wanted *wanted, unsigned int nr);
 
 #else /* CONFIG_KPATCH */
 
@@ -502,6 +518,12 @@ static inline int kpatch_enable(struct kpatch_module *kpmod)
 }
 
 static inline int kpatch_disable(struct kpatch_module *kpmod)
+{
+	return -EOPNOTSUPP;
+}
+
+static inline int kpatch_switch_patches(const struct kpatch_wanted *wanted,
+					unsigned int nr)
 {
 	return -EOPNOTSUPP;
 }

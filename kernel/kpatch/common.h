@@ -43,6 +43,7 @@
  * Lock order::
  *
  *   requester: of->mutex -> kernfs active reference -> operations_lock -> wait queue
+ *                                                   -> operations_lock -> patches_lock
  *   reader of blockers: of->mutex -> kernfs active reference -> kpatch_mutex
  *   removal of a module: module_mutex -> patches_lock
  *   loading and removal of a module: any lock held across request_module()
@@ -241,6 +242,14 @@ struct kpatch_transitions {
 
 /* The name of the object that is not a module. */
 #define KPATCH_VMLINUX	"vmlinux"
+
+/* The set of patches that name none. */
+#define KPATCH_DEFAULT_SET	"default"
+
+static inline const char *kpatch_set_of(const struct kpatch_patch *patch)
+{
+	return patch->kpmod->set ?: KPATCH_DEFAULT_SET;
+}
 
 static inline bool kpatch_is_vmlinux(const struct kpatch_object *object)
 {

@@ -250,6 +250,45 @@ int kpatch_disable(struct kpatch_module *kpmod)
 }
 EXPORT_SYMBOL_GPL(kpatch_disable);
 
+/**
+ * kpatch_switch_patches() - enable and disable several patches at one instant
+ * @wanted: the patches, each once
+ * @nr: number of elements in @wanted
+ *
+ * The same as writing to the file "switch". All patches are switched in one transaction:
+ * either all of them become as wanted, or none changes. A patch that is as wanted stays as
+ * it is. Among those that are enabled by this, the later ones in @wanted are newer.
+ *
+ * Context: as kpatch_enable() and kpatch_disable().
+ *
+ * Return: 0 if all patches are as wanted, now or before; or, with nothing changed, -EINVAL
+ * if a patch is in @wanted twice or has another @status than the two, or any errno of
+ * kpatch_enable() and kpatch_disable().
+ */
+int kpatch_switch_patches(const struct kpatch_wanted *wanted, unsigned int nr)
+{
+	struct kpatch_choice *choices;
+	unsigned int i;
+	int ret = 0;
+
+	choices = kvcalloc(nr, sizeof(*choices), GFP_KERNEL);
+	if (!choices)
+		return kpatch_refuse(KPATCH_CAUSE_NO_MEMORY, .action = "switch");
+	for (i = 0; i < nr && !ret; i++) {
+		choices[i].kpmod = wanted[i].kpmod;
+		choices[i].to = wanted[i].status;
+		if (!wanted[i].kpmod)
+			ret = kpatch_refuse(KPATCH_CAUSE_NO_PATCH);
+		else if (wanted[i].status != KPATCH_ON && wanted[i].status != KPATCH_OFF)
+			ret = kpatch_refuse(KPATCH_CAUSE_WANTED, .number = i);
+	}
+	if (!ret)
+		ret = kpatch_request_switch_several(choices, nr, "(by a call)", 0, 0);
+	kvfree(choices);
+	return ret;
+}
+EXPORT_SYMBOL_GPL(kpatch_switch_patches);
+
 static int __init kpatch_init(void)
 {
 	int ret;

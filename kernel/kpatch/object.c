@@ -114,6 +114,25 @@ static int check_twice(const struct kpatch_object *object)
 }
 
 /**
+ * kpatch_object_has_name() - test whether a function of an object has a given name
+ * @object: the object
+ * @func: a function of another patch, in an object of the same name
+ *
+ * Return: true if @object has one with that name and position, which it replaces.
+ */
+bool kpatch_object_has_name(const struct kpatch_object *object,
+			    const struct kpatch_func *func)
+{
+	const struct kpatch_func *own;
+
+	kpatch_for_each_replaced(own, object) {
+		if (is_same(own, func))
+			return true;
+	}
+	return false;
+}
+
+/**
  * kpatch_objects_create() - make the objects of a patch
  * @patch: the patch; @kpmod is set, @objects and @states are empty
  *

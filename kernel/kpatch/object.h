@@ -14,6 +14,8 @@ void kpatch_objects_free(struct kpatch_patch *patch);
 int kpatch_object_bind(struct kpatch_object *object,
 		       const struct kpatch_symtab *own);
 void kpatch_object_unbind(struct kpatch_object *object);
+bool kpatch_object_has_name(const struct kpatch_object *object,
+			    const struct kpatch_func *func);
 int kpatch_object_pin(struct kpatch_object *object);
 void kpatch_object_unpin(struct kpatch_object *object);
 

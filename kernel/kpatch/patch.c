@@ -8,6 +8,7 @@
  */
 #include "common.h"
 
+#include <linux/ctype.h>
 #include <linux/init.h>
 #include <linux/module.h>
 #include <linux/overflow.h>
@@ -104,6 +105,51 @@ struct kpatch_patch *kpatch_patch_of(const struct module *mod)
 	return found;
 }
 
+static bool is_chosen(const struct kpatch_patch *patch,
+		      const struct kpatch_choice *choice)
+{
+	if (choice->kpmod)
+		return patch->kpmod == choice->kpmod;
+	return !strcmp(patch->kpmod->mod->name, choice->name);
+}
+
+static struct kpatch_patch *find_chosen(const struct kpatch_choice *choice)
+{
+	struct kpatch_patch *patch;
+
+	lockdep_assert_held(&kpatch_mutex);
+	list_for_each_entry(patch, &patches, list) {
+		if (is_chosen(patch, choice))
+			return patch;
+	}
+	return NULL;
+}
+
+/**
+ * kpatch_patch_changed_since() - test whether a later operation has changed a patch
+ * @choice: the patch
+ * @number: number of an operation
+ *
+ * Context: any but interrupts.
+ *
+ * Return: true if an operation after @number has switched or registered the patch, or if
+ * there is no such patch.
+ */
+bool kpatch_patch_changed_since(const struct kpatch_choice *choice,
+				unsigned long number)
+{
+	const struct kpatch_patch *patch;
+	bool changed = true;
+
+	spin_lock(&patches_lock);
+	list_for_each_entry(patch, &patches, list) {
+		if (is_chosen(patch, choice))
+			changed = READ_ONCE(patch->operation) > number;
+	}
+	spin_unlock(&patches_lock);
+	return changed;
+}
+
 static int check_memory(const struct kpatch_module *kpmod)
 {
 	enum kpatch_cause cause;
@@ -134,6 +180,24 @@ static int check_memory(const struct kpatch_module *kpmod)
 			     .action = "its array of build IDs");
 }
 
+static int check_set_name(const struct kpatch_module *kpmod)
+{
+	const char *c = kpmod->set;
+	enum kpatch_cause cause;
+
+	if (!c)
+		return 0;
+	cause = kpatch_memory_check_const(c, 1);
+	if (cause)
+		return kpatch_refuse(cause, .kpmod = kpmod,
+				     .action = "the name of its set");
+	while (isgraph(*c))
+		c++;
+	if (*c || c == kpmod->set || c - kpmod->set >= MODULE_NAME_LEN)
+		cause = KPATCH_CAUSE_SET_NAME;
+	return kpatch_refuse(cause, .kpmod = kpmod);
+}
+
 /**
  * kpatch_patch_check() - check all of a patch except its functions
  * @kpmod: the patch as its module defined it
@@ -154,6 +218,8 @@ int kpatch_patch_check(const struct kpatch_module *kpmod)
 		return kpatch_refuse(KPATCH_CAUSE_MODULE_FLAGS, .kpmod = kpmod,
 				     .number = kpmod->flags);
 	ret = check_memory(kpmod);
+	if (!ret)
+		ret = check_set_name(kpmod);
 	if (!ret)
 		ret = kpatch_states_check(kpmod);
 	return ret ?: kpatch_bind_check(kpmod);
@@ -318,20 +384,6 @@ static int hook_objects(struct kpatch_patch *patch)
 			     .addr = refused.addr, .err = refused.err);
 }
 
-/*
- * Undo all that prepare_enable() has done, after functions were redirected or not. No
- * handler looks at the functions any more afterwards.
- */
-static void undo_enable(struct kpatch_patch *patch)
-{
-	struct kpatch_object *object;
-
-	kpatch_for_each_object(object, patch)
-		kpatch_unhook(object);
-	kpatch_hook_wait();
-	unbind_objects(patch);
-}
-
 static int pin_objects(struct kpatch_patch *patch)
 {
 	struct kpatch_object *object;
@@ -395,6 +447,47 @@ find_shared(const struct kpatch_patch *newer, const struct kpatch_patch *patch)
 	return NULL;
 }
 
+/*
+ * Find a function of @newer that @patch replaces, too, in a module that is not loaded: only
+ * the names can be compared.
+ */
+static const struct kpatch_func *
+find_same_name(const struct kpatch_patch *newer, const struct kpatch_patch *patch)
+{
+	const struct kpatch_object *object, *other;
+	struct kpatch_func *func;
+
+	kpatch_for_each_object(object, newer) {
+		if (object->bound)
+			continue;
+		kpatch_for_each_object(other, patch) {
+			if (strcmp(object->name, other->name))
+				continue;
+			kpatch_for_each_replaced(func, object) {
+				if (kpatch_object_has_name(other, func))
+					return func;
+			}
+		}
+	}
+	return NULL;
+}
+
+/* Refuse that @patch replaces a function that @other, of another set, replaces. */
+static int check_other_set(const struct kpatch_patch *patch,
+			   const struct kpatch_patch *other)
+{
+	const struct kpatch_func *func;
+
+	if (!strcmp(kpatch_set_of(patch), kpatch_set_of(other)))
+		return 0;
+	func = find_shared(patch, other) ?: find_same_name(patch, other);
+	if (!func)
+		return 0;
+	return kpatch_refuse(KPATCH_CAUSE_OTHER_SET, .func = func,
+			     .names = other->kpmod->mod->name,
+			     .action = kpatch_set_of(other));
+}
+
 static bool goes_off(const struct kpatch_patch *patch,
 		     const struct kpatch_change *changes, unsigned int nr)
 {
@@ -443,20 +536,69 @@ static int prepare_disable(const struct kpatch_patch *patch,
 			     .quiet = by->quiet);
 }
 
+/* Later changes are newer. */
+static void update_order(struct kpatch_change *changes, unsigned int nr)
+{
+	struct kpatch_change *change;
+	enum kpatch_status status;
+
+	for (change = changes; change < changes + nr; change++) {
+		status = change->patch->kpmod->status;
+		if (status == KPATCH_OFF) {
+			list_del_init(&change->patch->enabled);
+		} else if (change->from == KPATCH_OFF) {
+			list_add_tail(&change->patch->enabled, &enabled_patches);
+			add_taint(TAINT_LIVEPATCH, LOCKDEP_STILL_OK);
+		}
+	}
+}
+
 /*
- * Remove the hooks of a patch that was disabled. This may take long if tasks in
- * trampolines do not get to run: publish the time, and let others use the mutex. The
- * patch is OFF, and stays registered as long as it is @switching.
+ * Undo all that prepare_enable() has done for patches that are OFF, after functions were
+ * redirected or not. No handler looks at the functions any more afterwards.
  */
-static void undo_and_wait(struct kpatch_patch *patch)
+static void undo_enable(struct kpatch_change *changes, unsigned int nr)
+{
+	struct kpatch_object *object;
+	unsigned int i;
+
+	for (i = 0; i < nr; i++) {
+		if (changes[i].patch->kpmod->status != KPATCH_OFF)
+			continue;
+		kpatch_for_each_object(object, changes[i].patch)
+			kpatch_unhook(object);
+	}
+	kpatch_hook_wait();
+	for (i = 0; i < nr; i++) {
+		if (changes[i].patch->kpmod->status == KPATCH_OFF)
+			unbind_objects(changes[i].patch);
+	}
+}
+
+static bool was_disabled(const struct kpatch_change *change)
+{
+	return change->from == KPATCH_ON &&
+	       change->patch->kpmod->status == KPATCH_OFF;
+}
+
+/*
+ * Remove the hooks of patches that were disabled. This may take long if tasks in
+ * trampolines do not get to run: publish the time, and let others use the mutex. The
+ * patches are OFF, and stay registered as long as they are @switching.
+ */
+static void release_hooks(struct kpatch_change *changes, unsigned int nr)
 {
 	u64 start = ktime_get_mono_fast_ns();
+	unsigned int i;
 
-	undo_enable(patch);
 	mutex_unlock(&kpatch_mutex);
 	kpatch_hook_release_and_wait();
 	mutex_lock(&kpatch_mutex);
-	patch->stats.unhook_ns = ktime_get_mono_fast_ns() - start;
+	for (i = 0; i < nr; i++) {
+		if (was_disabled(&changes[i]))
+			changes[i].patch->stats.unhook_ns =
+				ktime_get_mono_fast_ns() - start;
+	}
 }
 
 /*
@@ -467,34 +609,54 @@ static void undo_and_wait(struct kpatch_patch *patch)
  *
  * If it was disabled by this operation, no task, interrupt, NMI, trampoline or saved
  * address can reach the text of its module any more: the scan found no such task, and
- * undo_and_wait() waits for tasks in trampolines as well. So the module may be unloaded
+ * release_hooks() waits for tasks in trampolines as well. So the module may be unloaded
  * when the operation has ended.
+ *
+ * release_hooks() comes last, as a module may be loaded while it waits: by then the list
+ * of enabled patches and their hooks must be complete.
  */
-static void finish_change(struct kpatch_change *change)
-{
-	struct kpatch_patch *patch = change->patch;
-	enum kpatch_status status = patch->kpmod->status;
-
-	if (status == KPATCH_ON && change->from == KPATCH_OFF) {
-		list_add_tail(&patch->enabled, &enabled_patches);
-		add_taint(TAINT_LIVEPATCH, LOCKDEP_STILL_OK);
-	}
-	if (status != KPATCH_OFF)
-		return;
-	list_del_init(&patch->enabled);
-	if (change->from == KPATCH_OFF)
-		undo_enable(patch);
-	else
-		undo_and_wait(patch);
-}
-
-/* In this order: later changes are newer. */
 static void finish_changes(struct kpatch_change *changes, unsigned int nr)
 {
+	bool off = false, disabled = false;
 	unsigned int i;
 
-	for (i = 0; i < nr; i++)
-		finish_change(&changes[i]);
+	update_order(changes, nr);
+	for (i = 0; i < nr; i++) {
+		off |= changes[i].patch->kpmod->status == KPATCH_OFF;
+		disabled |= was_disabled(&changes[i]);
+	}
+	if (off)
+		undo_enable(changes, nr);
+	if (disabled)
+		release_hooks(changes, nr);
+}
+
+/*
+ * Check that @change makes no function belong to two sets, beside patches that stay
+ * enabled, and those that are enabled by an earlier change.
+ */
+static int check_sets(const struct kpatch_change *change,
+		      const struct kpatch_change *changes, unsigned int nr)
+{
+	const struct kpatch_change *earlier;
+	const struct kpatch_patch *other;
+	int ret;
+
+	if (change->to == KPATCH_OFF)
+		return 0;
+	list_for_each_entry(other, &enabled_patches, enabled) {
+		ret = goes_off(other, changes, nr) ? 0 :
+		      check_other_set(change->patch, other);
+		if (ret)
+			return ret;
+	}
+	for (earlier = changes; earlier < change; earlier++) {
+		ret = earlier->to == KPATCH_OFF ? 0 :
+		      check_other_set(change->patch, earlier->patch);
+		if (ret)
+			return ret;
+	}
+	return 0;
 }
 
 /* Whatever this returns, finish_changes() must follow. */
@@ -509,6 +671,8 @@ static int prepare(struct kpatch_change *changes, unsigned int nr,
 			ret = prepare_enable(changes[i].patch);
 		else
 			ret = prepare_disable(changes[i].patch, changes, nr, by);
+		if (!ret)
+			ret = check_sets(&changes[i], changes, nr);
 		if (ret)
 			return ret;
 	}
@@ -624,12 +788,20 @@ static int prepare_set(struct kpatch_change *changes, unsigned int nr,
 	return ret ?: kpatch_states_collect(changes, nr, by, transitions);
 }
 
+/* What is not done if the operation fails, for the log. The line names the first patch. */
+static const char *action_of(const struct kpatch_change *changes, unsigned int nr)
+{
+	if (nr > 1)
+		return "switch it and others at once";
+	return changes[0].to == KPATCH_ON ? "enable" : "disable";
+}
+
 /* Make one attempt after the other, as long as the switch has to give way to modules. */
 static int switch_prepared(struct kpatch_operation *op, struct kpatch_change *changes,
 			   unsigned int nr, unsigned int flags,
 			   struct kpatch_requester *by)
 {
-	const char *action = changes[0].to == KPATCH_ON ? "enable" : "disable";
+	const char *action = action_of(changes, nr);
 	struct kpatch_patch *patch = changes[0].patch;
 	struct kpatch_transitions transitions;
 	enum kpatch_cause cause;
@@ -749,7 +921,7 @@ static int operate(struct kpatch_change *changes, unsigned int nr,
 		   unsigned int flags, struct kpatch_requester *by)
 {
 	struct kpatch_patch *patch = changes[0].patch;
-	const char *action = changes[0].to == KPATCH_ON ? "enable" : "disable";
+	const char *action = action_of(changes, nr);
 	struct kpatch_operation *op;
 	unsigned int i;
 	int ret;
@@ -774,7 +946,25 @@ static int operate(struct kpatch_change *changes, unsigned int nr,
 	return ret;
 }
 
-/* Switch a set of one patch. */
+/* Switch a set of patches whose status changes. */
+static int switch_changes(struct kpatch_change *changes, unsigned int nr,
+			  unsigned int flags, struct kpatch_requester *by)
+{
+	struct kpatch_patch *patch;
+	unsigned int i;
+	int ret;
+
+	ret = operate(changes, nr, flags, by);
+	for (i = 0; i < nr; i++) {
+		patch = changes[i].patch;
+		if (patch->kpmod->status != changes[i].from)
+			WRITE_ONCE(patch->operation, by->number);
+	}
+	for (i = 0; i < nr; i++)
+		on_change(changes[i].patch);
+	return ret;
+}
+
 static int switch_patch(struct kpatch_patch *patch, enum kpatch_status to,
 			unsigned int flags, struct kpatch_requester *by)
 {
@@ -783,15 +973,8 @@ static int switch_patch(struct kpatch_patch *patch, enum kpatch_status to,
 		.from = patch->kpmod->status,
 		.to = to,
 	};
-	int ret;
 
-	if (change.from == to)
-		return 0;
-	ret = operate(&change, 1, flags, by);
-	if (patch->kpmod->status != change.from)
-		WRITE_ONCE(patch->operation, by->number);
-	on_change(patch);
-	return ret;
+	return change.from == to ? 0 : switch_changes(&change, 1, flags, by);
 }
 
 /**
@@ -863,6 +1046,20 @@ static int bind_object(struct kpatch_object *object)
 	return ret;
 }
 
+/* Those that are enabled later have not hooked their functions yet, and check then. */
+static int check_enabled_sets(const struct kpatch_patch *patch)
+{
+	const struct kpatch_patch *other;
+	int ret;
+
+	list_for_each_entry(other, &enabled_patches, enabled) {
+		ret = check_other_set(patch, other);
+		if (ret)
+			return ret;
+	}
+	return 0;
+}
+
 /*
  * Redirect functions of a module that is being loaded, and enter its states. None of its
  * code runs yet.
@@ -879,7 +1076,8 @@ static int redirect_object(struct kpatch_object *object)
 		return ret;
 	kpatch_for_each_replaced(func, object)
 		kpatch_table_add(func);
-	return kpatch_states_come(object->patch, object);
+	ret = check_enabled_sets(object->patch);
+	return ret ?: kpatch_states_come(object->patch, object);
 }
 
 /* Undo redirect_object(), also if it has failed. */
@@ -1057,5 +1255,93 @@ int kpatch_patch_switch(struct kpatch_module *kpmod, enum kpatch_action action,
 			   dry_run ? KPATCH_TXN_DRY_RUN : 0, by);
 	if (kpmod->status != before)
 		kpatch_log_switched(kpmod);
+	return ret;
+}
+
+static bool is_in(const struct kpatch_patch *patch,
+		  const struct kpatch_change *changes, unsigned int nr)
+{
+	while (nr--) {
+		if (changes[nr].patch == patch)
+			return true;
+	}
+	return false;
+}
+
+/* Find the patches, in the order in which they are named. */
+static int find_changes(const struct kpatch_choice *choices, unsigned int nr,
+			struct kpatch_change *changes)
+{
+	struct kpatch_patch *patch;
+	unsigned int i;
+
+	for (i = 0; i < nr; i++) {
+		patch = find_chosen(&choices[i]);
+		if (!patch && choices[i].kpmod)
+			return kpatch_refuse(KPATCH_CAUSE_NOT_REGISTERED,
+					     .action = "switch", .err = -ENODEV);
+		if (!patch)
+			return kpatch_refuse(KPATCH_CAUSE_NO_SUCH_PATCH,
+					     .names = choices[i].name);
+		if (is_in(patch, changes, i))
+			return kpatch_refuse(KPATCH_CAUSE_NAMED_TWICE,
+					     .kpmod = patch->kpmod);
+		changes[i] = (struct kpatch_change) {
+			.patch = patch,
+			.from = patch->kpmod->status,
+			.to = choices[i].to,
+		};
+	}
+	return 0;
+}
+
+/* Leave out patches that are as wanted. Return the number of the others. */
+static unsigned int drop_unchanged(struct kpatch_change *changes, unsigned int nr)
+{
+	unsigned int i, left = 0;
+
+	for (i = 0; i < nr; i++) {
+		if (changes[i].from != changes[i].to)
+			changes[left++] = changes[i];
+	}
+	return left;
+}
+
+/**
+ * kpatch_patch_switch_several() - enable and disable patches at one instant
+ * @choices: what each is to become; among those that are enabled by this, the later ones
+ *	are newer
+ * @nr: number of elements in @choices
+ * @by: the requester
+ *
+ * Context: kernel thread of request.c, sleeps, under kpatch_mutex.
+ *
+ * Return: 0 if all patches are as requested, now or before; -ENOENT, or -ENODEV if it is
+ * not known by its name, if one is not registered; -EINVAL if one is in @choices twice;
+ * else an errno as kpatch_enable() and kpatch_disable() list them. Then nothing has
+ * changed, and a line is logged.
+ */
+int kpatch_patch_switch_several(const struct kpatch_choice *choices, unsigned int nr,
+				struct kpatch_requester *by)
+{
+	struct kpatch_change *changes;
+	unsigned int i;
+	int ret;
+
+	lockdep_assert_held(&kpatch_mutex);
+	changes = kvcalloc(nr, sizeof(*changes), GFP_KERNEL);
+	if (!changes)
+		return kpatch_refuse(KPATCH_CAUSE_NO_MEMORY,
+				     .action = "switch several patches");
+	ret = find_changes(choices, nr, changes);
+	if (ret)
+		goto free;
+	nr = drop_unchanged(changes, nr);
+	if (nr)
+		ret = switch_changes(changes, nr, 0, by);
+	for (i = 0; i < nr && !ret; i++)
+		kpatch_log_switched(changes[i].patch->kpmod);
+free:
+	kvfree(changes);
 	return ret;
 }

@@ -418,6 +418,13 @@ int kpatch_log_cause(enum kpatch_cause cause, const struct kpatch_subject *s)
 		return log_line(s, -EBUSY,
 				"cannot disable: '%s' has patched '%ps' since; disable that first",
 				s->names, (void *)s->addr);
+	case KPATCH_CAUSE_SET_NAME:
+		return log_line(s, -EINVAL,
+				"the name of its set is empty, longer than that of a module, or has blanks; choose another, or leave set unset");
+	case KPATCH_CAUSE_OTHER_SET:
+		return log_line(s, -EBUSY,
+				" is replaced by '%s' of set '%s', and two sets cannot share a function; disable that, or put both patches into one set",
+				s->names, s->action);
 	case KPATCH_CAUSE_ISOLATED:
 		return log_line(s, -EPERM,
 				"cannot %s: this would interrupt the isolated CPU(s) %*pbl; end their isolation, or set /sys/module/kpatch/parameters/spare_isolated to N",
@@ -430,6 +437,25 @@ int kpatch_log_cause(enum kpatch_cause cause, const struct kpatch_subject *s)
 		return log_line(s, -EINVAL,
 				"%s takes 0 or 1, and after a blank how many milliseconds it may take, %u at most",
 				s->action, KPATCH_MAX_TIMEOUT_MS);
+	case KPATCH_CAUSE_SWITCH_SYNTAX:
+		/* Ratelimited like the former. */
+		return log_line(s, -EINVAL,
+				"%s takes words such as +a and -b with names of patches, separated by one blank, and at the end how many milliseconds it may take, %u at most",
+				s->action, KPATCH_MAX_TIMEOUT_MS);
+	case KPATCH_CAUSE_NO_SUCH_PATCH:
+		return log_line(s, -ENOENT,
+				"cannot switch '%s': no such patch; load its module with enable=0 first",
+				s->names);
+	case KPATCH_CAUSE_NAMED_TWICE:
+		return log_line(s, -EINVAL,
+				"is named twice; name each patch once");
+	case KPATCH_CAUSE_NAME_TAKEN:
+		return log_line(s, -EINVAL,
+				"the directory of the patch would have the name of a file in /sys/kernel/kpatch; rename the module");
+	case KPATCH_CAUSE_WANTED:
+		return log_line(s, -EINVAL,
+				"patch number %lu of several is to be neither on nor off; set status to KPATCH_ON or KPATCH_OFF",
+				s->number);
 	case KPATCH_CAUSE_OPERATION:
 		return log_line(s, -EBUSY,
 				"'%s': another operation has not ended in time: %s; try again when it has",

@@ -27,6 +27,7 @@
 #include <linux/kthread.h>
 #include <linux/module.h>
 #include <linux/moduleparam.h>
+#include <linux/overflow.h>
 #include <linux/refcount.h>
 #include <linux/sched/signal.h>
 #include <linux/sched/task.h>
@@ -178,6 +179,7 @@ static void put_operation(struct operation *op)
 	if (!refcount_dec_and_test(&op->users))
 		return;
 	put_task_struct(op->task);
+	kvfree(op->request.choices);
 	kfree(op);
 }
 
@@ -255,6 +257,16 @@ static bool is_queued(const struct task_struct *task)
 	return queued;
 }
 
+static int copy_choices(struct operation *op, const struct kpatch_request *request)
+{
+	size_t size = array_size(request->nr, sizeof(*request->choices));
+
+	if (!request->nr)
+		return 0;
+	op->request.choices = kvmemdup(request->choices, size, GFP_KERNEL);
+	return op->request.choices ? 0 : -ENOMEM;
+}
+
 static struct operation *new_operation(const struct kpatch_request *request)
 {
 	struct operation *op;
@@ -263,6 +275,10 @@ static struct operation *new_operation(const struct kpatch_request *request)
 	if (!op)
 		return NULL;
 	op->request = *request;
+	if (copy_choices(op, request)) {
+		kfree(op);
+		return NULL;
+	}
 	strscpy(op->name, request->name, sizeof(op->name));
 	op->request.name = op->name;
 	op->task = get_task_struct(current);
@@ -278,28 +294,57 @@ static struct operation *new_operation(const struct kpatch_request *request)
 	return op;
 }
 
+static bool are_same_choices(const struct kpatch_request *a,
+			     const struct kpatch_request *b)
+{
+	unsigned int i;
+
+	if (a->nr != b->nr)
+		return false;
+	for (i = 0; i < a->nr; i++) {
+		if (a->choices[i].kpmod != b->choices[i].kpmod ||
+		    a->choices[i].to != b->choices[i].to ||
+		    strcmp(a->choices[i].name, b->choices[i].name))
+			return false;
+	}
+	return true;
+}
+
 static bool is_same(const struct kpatch_request *a,
 		    const struct kpatch_request *b)
 {
 	return a->flags & KPATCH_REQUEST_STORE && a->flags == b->flags &&
 	       a->kpmod == b->kpmod && a->action == b->action &&
-	       a->timeout_ms == b->timeout_ms;
+	       a->timeout_ms == b->timeout_ms && are_same_choices(a, b);
+}
+
+/* A patch that has a file of its own is registered as long as a task is in that. */
+static bool has_changed(const struct operation *op)
+{
+	const struct kpatch_request *request = &op->request;
+	unsigned int i;
+
+	if (request->kpmod)
+		return READ_ONCE(request->kpmod->patch->operation) > op->by.number;
+	for (i = 0; i < request->nr; i++) {
+		if (kpatch_patch_changed_since(&request->choices[i], op->by.number))
+			return true;
+	}
+	return false;
 }
 
 /*
  * Test whether a verdict must not be used any more. Either a later operation has
- * changed the patch; or the patch was unloaded and loaded again, which changes it,
+ * changed a patch of it; or a patch was unloaded and loaded again, which changes it,
  * too; or the requester has not restarted its write at once. It may have left a signal
  * handler by longjmp(), and write the same anew. It may also have been kept from
  * running, so each further verdict is good for twice as long.
  */
 static bool is_stale(const struct operation *op)
 {
-	const struct kpatch_patch *patch = op->request.kpmod->patch;
-
 	if (op->state != KPATCH_REQUEST_KEPT)
 		return false;
-	return READ_ONCE(patch->operation) > op->by.number ||
+	return has_changed(op) ||
 	       time_after(jiffies,
 			  op->ended + (HZ << min(op->repeats, MAX_REPEATS)));
 }
@@ -369,8 +414,9 @@ static struct operation *submit(const struct kpatch_request *request)
 		return NULL;
 	op->repeats = repeats;
 	spin_lock(&operations_lock);
-	/* The removal of the file waits for this task. */
-	if (request->flags & KPATCH_REQUEST_STORE && request->kpmod->patch->gone)
+	/* The removal of the file waits for this task. The file "switch" stays. */
+	if (request->flags & KPATCH_REQUEST_STORE && request->kpmod &&
+	    request->kpmod->patch->gone)
 		op->state = KPATCH_REQUEST_NONE;
 	else
 		list_add_tail(&op->list, &operations);
@@ -391,6 +437,12 @@ static int run_switch(const struct kpatch_request *request,
 	return kpatch_patch_switch(request->kpmod, request->action, by);
 }
 
+static int run_switch_several(const struct kpatch_request *request,
+			      struct kpatch_requester *by)
+{
+	return kpatch_patch_switch_several(request->choices, request->nr, by);
+}
+
 /* Describe what the thread is busy with. */
 static void describe(char *buf, size_t size)
 {
@@ -401,6 +453,7 @@ static void describe(char *buf, size_t size)
 		[KPATCH_CHECK_ENABLE]	= "check",
 		[KPATCH_LOAD]		= "load",
 		[KPATCH_TAKE_DOWN]	= "take down",
+		[KPATCH_SWITCH]		= "switch",
 	};
 	unsigned long callback = kpatch_state_callback();
 	const struct operation *op;
@@ -658,6 +711,35 @@ int kpatch_request_switch(struct kpatch_module *kpmod, const char *name,
 		.kpmod = kpmod,
 		.name = name,
 		.action = action,
+		.flags = flags,
+		.timeout_ms = timeout_ms,
+	};
+
+	return kpatch_request(&request);
+}
+
+/**
+ * kpatch_request_switch_several() - request to enable and disable patches at one instant
+ * @choices: what each is to become; copied
+ * @nr: number of elements in @choices
+ * @name: what to call the operation in messages
+ * @flags: &enum kpatch_request_flags
+ * @timeout_ms: how long it may take, in milliseconds; 0 for kpatch.deadline_ms
+ *
+ * Context: process context, sleeps, without kpatch_mutex.
+ *
+ * Return: as kpatch_request(), and as kpatch_patch_switch_several().
+ */
+int kpatch_request_switch_several(const struct kpatch_choice *choices,
+				  unsigned int nr, const char *name,
+				  unsigned int flags, unsigned int timeout_ms)
+{
+	struct kpatch_request request = {
+		.run = run_switch_several,
+		.name = name,
+		.action = KPATCH_SWITCH,
+		.choices = choices,
+		.nr = nr,
 		.flags = flags,
 		.timeout_ms = timeout_ms,
 	};

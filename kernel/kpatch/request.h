@@ -74,9 +74,11 @@ enum kpatch_request_flags {
  * struct kpatch_request - what is requested
  * @run: carries it out, in the kernel thread, under kpatch_mutex; returns 0 or an errno
  * @data: for @run
- * @kpmod: the patch
- * @name: name of its module
+ * @kpmod: the patch; %NULL for %KPATCH_SWITCH
+ * @name: name of its module, or of the first one
  * @action: what is requested of it
+ * @choices: the patches, for %KPATCH_SWITCH
+ * @nr: number of elements in @choices
  * @flags: &enum kpatch_request_flags
  * @timeout_ms: how long it may take, in milliseconds; 0 for kpatch.deadline_ms
  */
@@ -87,6 +89,8 @@ struct kpatch_request {
 	struct kpatch_module *kpmod;
 	const char *name;
 	enum kpatch_action action;
+	const struct kpatch_choice *choices;
+	unsigned int nr;
 	unsigned int flags;
 	unsigned int timeout_ms;
 };
@@ -95,6 +99,9 @@ int kpatch_request(const struct kpatch_request *request);
 int kpatch_request_switch(struct kpatch_module *kpmod, const char *name,
 			  enum kpatch_action action, unsigned int flags,
 			  unsigned int timeout_ms);
+int kpatch_request_switch_several(const struct kpatch_choice *choices,
+				  unsigned int nr, const char *name,
+				  unsigned int flags, unsigned int timeout_ms);
 bool kpatch_request_in_callback(void);
 void kpatch_request_drop(void);
 void kpatch_request_gone(struct kpatch_patch *patch);

@@ -430,18 +430,21 @@ static bool exists(const struct kpatch_state *state)
 	       !(state->instance && is_dead(state->instance));
 }
 
-/* The last patch that goes leaves a state. */
+/*
+ * Patches go in reverse order, so the first one is the last that goes: it leaves a state.
+ * It is also the one that puts the state last, and so releases what it has left.
+ */
 static bool is_left_by(const struct kpatch_change *change,
 		       const struct kpatch_state *state,
 		       const struct kpatch_change *changes, unsigned int nr)
 {
-	const struct kpatch_change *later;
+	const struct kpatch_change *earlier;
 
 	if (change->to != KPATCH_OFF || !exists(state) ||
 	    users_after(state, changes, nr))
 		return false;
-	for (later = change + 1; later < changes + nr; later++) {
-		if (later->to == KPATCH_OFF && find_in(later, state))
+	for (earlier = changes; earlier < change; earlier++) {
+		if (earlier->to == KPATCH_OFF && find_in(earlier, state))
 			return false;
 	}
 	return true;

@@ -2,10 +2,12 @@
 /*
  * /sys/kernel/kpatch, see Documentation/ABI/testing/sysfs-kernel-kpatch:
  *
+ *   switch
  *   <patch>/enabled
  *   <patch>/check
  *   <patch>/blockers
  *   <patch>/states
+ *   <patch>/set
  *   <patch>/attempts
  *   <patch>/stops
  *   <patch>/stop_ns
@@ -175,30 +177,45 @@ static int parse_switch(const char *buf, size_t count, bool *on,
 			       -EINVAL;
 }
 
+/*
+ * Test whether the current task may switch patches: the task that opened the file may
+ * have passed it to this one.
+ */
+static bool may_switch(void)
+{
+	if (capable(CAP_SYS_ADMIN))
+		return true;
+	kpatch_request_drop();
+	return false;
+}
+
+/* What was written is no request. */
+static int refuse_syntax(enum kpatch_cause cause, const struct kpatch_module *kpmod,
+			 const char *file)
+{
+	static DEFINE_RATELIMIT_STATE(limit, DEFAULT_RATELIMIT_INTERVAL,
+				      DEFAULT_RATELIMIT_BURST);
+
+	kpatch_request_drop();
+	if (!__ratelimit(&limit))
+		return -EINVAL;
+	return kpatch_refuse(cause, .kpmod = kpmod, .action = file);
+}
+
 static ssize_t store_request(struct kobject *kobj, const char *file,
 			     const char *buf, size_t count,
 			     enum kpatch_action enable,
 			     enum kpatch_action disable)
 {
 	struct kpatch_module *kpmod = to_patch(kobj)->kpmod;
-	static DEFINE_RATELIMIT_STATE(limit, DEFAULT_RATELIMIT_INTERVAL,
-				      DEFAULT_RATELIMIT_BURST);
 	unsigned int timeout_ms;
 	bool on;
 	int ret;
 
-	/* The task that opened the file may have passed it to this one. */
-	if (!capable(CAP_SYS_ADMIN)) {
-		kpatch_request_drop();
+	if (!may_switch())
 		return -EPERM;
-	}
-	if (parse_switch(buf, count, &on, &timeout_ms)) {
-		kpatch_request_drop();
-		if (!__ratelimit(&limit))
-			return -EINVAL;
-		return kpatch_refuse(KPATCH_CAUSE_SYNTAX, .kpmod = kpmod,
-				     .action = file);
-	}
+	if (parse_switch(buf, count, &on, &timeout_ms))
+		return refuse_syntax(KPATCH_CAUSE_SYNTAX, kpmod, file);
 	ret = kpatch_request_switch(kpmod, kobj->name, on ? enable : disable,
 				    KPATCH_REQUEST_STORE, timeout_ms);
 	return ret ?: count;
@@ -217,6 +234,83 @@ static ssize_t check_store(struct kobject *kobj, struct kobj_attribute *attr,
 	return store_request(kobj, attr->attr.name, buf, count,
 			     KPATCH_CHECK_ENABLE, KPATCH_CHECK_DISABLE);
 }
+
+/* Accept a sign and a name. */
+static int parse_choice(const char *word, size_t len, struct kpatch_choice *choice)
+{
+	size_t i;
+
+	if (len < 2 || len > sizeof(choice->name) ||
+	    (word[0] != '+' && word[0] != '-'))
+		return -EINVAL;
+	for (i = 1; i < len; i++) {
+		if (!isgraph(word[i]))
+			return -EINVAL;
+	}
+	choice->to = word[0] == '+' ? KPATCH_ON : KPATCH_OFF;
+	memcpy(choice->name, word + 1, len - 1);
+	return 0;
+}
+
+static size_t length_of_word(const char *buf, size_t count)
+{
+	const char *blank = memchr(buf, ' ', count);
+
+	return blank ? blank - buf : count;
+}
+
+/*
+ * Accept words such as +a and -b, maybe a timeout behind them, with one blank between
+ * two, and the newline that echo writes. @choices has room for one word per two bytes,
+ * and is zeroed. Return the number of choices.
+ */
+static int parse_choices(const char *buf, size_t count, struct kpatch_choice *choices,
+			 unsigned int *timeout_ms)
+{
+	size_t len;
+	int nr = 0;
+
+	if (count && buf[count - 1] == '\n')
+		count--;
+	*timeout_ms = 0;
+	for (;;) {
+		len = length_of_word(buf, count);
+		if (nr && len == count && !parse_timeout(buf, len, timeout_ms))
+			return nr;
+		if (parse_choice(buf, len, &choices[nr++]))
+			return -EINVAL;
+		if (len == count)
+			return nr;
+		buf += len + 1;
+		count -= len + 1;
+	}
+}
+
+static ssize_t switch_store(struct kobject *kobj, struct kobj_attribute *attr,
+			    const char *buf, size_t count)
+{
+	struct kpatch_choice *choices;
+	unsigned int timeout_ms;
+	int nr, ret;
+
+	if (!may_switch())
+		return -EPERM;
+	choices = kvcalloc(count / 2 + 1, sizeof(*choices), GFP_KERNEL);
+	if (!choices) {
+		kpatch_request_drop();
+		return kpatch_refuse(KPATCH_CAUSE_NO_MEMORY, .action = "switch");
+	}
+	nr = parse_choices(buf, count, choices, &timeout_ms);
+	if (nr < 0)
+		ret = refuse_syntax(KPATCH_CAUSE_SWITCH_SYNTAX, NULL, attr->attr.name);
+	else
+		ret = kpatch_request_switch_several(choices, nr, choices[0].name,
+						    KPATCH_REQUEST_STORE, timeout_ms);
+	kvfree(choices);
+	return ret ?: count;
+}
+
+static struct kobj_attribute switch_attr = __ATTR_WO(switch);
 
 /*
  * The file shows where tasks sleep, so the opener needs the capability that
@@ -273,6 +367,11 @@ static ssize_t states_show(struct kobject *kobj, struct kobj_attribute *attr,
 	return len;
 }
 
+static ssize_t set_show(struct kobject *kobj, struct kobj_attribute *attr, char *buf)
+{
+	return sysfs_emit(buf, "%s\n", kpatch_set_of(to_patch(kobj)));
+}
+
 #define SHOW_STAT(_name, _format)					\
 static ssize_t _name##_show(struct kobject *kobj,			\
 			    struct kobj_attribute *attr, char *buf)	\
@@ -298,6 +397,7 @@ static struct kobj_attribute enabled_attr = __ATTR_RW(enabled);
 /* Write only: a program that reads all files in sysfs must not stop the machine. */
 static struct kobj_attribute check_attr = __ATTR_WO(check);
 static struct kobj_attribute states_attr = __ATTR_RO(states);
+static struct kobj_attribute set_attr = __ATTR_RO(set);
 static struct kobj_attribute attempts_attr = __ATTR_RO(attempts);
 static struct kobj_attribute stops_attr = __ATTR_RO(stops);
 static struct kobj_attribute stop_ns_attr = __ATTR_RO(stop_ns);
@@ -315,6 +415,7 @@ static struct attribute *patch_attrs[] = {
 	&enabled_attr.attr,
 	&check_attr.attr,
 	&states_attr.attr,
+	&set_attr.attr,
 	&attempts_attr.attr,
 	&stops_attr.attr,
 	&stop_ns_attr.attr,
@@ -586,12 +687,14 @@ static bool is_file(const char *name)
  * kpatch_sysfs_check() - test whether the directory of a patch can be created
  * @patch: the patch
  *
- * Return: 0; -EINVAL with a line logged if an object is called like a file.
+ * Return: 0; -EINVAL with a line logged if it or one in it would have the name of a file.
  */
 int kpatch_sysfs_check(const struct kpatch_patch *patch)
 {
 	const struct kpatch_object *object;
 
+	if (!strcmp(patch->kpmod->mod->name, switch_attr.attr.name))
+		return kpatch_refuse(KPATCH_CAUSE_NAME_TAKEN, .kpmod = patch->kpmod);
 	kpatch_for_each_object(object, patch) {
 		if (!list_empty(&object->replaced) && is_file(object->name))
 			return kpatch_refuse(KPATCH_CAUSE_OBJNAME_IS_FILE,
@@ -644,11 +747,13 @@ int kpatch_sysfs_add(struct kpatch_patch *patch)
 /**
  * kpatch_sysfs_init() - create /sys/kernel/kpatch
  *
- * Return: 0 or -ENOMEM.
+ * Return: 0 or an errno.
  */
 int __init kpatch_sysfs_init(void)
 {
 	kpatch_root = kobject_create_and_add("kpatch", kernel_kobj);
 	kpatch_patch_on_change(patch_changed);
-	return kpatch_root ? 0 : -ENOMEM;
+	if (!kpatch_root)
+		return -ENOMEM;
+	return sysfs_create_file(kpatch_root, &switch_attr.attr);
 }

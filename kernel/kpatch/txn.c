@@ -143,6 +143,39 @@ static int add_replacement(struct kpatch_txn *txn, const struct kpatch_func *fun
 	return 0;
 }
 
+/* Test whether @patch has a function at @ip that may not be left unchecked. */
+static bool checks(const struct kpatch_patch *patch, unsigned long ip)
+{
+	const struct kpatch_object *object;
+	struct kpatch_func *func;
+
+	kpatch_for_each_object(object, patch) {
+		kpatch_for_each_func(func, object) {
+			if (func->ip == ip && !kpatch_is_unchecked(func))
+				return true;
+		}
+	}
+	return false;
+}
+
+/*
+ * Test whether tasks may be left in versions of @func. All patches of the transaction
+ * that have the function must allow it: the text that one would leave is checked for
+ * another, so its module need not stay.
+ */
+static bool may_leave(const struct kpatch_txn *txn, const struct kpatch_func *func)
+{
+	const struct kpatch_change *change;
+
+	if (!kpatch_is_unchecked(func))
+		return false;
+	for (change = txn->changes; change < txn->changes + txn->nr; change++) {
+		if (checks(change->patch, func->ip))
+			return false;
+	}
+	return true;
+}
+
 /*
  * Test whether tasks may be left in the versions of @func that are live now. If their
  * modules cannot be pinned, as they are being loaded or unloaded, @func is checked.
@@ -151,7 +184,7 @@ static bool leaves_live(struct kpatch_txn *txn, const struct kpatch_func *func)
 {
 	const struct kpatch_func *top = kpatch_table_top(func->ip);
 
-	if (!kpatch_is_unchecked(func))
+	if (!may_leave(txn, func))
 		return false;
 	if (top && !kpatch_unchecked_pin(&txn->leaving, top->mod))
 		return false;
@@ -189,7 +222,7 @@ static int add_live_text(struct kpatch_txn *txn,
 		top = kpatch_table_top(func->ip);
 		ret = top ? add_replacement(txn, func, top,
 					    leaves_live(txn, func)) : 0;
-		if (!ret && !kpatch_is_unchecked(func))
+		if (!ret && !may_leave(txn, func))
 			ret = kpatch_unchecked_add_left(&txn->scan.text, func->ip);
 		if (ret)
 			return ret;
@@ -205,7 +238,7 @@ static int add_live_text(struct kpatch_txn *txn,
 static bool leaves_replacement(struct kpatch_txn *txn,
 			       const struct kpatch_func *func)
 {
-	return kpatch_is_unchecked(func) &&
+	return may_leave(txn, func) &&
 	       kpatch_unchecked_pin(&txn->leaving, func->mod) &&
 	       (!func->original ||
 		kpatch_unchecked_pin(&txn->leaving, func->object->mod));
