@@ -122,6 +122,16 @@ load()
 	load_error=$(insmod "$mods/$module.ko" "$@" 2>&1)
 }
 
+# load_copy LETTER [PARAMETER...]: load test_kpatch_m as test_kpatch_LETTER
+load_copy()
+{
+	local copy=test_kpatch_$1
+
+	shift
+	LC_ALL=C sed "s/test_kpatch_m/$copy/g" "$mods/test_kpatch_m.ko" > "$scratch/$copy.ko"
+	load_error=$(insmod "$scratch/$copy.ko" "$@" 2>&1)
+}
+
 # briefly COMMAND...: run it with a short deadline, for switches that must fail
 briefly()
 {
@@ -185,6 +195,12 @@ print_file()
 	local lines
 
 	mapfile -t lines < "$1" && printf '%s\n' "${lines[@]}"
+}
+
+# switch WORD...: switch several patches at once; as enabled
+switch()
+{
+	switch_error=$( { echo "$*" > "$kpatch_sysfs/switch"; } 2>&1)
 }
 
 is_enabled()
@@ -443,10 +459,10 @@ skip_all()
 	exit "$KSFT_SKIP"
 }
 
-# first_foreign DIRECTORY: the first entry that does not belong to the tests
+# first_foreign DIRECTORY: the first directory in it that does not belong to the tests
 first_foreign()
 {
-	find "$1" -mindepth 1 -maxdepth 1 ! -name 'test_kpatch_*' ! -name 'kept_kpatch_*' \
+	find "$1" -mindepth 1 -maxdepth 1 -type d ! -name 'test_kpatch_*' ! -name 'kept_kpatch_*' \
 		-printf '%f\n' -quit 2>/dev/null
 }
 

@@ -1,18 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Calls the two functions of test_kpatch_pair on every CPU as fast as possible,
- * both in one section with preemption disabled, and counts how often one was old
- * and the other one new.
+ * in a task with preemption disabled and in an interrupt, and counts how often one was
+ * old and the other one new.
  */
 #include <linux/atomic.h>
 #include <linux/cpumask.h>
 #include <linux/gcd.h>
+#include <linux/irq_work.h>
 #include <linux/kthread.h>
 #include <linux/lcm.h>
 #include <linux/module.h>
 #include <linux/preempt.h>
 #include <linux/rcupdate.h>
 #include <linux/sched.h>
+#include <linux/smp.h>
 
 #include "pair.h"
 
@@ -27,25 +29,43 @@ MODULE_PARM_DESC(both_new, "pairs of calls in which both functions were new");
 module_param_named(mixed, mixed.counter, int, 0444);
 MODULE_PARM_DESC(mixed, "pairs of calls in which one function was old and one new");
 
+static atomic_t in_irq = ATOMIC_INIT(0);
+module_param_named(in_irq, in_irq.counter, int, 0444);
+MODULE_PARM_DESC(in_irq, "how many of all pairs were in an interrupt");
+
 static struct task_struct *callers[NR_CPUS];
 
 /* Hides that the functions are const: the compiler would call each only once. */
 static unsigned long (*call_gcd)(unsigned long a, unsigned long b) = gcd;
 static unsigned long (*call_lcm)(unsigned long a, unsigned long b) = lcm;
 
-static int caller(void *unused)
+static void call_both(void)
 {
 	unsigned long first, second;
 
+	first = READ_ONCE(call_gcd)(PAIR_MAGIC, PAIR_MAGIC);
+	second = READ_ONCE(call_lcm)(PAIR_MAGIC, PAIR_MAGIC);
+	if (first != second)
+		atomic_inc(&mixed);
+	else
+		atomic_inc(first == 1 ? &both_new : &both_old);
+}
+
+static void call_in_irq(struct irq_work *unused)
+{
+	call_both();
+	atomic_inc(&in_irq);
+}
+
+static struct irq_work works[NR_CPUS];
+
+static int caller(void *unused)
+{
 	while (!kthread_should_stop()) {
 		preempt_disable();
-		first = READ_ONCE(call_gcd)(PAIR_MAGIC, PAIR_MAGIC);
-		second = READ_ONCE(call_lcm)(PAIR_MAGIC, PAIR_MAGIC);
+		call_both();
+		irq_work_queue(&works[smp_processor_id()]);
 		preempt_enable();
-		if (first != second)
-			atomic_inc(&mixed);
-		else
-			atomic_inc(first == 1 ? &both_new : &both_old);
 		cond_resched_tasks_rcu_qs();
 	}
 	return 0;
@@ -58,6 +78,7 @@ static void stop_callers(void)
 	for_each_possible_cpu(cpu) {
 		if (callers[cpu])
 			kthread_stop(callers[cpu]);
+		irq_work_sync(&works[cpu]);
 	}
 }
 
@@ -66,6 +87,8 @@ static int __init pair_check_init(void)
 	struct task_struct *task;
 	int cpu;
 
+	for_each_possible_cpu(cpu)
+		works[cpu] = IRQ_WORK_INIT_HARD(call_in_irq);
 	for_each_online_cpu(cpu) {
 		task = kthread_run_on_cpu(caller, NULL, cpu, "kpatch_pair/%u");
 		if (IS_ERR(task)) {
