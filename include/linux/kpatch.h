@@ -82,6 +82,8 @@ enum kpatch_func_flags {
  *	later, by kpatch_enable() or through sysfs
  * @KPATCH_PIN_TARGETS: while the patch is enabled, the modules that its functions and
  *	symbols are in cannot be unloaded; they have to be loaded when it is enabled
+ * @KPATCH_REPLACE: when the patch is enabled, all other patches of its set are disabled
+ *	at the same instant. Functions that it does not have become the originals again.
  *
  * Without %KPATCH_PIN_TARGETS such a module may be loaded, unloaded and loaded again
  * at any time, see struct kpatch_symbol.
@@ -89,6 +91,7 @@ enum kpatch_func_flags {
 enum kpatch_module_flags {
 	KPATCH_LOAD_DISABLED	= BIT(0),
 	KPATCH_PIN_TARGETS	= BIT(1),
+	KPATCH_REPLACE		= BIT(2),
 };
 
 /**
@@ -448,12 +451,17 @@ static struct kpatch_module _prefix##_patch = {				\
 static bool _prefix##_enable = true;					\
 module_param_named(enable, _prefix##_enable, bool, 0);			\
 MODULE_PARM_DESC(enable, "enable the patch when it is loaded");	\
+static bool _prefix##_replace;						\
+module_param_named(replace, _prefix##_replace, bool, 0);		\
+MODULE_PARM_DESC(replace, "disable the other patches of its set when it is enabled"); \
 MODULE_INFO(kpatch, "Y");						\
 									\
 static int __init _prefix##_init(void)					\
 {									\
 	if (!_prefix##_enable)						\
 		_prefix##_patch.flags |= KPATCH_LOAD_DISABLED;		\
+	if (_prefix##_replace)						\
+		_prefix##_patch.flags |= KPATCH_REPLACE;		\
 	return kpatch_register(&_prefix##_patch);			\
 }									\
 module_init(_prefix##_init);						\
@@ -473,7 +481,8 @@ module_exit(_prefix##_exit)
  * Defines the patch, the module's init and exit functions, and the mark in its
  * modinfo section that tells tools that this is a patch. insmod registers the patch
  * and enables it, and fails with the errno of kpatch_register(); with the module
- * parameter enable=0 it leaves the patch disabled. rmmod works while the patch is
+ * parameter enable=0 it leaves the patch disabled, and with replace=1 it sets
+ * %KPATCH_REPLACE. rmmod works while the patch is
  * disabled.
  */
 #define module_kpatch(_funcs, ...)					\

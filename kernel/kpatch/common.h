@@ -178,6 +178,23 @@ struct kpatch_object {
 };
 
 /**
+ * struct kpatch_replaced - patches that another one has replaced
+ * @nr: their number
+ * @patch: each one
+ * @patch.name: name of its module
+ * @patch.serial: the number of its registration
+ *
+ * Not pointers: they may be unregistered meanwhile.
+ */
+struct kpatch_replaced {
+	unsigned int nr;
+	struct {
+		char name[MODULE_NAME_LEN];
+		unsigned long serial;
+	} patch[] __counted_by(nr);
+};
+
+/**
  * struct kpatch_patch - what the core keeps for a registered patch
  * @kpmod: the patch as its module defined it; holds the status
  * @objects: vmlinux and the modules that it changes or uses
@@ -185,7 +202,11 @@ struct kpatch_object {
  * @list: link in the list of registered patches
  * @enabled: link in the list of enabled patches, in the order of enabling; empty
  *	while the patch is disabled
+ * @serial: tells its registration from all others
+ * @replaced: the patches that it has replaced when it was enabled last, in the order in
+ *	which they had been enabled; %NULL if it has replaced none
  * @operation: number of the last operation that has registered or switched it
+ * @silent: it is being registered, or its module goes, and that is logged instead
  * @switching: an operation switches it, so it must stay registered
  * @calling: its callback started or stopping is being called, without kpatch_mutex
  * @gone: it was unregistered; for request.c
@@ -199,7 +220,10 @@ struct kpatch_patch {
 	struct list_head states;
 	struct list_head list;
 	struct list_head enabled;
+	unsigned long serial;
+	struct kpatch_replaced *replaced;
 	unsigned long operation;
+	bool silent;
 	bool switching;
 	bool calling;
 	bool gone;
@@ -213,11 +237,13 @@ struct kpatch_patch {
  * @patch: the patch
  * @from: its status before, %KPATCH_OFF or %KPATCH_ON
  * @to: its status after the commit, the other one of the two
+ * @replaced: the patches that it replaces, for its record; %NULL if it replaces none
  */
 struct kpatch_change {
 	struct kpatch_patch *patch;
 	enum kpatch_status from;
 	enum kpatch_status to;
+	struct kpatch_replaced *replaced;
 };
 
 /**

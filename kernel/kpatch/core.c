@@ -6,7 +6,7 @@
  * listed after it.
  *
  *   Requests     core.c module.c sysfs.c request.c
- *   Patches      patch.c state.c object.c bind.c func.c target.c memory.c
+ *   Patches      choice.c patch.c state.c object.c bind.c func.c target.c memory.c
  *   Switching    switch.c evict.c txn.c unchecked.c tasks.c track.c cpus.c park.c scan.c
  *                saved.c exiting.c hook.c handler.c
  *   Leaves       report.c shadow.c symbol.c ranges.c debug.c
@@ -25,6 +25,7 @@
 #include <linux/init.h>
 #include <linux/moduleparam.h>
 
+#include "choice.h"
 #include "patch.h"
 #include "request.h"
 #include "sysfs.h"
@@ -49,7 +50,7 @@ static int publish(struct kpatch_module *kpmod, struct kpatch_requester *by)
 	if (ret)
 		return kpatch_refuse(KPATCH_CAUSE_SYSFS, .kpmod = kpmod,
 				     .err = ret);
-	return kpatch_patch_finish_add(patch, off ? KPATCH_OFF : KPATCH_ON, by);
+	return kpatch_choice_load(patch, off ? KPATCH_OFF : KPATCH_ON, by);
 }
 
 /*

@@ -16,6 +16,7 @@
 #include <linux/module.h>
 #include <linux/sched.h>
 
+#include "choice.h"
 #include "hook.h"
 #include "patch.h"
 #include "request.h"
@@ -38,7 +39,7 @@ static int run_take_down(const struct kpatch_request *request,
 
 	if (!patch)
 		return 0;
-	ret = kpatch_patch_disable(patch, by);
+	ret = kpatch_choice_take_down(patch, by);
 	if (ret)
 		return ret;
 	kpatch_patch_del(patch);

@@ -61,7 +61,10 @@ static DEFINE_SPINLOCK(patches_lock);
  * patch is newer; the buckets of the handler's table follow it, since an operation
  * adds functions to both in one critical section.
  */
-static LIST_HEAD(enabled_patches);
+LIST_HEAD(kpatch_enabled_patches);
+
+/* The number of the last registration. Under kpatch_mutex. */
+static unsigned long last_serial;
 
 static void (*on_change)(struct kpatch_patch *patch) __ro_after_init;
 
@@ -113,13 +116,37 @@ static bool is_chosen(const struct kpatch_patch *patch,
 	return !strcmp(patch->kpmod->mod->name, choice->name);
 }
 
-static struct kpatch_patch *find_chosen(const struct kpatch_choice *choice)
+/**
+ * kpatch_patch_find() - find a registered patch
+ * @choice: the patch, by its address or by its name
+ *
+ * Return: the patch, %NULL if there is none.
+ */
+struct kpatch_patch *kpatch_patch_find(const struct kpatch_choice *choice)
 {
 	struct kpatch_patch *patch;
 
 	lockdep_assert_held(&kpatch_mutex);
 	list_for_each_entry(patch, &patches, list) {
 		if (is_chosen(patch, choice))
+			return patch;
+	}
+	return NULL;
+}
+
+/**
+ * kpatch_patch_find_serial() - find a patch by its registration
+ * @serial: the number of the registration
+ *
+ * Return: the patch, %NULL if it was unregistered.
+ */
+struct kpatch_patch *kpatch_patch_find_serial(unsigned long serial)
+{
+	struct kpatch_patch *patch;
+
+	lockdep_assert_held(&kpatch_mutex);
+	list_for_each_entry(patch, &patches, list) {
+		if (patch->serial == serial)
 			return patch;
 	}
 	return NULL;
@@ -214,7 +241,7 @@ int kpatch_patch_check(const struct kpatch_module *kpmod)
 		return kpatch_refuse(KPATCH_CAUSE_NO_MODULE);
 	if (kpmod->num_funcs ? !kpmod->funcs : !kpmod->num_states)
 		return kpatch_refuse(KPATCH_CAUSE_NO_FUNCS, .kpmod = kpmod);
-	if (kpmod->flags & ~(KPATCH_LOAD_DISABLED | KPATCH_PIN_TARGETS))
+	if (kpmod->flags & ~(KPATCH_LOAD_DISABLED | KPATCH_PIN_TARGETS | KPATCH_REPLACE))
 		return kpatch_refuse(KPATCH_CAUSE_MODULE_FLAGS, .kpmod = kpmod,
 				     .number = kpmod->flags);
 	ret = check_memory(kpmod);
@@ -231,8 +258,10 @@ int kpatch_patch_check(const struct kpatch_module *kpmod)
  */
 void kpatch_patch_free(struct kpatch_patch *patch)
 {
-	if (patch)
-		kpatch_objects_free(patch);
+	if (!patch)
+		return;
+	kpatch_objects_free(patch);
+	kfree(patch->replaced);
 	kfree(patch);
 }
 
@@ -257,7 +286,13 @@ static int check_targets(const struct kpatch_patch *patch)
 	return 0;
 }
 
-static void unbind_objects(struct kpatch_patch *patch)
+/**
+ * kpatch_patch_unbind() - forget all addresses of a patch
+ * @patch: the patch, neither hooked nor in the handler's table
+ *
+ * Context: process context, under kpatch_mutex.
+ */
+void kpatch_patch_unbind(struct kpatch_patch *patch)
 {
 	struct kpatch_object *object;
 
@@ -285,7 +320,7 @@ static int bind_objects(struct kpatch_patch *patch)
 			break;
 	}
 	if (ret)
-		unbind_objects(patch);
+		kpatch_patch_unbind(patch);
 free:
 	kpatch_symtab_free(&own);
 	return ret;
@@ -319,7 +354,7 @@ static void withdraw(struct kpatch_patch *patch)
  * @kpmod: the patch, as kpatch_patch_check() has found it fit; sets @patch
  *
  * Binds the patch, to check its functions, and leaves it bound. Must be followed by
- * kpatch_patch_finish_add() or kpatch_patch_del(), with kpatch_mutex held in between.
+ * kpatch_choice_load() or kpatch_patch_del(), with kpatch_mutex held in between.
  *
  * Return: 0, or an errno as kpatch_register() lists them, with a line logged.
  */
@@ -338,6 +373,7 @@ int kpatch_patch_add(struct kpatch_module *kpmod)
 	kpmod->status = KPATCH_OFF;
 	kpmod->patch = patch;
 	patch->kpmod = kpmod;
+	patch->serial = ++last_serial;
 	INIT_LIST_HEAD(&patch->enabled);
 	INIT_LIST_HEAD(&patch->objects);
 	INIT_LIST_HEAD(&patch->states);
@@ -369,7 +405,7 @@ free:
 void kpatch_patch_del(struct kpatch_patch *patch)
 {
 	lockdep_assert_held(&kpatch_mutex);
-	unbind_objects(patch);
+	kpatch_patch_unbind(patch);
 	withdraw(patch);
 }
 
@@ -488,8 +524,16 @@ static int check_other_set(const struct kpatch_patch *patch,
 			     .action = kpatch_set_of(other));
 }
 
-static bool goes_off(const struct kpatch_patch *patch,
-		     const struct kpatch_change *changes, unsigned int nr)
+/**
+ * kpatch_patch_goes_off() - test whether a transaction disables a patch
+ * @patch: the patch
+ * @changes: the patches of the transaction
+ * @nr: number of elements in @changes
+ *
+ * Return: true if it does.
+ */
+bool kpatch_patch_goes_off(const struct kpatch_patch *patch,
+			   const struct kpatch_change *changes, unsigned int nr)
 {
 	unsigned int i;
 
@@ -511,10 +555,10 @@ find_newer(const struct kpatch_patch *patch,
 	const struct kpatch_patch *newer;
 	const struct kpatch_func *func;
 
-	list_for_each_entry_reverse(newer, &enabled_patches, enabled) {
+	list_for_each_entry_reverse(newer, &kpatch_enabled_patches, enabled) {
 		if (newer == patch)
 			break;
-		if (goes_off(newer, changes, nr))
+		if (kpatch_patch_goes_off(newer, changes, nr))
 			continue;
 		func = find_shared(newer, patch);
 		if (func)
@@ -547,7 +591,7 @@ static void update_order(struct kpatch_change *changes, unsigned int nr)
 		if (status == KPATCH_OFF) {
 			list_del_init(&change->patch->enabled);
 		} else if (change->from == KPATCH_OFF) {
-			list_add_tail(&change->patch->enabled, &enabled_patches);
+			list_add_tail(&change->patch->enabled, &kpatch_enabled_patches);
 			add_taint(TAINT_LIVEPATCH, LOCKDEP_STILL_OK);
 		}
 	}
@@ -571,7 +615,7 @@ static void undo_enable(struct kpatch_change *changes, unsigned int nr)
 	kpatch_hook_wait();
 	for (i = 0; i < nr; i++) {
 		if (changes[i].patch->kpmod->status == KPATCH_OFF)
-			unbind_objects(changes[i].patch);
+			kpatch_patch_unbind(changes[i].patch);
 	}
 }
 
@@ -644,8 +688,8 @@ static int check_sets(const struct kpatch_change *change,
 
 	if (change->to == KPATCH_OFF)
 		return 0;
-	list_for_each_entry(other, &enabled_patches, enabled) {
-		ret = goes_off(other, changes, nr) ? 0 :
+	list_for_each_entry(other, &kpatch_enabled_patches, enabled) {
+		ret = kpatch_patch_goes_off(other, changes, nr) ? 0 :
 		      check_other_set(change->patch, other);
 		if (ret)
 			return ret;
@@ -946,14 +990,26 @@ static int operate(struct kpatch_change *changes, unsigned int nr,
 	return ret;
 }
 
-/* Switch a set of patches whose status changes. */
-static int switch_changes(struct kpatch_change *changes, unsigned int nr,
-			  unsigned int flags, struct kpatch_requester *by)
+/**
+ * kpatch_patch_switch() - switch patches at one instant
+ * @changes: the patches, each in the status before
+ * @nr: number of elements in @changes, at least 1
+ * @flags: &enum kpatch_txn_flags
+ * @by: the requester
+ *
+ * Context: kernel thread of request.c, sleeps, under kpatch_mutex.
+ *
+ * Return: 0 if all are switched, or could be if this is a dry run; else an errno as
+ * kpatch_enable() and kpatch_disable() list them, with nothing changed and a line logged.
+ */
+int kpatch_patch_switch(struct kpatch_change *changes, unsigned int nr,
+			unsigned int flags, struct kpatch_requester *by)
 {
 	struct kpatch_patch *patch;
 	unsigned int i;
 	int ret;
 
+	lockdep_assert_held(&kpatch_mutex);
 	ret = operate(changes, nr, flags, by);
 	for (i = 0; i < nr; i++) {
 		patch = changes[i].patch;
@@ -962,19 +1018,12 @@ static int switch_changes(struct kpatch_change *changes, unsigned int nr,
 	}
 	for (i = 0; i < nr; i++)
 		on_change(changes[i].patch);
+	for (i = 0; i < nr; i++) {
+		patch = changes[i].patch;
+		if (patch->kpmod->status != changes[i].from && !patch->silent)
+			kpatch_log_switched(patch->kpmod);
+	}
 	return ret;
-}
-
-static int switch_patch(struct kpatch_patch *patch, enum kpatch_status to,
-			unsigned int flags, struct kpatch_requester *by)
-{
-	struct kpatch_change change = {
-		.patch = patch,
-		.from = patch->kpmod->status,
-		.to = to,
-	};
-
-	return change.from == to ? 0 : switch_changes(&change, 1, flags, by);
 }
 
 /**
@@ -988,47 +1037,6 @@ static int switch_patch(struct kpatch_patch *patch, enum kpatch_status to,
 void __init kpatch_patch_on_change(void (*changed)(struct kpatch_patch *patch))
 {
 	on_change = changed;
-}
-
-/**
- * kpatch_patch_finish_add() - enable a patch that is being registered, if wanted
- * @patch: the patch, as kpatch_patch_add() left it
- * @to: %KPATCH_ON to enable it, %KPATCH_OFF to leave it disabled
- * @by: the requester
- *
- * Return: 0, or an errno as kpatch_enable() lists them, with a line logged and the
- * patch disabled.
- */
-int kpatch_patch_finish_add(struct kpatch_patch *patch, enum kpatch_status to,
-			    struct kpatch_requester *by)
-{
-	int ret = 0;
-
-	lockdep_assert_held(&kpatch_mutex);
-	WRITE_ONCE(patch->operation, by->number);
-	if (to == KPATCH_ON)
-		ret = switch_patch(patch, KPATCH_ON, 0, by);
-	else
-		unbind_objects(patch);
-	return ret;
-}
-
-/**
- * kpatch_patch_disable() - disable a registered patch whose module goes
- * @patch: the patch
- * @by: the requester
- *
- * Interrupts isolated CPUs even if they are to be spared: the text of the module is
- * freed afterwards in any case.
- *
- * Return: 0 if it is disabled, now or before; an errno as kpatch_disable() lists
- * them, with nothing changed and a line logged.
- */
-int kpatch_patch_disable(struct kpatch_patch *patch,
-			 struct kpatch_requester *by)
-{
-	lockdep_assert_held(&kpatch_mutex);
-	return switch_patch(patch, KPATCH_OFF, 0, by);
 }
 
 static int bind_object(struct kpatch_object *object)
@@ -1052,7 +1060,7 @@ static int check_enabled_sets(const struct kpatch_patch *patch)
 	const struct kpatch_patch *other;
 	int ret;
 
-	list_for_each_entry(other, &enabled_patches, enabled) {
+	list_for_each_entry(other, &kpatch_enabled_patches, enabled) {
 		ret = check_other_set(patch, other);
 		if (ret)
 			return ret;
@@ -1126,7 +1134,7 @@ int kpatch_patch_redirect(struct module *mod)
 
 	lockdep_assert_held(&kpatch_mutex);
 	kpatch_log_loading(mod->name);
-	list_for_each_entry(patch, &enabled_patches, enabled) {
+	list_for_each_entry(patch, &kpatch_enabled_patches, enabled) {
 		object = object_of(patch, mod);
 		if (!object)
 			continue;
@@ -1171,7 +1179,7 @@ void kpatch_patch_forget(struct module *mod)
 			release_object(object);
 	}
 	/* Now no replacement is called any more that relies on what a state has changed. */
-	list_for_each_entry_reverse(patch, &enabled_patches, enabled)
+	list_for_each_entry_reverse(patch, &kpatch_enabled_patches, enabled)
 		leave_states(patch, mod);
 	list_for_each_entry(patch, &patches, list) {
 		if (patch->kpmod->status == KPATCH_OFF)
@@ -1194,7 +1202,7 @@ void kpatch_patch_clear(const struct module *mod)
 
 	lockdep_assert_held(&kpatch_mutex);
 	/* The patch that has left a state releases it, too. */
-	list_for_each_entry_reverse(patch, &enabled_patches, enabled) {
+	list_for_each_entry_reverse(patch, &kpatch_enabled_patches, enabled) {
 		object = object_of(patch, mod);
 		if (object)
 			kpatch_states_gone(patch, object);
@@ -1223,125 +1231,4 @@ bool kpatch_patch_live(const struct kpatch_func *func)
 	/* As in the handler: a stop waits until preemption is on again. */
 	guard(preempt)();
 	return ip && kpatch_table_live(ip) == func;
-}
-
-/**
- * kpatch_patch_switch() - enable or disable a patch, or check whether one could
- * @kpmod: the patch; may have been unregistered meanwhile
- * @action: one of the first four of &enum kpatch_action
- * @by: the requester
- *
- * Context: kernel thread of request.c, sleeps, under kpatch_mutex.
- *
- * Return: 0 if the patch is as requested, now or before, or could be made so; else an
- * errno as kpatch_enable() and kpatch_disable() list them, with nothing changed and a
- * line logged.
- */
-int kpatch_patch_switch(struct kpatch_module *kpmod, enum kpatch_action action,
-			struct kpatch_requester *by)
-{
-	bool on = action == KPATCH_ENABLE || action == KPATCH_CHECK_ENABLE;
-	bool dry_run = action == KPATCH_CHECK_ENABLE ||
-		       action == KPATCH_CHECK_DISABLE;
-	enum kpatch_status before;
-	int ret;
-
-	lockdep_assert_held(&kpatch_mutex);
-	if (!kpatch_patch_known(kpmod))
-		return kpatch_refuse(KPATCH_CAUSE_NOT_REGISTERED,
-				     .action = "switch", .err = -ENODEV);
-	before = kpmod->status;
-	ret = switch_patch(kpmod->patch, on ? KPATCH_ON : KPATCH_OFF,
-			   dry_run ? KPATCH_TXN_DRY_RUN : 0, by);
-	if (kpmod->status != before)
-		kpatch_log_switched(kpmod);
-	return ret;
-}
-
-static bool is_in(const struct kpatch_patch *patch,
-		  const struct kpatch_change *changes, unsigned int nr)
-{
-	while (nr--) {
-		if (changes[nr].patch == patch)
-			return true;
-	}
-	return false;
-}
-
-/* Find the patches, in the order in which they are named. */
-static int find_changes(const struct kpatch_choice *choices, unsigned int nr,
-			struct kpatch_change *changes)
-{
-	struct kpatch_patch *patch;
-	unsigned int i;
-
-	for (i = 0; i < nr; i++) {
-		patch = find_chosen(&choices[i]);
-		if (!patch && choices[i].kpmod)
-			return kpatch_refuse(KPATCH_CAUSE_NOT_REGISTERED,
-					     .action = "switch", .err = -ENODEV);
-		if (!patch)
-			return kpatch_refuse(KPATCH_CAUSE_NO_SUCH_PATCH,
-					     .names = choices[i].name);
-		if (is_in(patch, changes, i))
-			return kpatch_refuse(KPATCH_CAUSE_NAMED_TWICE,
-					     .kpmod = patch->kpmod);
-		changes[i] = (struct kpatch_change) {
-			.patch = patch,
-			.from = patch->kpmod->status,
-			.to = choices[i].to,
-		};
-	}
-	return 0;
-}
-
-/* Leave out patches that are as wanted. Return the number of the others. */
-static unsigned int drop_unchanged(struct kpatch_change *changes, unsigned int nr)
-{
-	unsigned int i, left = 0;
-
-	for (i = 0; i < nr; i++) {
-		if (changes[i].from != changes[i].to)
-			changes[left++] = changes[i];
-	}
-	return left;
-}
-
-/**
- * kpatch_patch_switch_several() - enable and disable patches at one instant
- * @choices: what each is to become; among those that are enabled by this, the later ones
- *	are newer
- * @nr: number of elements in @choices
- * @by: the requester
- *
- * Context: kernel thread of request.c, sleeps, under kpatch_mutex.
- *
- * Return: 0 if all patches are as requested, now or before; -ENOENT, or -ENODEV if it is
- * not known by its name, if one is not registered; -EINVAL if one is in @choices twice;
- * else an errno as kpatch_enable() and kpatch_disable() list them. Then nothing has
- * changed, and a line is logged.
- */
-int kpatch_patch_switch_several(const struct kpatch_choice *choices, unsigned int nr,
-				struct kpatch_requester *by)
-{
-	struct kpatch_change *changes;
-	unsigned int i;
-	int ret;
-
-	lockdep_assert_held(&kpatch_mutex);
-	changes = kvcalloc(nr, sizeof(*changes), GFP_KERNEL);
-	if (!changes)
-		return kpatch_refuse(KPATCH_CAUSE_NO_MEMORY,
-				     .action = "switch several patches");
-	ret = find_changes(choices, nr, changes);
-	if (ret)
-		goto free;
-	nr = drop_unchanged(changes, nr);
-	if (nr)
-		ret = switch_changes(changes, nr, 0, by);
-	for (i = 0; i < nr && !ret; i++)
-		kpatch_log_switched(changes[i].patch->kpmod);
-free:
-	kvfree(changes);
-	return ret;
 }

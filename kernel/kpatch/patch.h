@@ -6,29 +6,14 @@
 #define _KPATCH_PATCH_H
 
 #include <linux/kpatch.h>
+#include <linux/list.h>
 
+struct kpatch_change;
 struct kpatch_requester;
 struct module;
 
-/**
- * enum kpatch_action - what is requested of a patch
- * @KPATCH_DISABLE: disable it
- * @KPATCH_ENABLE: enable it
- * @KPATCH_CHECK_DISABLE: find out whether it could be disabled
- * @KPATCH_CHECK_ENABLE: find out whether it could be enabled
- * @KPATCH_LOAD: register it
- * @KPATCH_TAKE_DOWN: disable and unregister it, as its module goes
- * @KPATCH_SWITCH: enable or disable several, as struct kpatch_choice says of each
- */
-enum kpatch_action {
-	KPATCH_DISABLE,
-	KPATCH_ENABLE,
-	KPATCH_CHECK_DISABLE,
-	KPATCH_CHECK_ENABLE,
-	KPATCH_LOAD,
-	KPATCH_TAKE_DOWN,
-	KPATCH_SWITCH,
-};
+/* See patch.c. Under kpatch_mutex. */
+extern struct list_head kpatch_enabled_patches;
 
 /**
  * struct kpatch_choice - what one of several patches is to become
@@ -46,21 +31,20 @@ struct kpatch_choice {
 int kpatch_patch_check(const struct kpatch_module *kpmod);
 int kpatch_patch_add(struct kpatch_module *kpmod);
 void kpatch_patch_del(struct kpatch_patch *patch);
-int kpatch_patch_finish_add(struct kpatch_patch *patch, enum kpatch_status to,
-			    struct kpatch_requester *by);
 void kpatch_patch_free(struct kpatch_patch *patch);
 struct kpatch_patch *kpatch_patch_of(const struct module *mod);
 bool kpatch_patch_known(const struct kpatch_module *kpmod);
-int kpatch_patch_disable(struct kpatch_patch *patch,
-			 struct kpatch_requester *by);
 int kpatch_patch_redirect(struct module *mod);
 void kpatch_patch_forget(struct module *mod);
 void kpatch_patch_clear(const struct module *mod);
 bool kpatch_patch_live(const struct kpatch_func *func);
-int kpatch_patch_switch(struct kpatch_module *kpmod, enum kpatch_action action,
-			struct kpatch_requester *by);
-int kpatch_patch_switch_several(const struct kpatch_choice *choices, unsigned int nr,
-				struct kpatch_requester *by);
+int kpatch_patch_switch(struct kpatch_change *changes, unsigned int nr,
+			unsigned int flags, struct kpatch_requester *by);
+void kpatch_patch_unbind(struct kpatch_patch *patch);
+struct kpatch_patch *kpatch_patch_find(const struct kpatch_choice *choice);
+struct kpatch_patch *kpatch_patch_find_serial(unsigned long serial);
+bool kpatch_patch_goes_off(const struct kpatch_patch *patch,
+			   const struct kpatch_change *changes, unsigned int nr);
 bool kpatch_patch_changed_since(const struct kpatch_choice *choice,
 				unsigned long number);
 void kpatch_patch_on_change(void (*changed)(struct kpatch_patch *patch));

@@ -395,7 +395,7 @@ int kpatch_log_cause(enum kpatch_cause cause, const struct kpatch_subject *s)
 				"neither a function to patch nor a state; set funcs and num_funcs, or states and num_states");
 	case KPATCH_CAUSE_MODULE_FLAGS:
 		return log_line(s, -EINVAL,
-				"flags are %#lx; set KPATCH_LOAD_DISABLED, KPATCH_PIN_TARGETS or none",
+				"flags are %#lx; set KPATCH_LOAD_DISABLED, KPATCH_PIN_TARGETS, KPATCH_REPLACE or none",
 				s->number);
 	case KPATCH_CAUSE_REGISTERED:
 		return log_line(s, -EEXIST,
@@ -425,6 +425,14 @@ int kpatch_log_cause(enum kpatch_cause cause, const struct kpatch_subject *s)
 		return log_line(s, -EBUSY,
 				" is replaced by '%s' of set '%s', and two sets cannot share a function; disable that, or put both patches into one set",
 				s->names, s->action);
+	case KPATCH_CAUSE_NOTHING_REPLACED:
+		return log_line(s, -EINVAL,
+				"has replaced no patch, so there is none to go back to; write 0 to /sys/kernel/kpatch/%s/enabled to disable it",
+				patch_name(s->kpmod));
+	case KPATCH_CAUSE_REPLACED_GONE:
+		return log_line(s, -ENOENT,
+				"cannot go back to '%s', which has been unloaded since; load it with enable=0, then write to /sys/kernel/kpatch/switch",
+				s->names);
 	case KPATCH_CAUSE_ISOLATED:
 		return log_line(s, -EPERM,
 				"cannot %s: this would interrupt the isolated CPU(s) %*pbl; end their isolation, or set /sys/module/kpatch/parameters/spare_isolated to N",
@@ -441,6 +449,10 @@ int kpatch_log_cause(enum kpatch_cause cause, const struct kpatch_subject *s)
 		/* Ratelimited like the former. */
 		return log_line(s, -EINVAL,
 				"%s takes words such as +a and -b with names of patches, separated by one blank, and at the end how many milliseconds it may take, %u at most",
+				s->action, KPATCH_MAX_TIMEOUT_MS);
+	case KPATCH_CAUSE_ROLLBACK_SYNTAX:
+		return log_line(s, -EINVAL,
+				"%s takes 1, and after a blank how many milliseconds it may take, %u at most",
 				s->action, KPATCH_MAX_TIMEOUT_MS);
 	case KPATCH_CAUSE_NO_SUCH_PATCH:
 		return log_line(s, -ENOENT,

@@ -37,7 +37,9 @@
 
 #include <asm/syscall.h>
 
+#include "choice.h"
 #include "hook.h"
+#include "patch.h"
 #include "request.h"
 #include "state.h"
 #include "switch.h"
@@ -434,13 +436,15 @@ static bool is_running(const struct operation *op)
 static int run_switch(const struct kpatch_request *request,
 		      struct kpatch_requester *by)
 {
-	return kpatch_patch_switch(request->kpmod, request->action, by);
+	if (request->action == KPATCH_ROLLBACK)
+		return kpatch_choice_roll_back(request->kpmod, by);
+	return kpatch_choice_switch(request->kpmod, request->action, by);
 }
 
 static int run_switch_several(const struct kpatch_request *request,
 			      struct kpatch_requester *by)
 {
-	return kpatch_patch_switch_several(request->choices, request->nr, by);
+	return kpatch_choice_switch_several(request->choices, request->nr, by);
 }
 
 /* Describe what the thread is busy with. */
@@ -454,6 +458,7 @@ static void describe(char *buf, size_t size)
 		[KPATCH_LOAD]		= "load",
 		[KPATCH_TAKE_DOWN]	= "take down",
 		[KPATCH_SWITCH]		= "switch",
+		[KPATCH_ROLLBACK]	= "roll back",
 	};
 	unsigned long callback = kpatch_state_callback();
 	const struct operation *op;
@@ -694,7 +699,7 @@ int kpatch_request(const struct kpatch_request *request)
  * kpatch_request_switch() - request to enable or disable a patch, or a dry run of that
  * @kpmod: the patch
  * @name: name of its module
- * @action: one of the first four of &enum kpatch_action
+ * @action: one of the first four of &enum kpatch_action, or %KPATCH_ROLLBACK
  * @flags: &enum kpatch_request_flags
  * @timeout_ms: how long it may take, in milliseconds; 0 for kpatch.deadline_ms
  *
@@ -728,7 +733,7 @@ int kpatch_request_switch(struct kpatch_module *kpmod, const char *name,
  *
  * Context: process context, sleeps, without kpatch_mutex.
  *
- * Return: as kpatch_request(), and as kpatch_patch_switch_several().
+ * Return: as kpatch_request(), and as kpatch_choice_switch_several().
  */
 int kpatch_request_switch_several(const struct kpatch_choice *choices,
 				  unsigned int nr, const char *name,

@@ -8,7 +8,7 @@
 
 #include <linux/types.h>
 
-#include "patch.h"
+#include "choice.h"
 
 /**
  * enum kpatch_request_state - where an operation is, see request.c

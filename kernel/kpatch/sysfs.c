@@ -6,6 +6,7 @@
  *   <patch>/enabled
  *   <patch>/check
  *   <patch>/blockers
+ *   <patch>/rollback
  *   <patch>/states
  *   <patch>/set
  *   <patch>/attempts
@@ -312,6 +313,24 @@ static ssize_t switch_store(struct kobject *kobj, struct kobj_attribute *attr,
 
 static struct kobj_attribute switch_attr = __ATTR_WO(switch);
 
+static ssize_t rollback_store(struct kobject *kobj, struct kobj_attribute *attr,
+			      const char *buf, size_t count)
+{
+	struct kpatch_module *kpmod = to_patch(kobj)->kpmod;
+	unsigned int timeout_ms;
+	bool on;
+	int ret;
+
+	if (!may_switch())
+		return -EPERM;
+	if (parse_switch(buf, count, &on, &timeout_ms) || !on)
+		return refuse_syntax(KPATCH_CAUSE_ROLLBACK_SYNTAX, kpmod,
+				     attr->attr.name);
+	ret = kpatch_request_switch(kpmod, kobj->name, KPATCH_ROLLBACK,
+				    KPATCH_REQUEST_STORE, timeout_ms);
+	return ret ?: count;
+}
+
 /*
  * The file shows where tasks sleep, so the opener needs the capability that
  * /proc/PID/stack requires. Root in a container does not have it.
@@ -397,6 +416,7 @@ static struct kobj_attribute enabled_attr = __ATTR_RW(enabled);
 /* Write only: a program that reads all files in sysfs must not stop the machine. */
 static struct kobj_attribute check_attr = __ATTR_WO(check);
 static struct kobj_attribute states_attr = __ATTR_RO(states);
+static struct kobj_attribute rollback_attr = __ATTR_WO(rollback);
 static struct kobj_attribute set_attr = __ATTR_RO(set);
 static struct kobj_attribute attempts_attr = __ATTR_RO(attempts);
 static struct kobj_attribute stops_attr = __ATTR_RO(stops);
@@ -415,6 +435,7 @@ static struct attribute *patch_attrs[] = {
 	&enabled_attr.attr,
 	&check_attr.attr,
 	&states_attr.attr,
+	&rollback_attr.attr,
 	&set_attr.attr,
 	&attempts_attr.attr,
 	&stops_attr.attr,
