@@ -36,9 +36,9 @@ check_enabled()
 # Three patches: A and B share no function, and C shares one with each.
 load_three()
 {
-	check "insmod" load_copy a name=cmdline_proc_show id=1001 "$@"
-	check "insmod" load_copy b name=version_proc_show id=1002 "$@"
-	check "insmod" load_copy c name=cmdline_proc_show,version_proc_show id=1003 "$@"
+	check "insmod" load_copy a name=cmdline_proc_show id=1001
+	check "insmod" load_copy b name=version_proc_show id=1002
+	check "insmod" load_copy c name=cmdline_proc_show,version_proc_show id=1003
 }
 
 # check_switch_fails ERROR TEXT WORD...: with one line in the log
@@ -89,7 +89,7 @@ test_patches_are_switched_at_once()
 	check "disable two" switch -$b -$a
 	check_shows - cmdline version
 	for patch in $a $b $c; do
-		check "rmmod" unload $patch
+		check "rmmod" unload "$patch"
 	done
 }
 
@@ -171,8 +171,8 @@ test_a_task_inside_one_of_them_keeps_all_as_they_were()
 	check_shows $c cmdline version
 }
 
-# check_all_or_nothing CALLBACK PATCH RECORDS...: PATCH refuses, and the records of the
-# three are as given
+# check_refusal CALLBACK PATCH RECORDS TEXT: PATCH refuses, which is logged with TEXT, and the
+# records of the three are as given
 check_refusal()
 {
 	local refuse=$1 patch=$2

@@ -36,7 +36,7 @@ test_the_directory_of_a_patch_has_the_documented_files()
 	local func=$files/vmlinux/cmdline_proc_show,1
 	local stats="attempts blockers check enabled hold_ns max_hold_ns max_stop_ns"
 
-	stats+=" max_work_ns parked scanned scanned_stopped states stop_ns stops"
+	stats+=" max_work_ns parked rollback scanned scanned_stopped set states stop_ns stops"
 	stats+=" unhook_ns vmlinux"
 
 	check "insmod" load $patch
@@ -57,6 +57,8 @@ test_the_modes_of_the_files()
 	check_is "enabled" 644 "$(mode $files/enabled)"
 	check_is "blockers" 400 "$(mode $files/blockers)"
 	check_is "check" 200 "$(mode $files/check)"
+	check_is "rollback" 200 "$(mode $files/rollback)"
+	check_is "set" 444 "$(mode $files/set)"
 	for f in attempts stops stop_ns max_stop_ns work_ns max_work_ns scanned scanned_stopped \
 		 parked hold_ns max_hold_ns unhook_ns; do
 		check_is "$f" 444 "$(mode "$files/$f")"

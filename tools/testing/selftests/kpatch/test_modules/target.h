@@ -19,5 +19,7 @@ extern int target_limit;
 
 /* In target_twin.c. */
 int target_other_twin(int arg);
+int target_one_name(int arg);
+int target_other_name(int arg);
 
 #endif /* TARGET_H */

@@ -14,6 +14,14 @@ static noinline int target_twin(int arg)
 	return 80 + arg + READ_ONCE(twin_limit);
 }
 
+/* One function with two names. Nothing calls it. */
+int target_one_name(int arg)
+{
+	return arg;
+}
+
+int target_other_name(int arg) __alias(target_one_name);
+
 int target_other_twin(int arg)
 {
 	int ret = target_twin(arg);

@@ -17,6 +17,10 @@ static int num_names;
 module_param_array(name, charp, &num_names, 0444);
 MODULE_PARM_DESC(name, "names of the functions to patch");
 
+static char *objname;
+module_param(objname, charp, 0444);
+MODULE_PARM_DESC(objname, "the module that they are in; then they must not be called");
+
 static unsigned long id;
 module_param(id, ulong, 0444);
 MODULE_PARM_DESC(id, "id of its state, 0: it has none");
@@ -25,9 +29,17 @@ static bool enable;
 module_param(enable, bool, 0444);
 MODULE_PARM_DESC(enable, "enable the patch when it is loaded");
 
+static bool replace;
+module_param(replace, bool, 0444);
+MODULE_PARM_DESC(replace, "the patch replaces the others of its set");
+
 static char *refuse = "";
 module_param(refuse, charp, 0644);
 MODULE_PARM_DESC(refuse, "the callback that refuses");
+
+static char *set;
+module_param(set, charp, 0444);
+MODULE_PARM_DESC(set, "name of the set of the patch");
 
 static bool sleep;
 module_param(sleep, bool, 0644);
@@ -134,12 +146,15 @@ static int __init m_init(void)
 
 	for (i = 0; i < num_names; i++) {
 		funcs[i].old_name = name[i];
+		funcs[i].objname = objname;
 		funcs[i].new_addr = replacement;
 	}
 	patch.num_funcs = num_names;
 	states[0].id = id;
 	patch.num_states = id ? 1 : 0;
-	patch.flags = enable ? 0 : KPATCH_LOAD_DISABLED;
+	patch.set = set;
+	patch.flags = (enable ? 0 : KPATCH_LOAD_DISABLED) |
+		      (replace ? KPATCH_REPLACE : 0);
 	return kpatch_register(&patch);
 }
 module_init(m_init);

@@ -90,6 +90,10 @@ static const struct kernel_param_ops pointer_ops = {
 module_param_cb(pointer, &pointer_ops, NULL, 0400);
 MODULE_PARM_DESC(pointer, "the pointer to the symbol");
 
+static char *set;
+module_param(set, charp, 0444);
+MODULE_PARM_DESC(set, "name of the set of the patch");
+
 static bool sleep;
 module_param(sleep, bool, 0644);
 MODULE_PARM_DESC(sleep, "the replacement sleeps until this is N");
@@ -177,6 +181,7 @@ static int __init object_init(void)
 	add(keep, num_kept, NULL, KPATCH_CLONE_KEEP);
 	add_symbol();
 	add_build_id();
+	patch.set = set;
 	patch.flags = flags | (enable ? 0 : KPATCH_LOAD_DISABLED);
 	return kpatch_register(&patch);
 }
