@@ -77,6 +77,7 @@ static void fill_in_all(struct kpatch_func *funcs)
 	patch->num_symbols = 0;
 	patch->build_ids = NULL;
 	patch->num_build_ids = 0;
+	patch->set = NULL;
 	patch->states = &state;
 	patch->num_states = 1;
 	patch->started = NULL;
