@@ -465,16 +465,16 @@ test_wrong_flags_are_refused()
 # A patch that goes may leave tasks in its replacement, but the one that comes checks it.
 test_a_module_whose_text_another_patch_checks_can_go()
 {
-	local old new
+	local older newer
 
 	load_target
-	check_load old unchecked=target_hold answer=200
-	check_load new checked=target_hold answer=300 enable=0
+	check_load older unchecked=target_hold answer=200
+	check_load newer checked=target_hold answer=300 enable=0
 	mark_log
-	check "exchange" switch "+$new" "-$old"
+	check "exchange" switch "+$newer" "-$older"
 	check_kept 0
-	check "rmmod" unload "$old"
-	check "disable" enabled "$new" 0
+	check "rmmod" unload "$older"
+	check "disable" enabled "$newer" 0
 }
 
 run_tests
