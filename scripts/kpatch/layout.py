@@ -41,9 +41,17 @@ class Types:
             at += FIXED.get(kind, 0) + width * 4 * num
             self.types.append((kind, string_at(self.strings, name), value, members))
 
+    def _names_structure(self, number):
+        """Whether it is the only name of a structure."""
+        kind, _, value, _ = self.types[number]
+        return kind == TYPEDEF and self.types[value][0] in (STRUCT, UNION) and \
+            not self.types[value][1]
+
     def _text(self, number):
         """A type, as far as it decides on the layout or on calls."""
         kind, name, value, members = self.types[number]
+        if self._names_structure(number):
+            return f"struct {name}"
         if kind in QUALIFIERS:
             return self._text(value)
         if kind == PTR:
@@ -67,7 +75,7 @@ class Types:
         """For each structure its layouts: functions may have local ones of one name."""
         found = defaultdict(set)
         for number, (kind, name, value, members) in enumerate(self.types):
-            if kind == TYPEDEF and not self.types[value][1]:
+            if self._names_structure(number):
                 number = value
                 kind, _, _, members = self.types[value]
             if kind in (STRUCT, UNION) and name and members:

@@ -334,10 +334,10 @@ wait_for()
 # nowhere else once it has changed its name.
 sleeps()
 {
-	local status
+	local lines
 
-	mapfile -t status < "/proc/$1/status"
-	case ${status[*]} in
+	mapfile -t lines < "/proc/$1/status"
+	case ${lines[*]} in
 	Name:?kpatch_user*|Name:?bash*) return 1 ;;
 	*State:?S*) ;;
 	*) return 1 ;;
