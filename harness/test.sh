@@ -118,7 +118,6 @@ run() {
 	recipes) "$h/recipes.sh" ;;
 	diffs) SHORT=1 "$h/difftest.sh" ;;
 	buildtest) "$h/buildtest.sh" ;;
-	updatetest) "$h/updatetest.sh" ;;
 	counts) counts ;;
 	series) "$h/check-series.sh" "${SERIES_MODE:-ci}" ;;
 	esac
@@ -176,7 +175,6 @@ for base in "${bases[@]}"; do
 	job "static-$base" "diffs-$base"
 	job "recipes-$base" "static-$base"
 	job "buildtest-$base" "recipes-$base"
-	job "updatetest-$base" "buildtest-$base"
 done
 if [ -z "$KSRC" ]; then
 	optional more-7.3 selftests-7.3 static-7.3
@@ -372,7 +370,7 @@ while finish_some; do
 	sleep 1
 done
 echo "1..$total" | tell
-note "left out: make bench, make bench-isolated, make mutants, make torture, make build-demo, make difftree, make kindtest, make recipes, make buildtest and make updatetest for 7.3, the diffs above that make difftest tries, all of FLAVOR=distro, and make selftests, with and without MODE=full, for what did not run on both kernels and in both modes"
+note "left out: make bench, make bench-isolated, make mutants, make torture, make build-demo, make difftree, make kindtest, make updatetest, make recipes and make buildtest for 7.3, the diffs above that make difftest tries, all of FLAVOR=distro, and make selftests, with and without MODE=full, for what did not run on both kernels and in both modes"
 note "all of it took $((SECONDS - began)) s"
 
 verdict=0

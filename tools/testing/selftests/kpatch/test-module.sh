@@ -349,7 +349,7 @@ test_a_task_inside_may_wait_for_the_module()
 test_a_task_inside_may_wait_until_the_module_is_gone()
 {
 	check "target" load $target
-	check "second target" load $target2 command="\"sleep 1; rmmod $target\""
+	check "second target" load $target2 command="\"sleep 3; rmmod $target\""
 	check "patch" load $edge enable=0
 	start_call target_helper $calls2/helper
 	start_switch $edge 1
