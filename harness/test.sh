@@ -89,7 +89,7 @@ all_but_hostile() {
 	local scripts
 
 	mapfile -t scripts < <(cd "$top/tools/testing/selftests/kpatch" && printf '%s\n' test-*.sh)
-	if [ "$BASE" = 6.12 ] && BASE=7.3 "$h/tree.sh" id >/dev/null 2>&1; then
+	if [ -z "$KSRC" ] && BASE=7.3 "$h/tree.sh" id >/dev/null 2>&1; then
 		mapfile -t scripts < <(printf '%s\n' "${scripts[@]}" | grep -vxF test-hostile.sh)
 	fi
 	printf '%s\n' "${scripts[@]}"
@@ -98,6 +98,7 @@ all_but_hostile() {
 selftests() {
 	local scripts=("$@")
 
+	# A kernel, or names of scripts.
 	case $1 in
 	7.3) scripts=("${first_on_73[@]}") ;;
 	6.12 | own) mapfile -t scripts < <(all_but_hostile) ;;
@@ -168,16 +169,14 @@ if [ -z "$KSRC" ]; then
 	job series-all "${previous[@]}"
 fi
 for base in "${bases[@]}"; do
-	if [ "$base" = 7.3 ]; then
-		job static-7.3 selftests-7.3
-		continue
-	fi
+	[ "$base" != 7.3 ] || continue
 	job "static-$base" "diffs-$base"
 	job "recipes-$base" "static-$base"
 	job "buildtest-$base" "recipes-$base"
 done
 if [ -z "$KSRC" ]; then
-	optional more-7.3 selftests-7.3 static-7.3
+	optional static-7.3 selftests-7.3
+	optional more-7.3 static-7.3
 	optional last-7.3 more-7.3
 fi
 
