@@ -230,7 +230,7 @@ mutants_apply() (
 	scratch=$(mktemp -d)
 	trap 'rm -rf "$scratch"' EXIT
 	cd "$top"
-	payload | grep -E '^(arch|include|kernel)/' | cpio -pdm --quiet "$scratch"
+	payload | grep -E '^(arch|include|kernel|scripts)/' | cpio -pdm --quiet "$scratch"
 	for m in harness/mutants/*.patch; do
 		patch -d "$scratch" -p1 -s --dry-run < "$m" || { echo "$m"; exit 1; }
 	done

@@ -433,12 +433,12 @@ test_throttled_tasks_are_named_or_do_not_block()
 # The tasks have notified their parent and do not get the CPU to finish exiting.
 test_starved_exiting_tasks_do_not_block()
 {
-	local pid line stack=0
+	local pid stack=0
 
 	load_elsewhere
 	start_hostile exiters 100 20 || return
 	for pid in $(pgrep -P "$hostile" -r Z); do
-		! read -r line < "/proc/$pid/stack" || stack=$((stack + 1))
+		! read -r < "/proc/$pid/stack" || stack=$((stack + 1))
 	done
 	echo "# $stack of 100 have not finished exiting"
 	check_not_blocking
