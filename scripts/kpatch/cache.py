@@ -16,7 +16,7 @@ import tempfile
 import time
 import zlib
 
-VERSION = b"1"		# of the format, and of what is in the key
+VERSION = b"2"		# of the format, and of what is in the key
 DEFAULT_LIMIT = 2048	# MiB
 ABANDONED = 86400	# seconds after which a temporary file is nobody's
 # What the assembler reads by itself.

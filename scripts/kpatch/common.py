@@ -96,6 +96,9 @@ class Runner:
                             if k not in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS", "KBUILD_OUTPUT",
                                          "KBUILD_EXTMOD", "M", "O", "KCFLAGS", "ARCH")}
         self.environment["LC_ALL"] = "C"
+        # With a base directory ccache would make the paths of the copy relative, and then
+        # no -fmacro-prefix-map matches them.
+        self.environment["CCACHE_DISABLE"] = "1"
 
     def __call__(self, command, cwd=None):
         """Return exit status, output and errors of @command."""
