@@ -119,6 +119,7 @@ run() {
 	recipes) "$h/recipes.sh" ;;
 	diffs) SHORT=1 "$h/difftest.sh" ;;
 	buildtest) "$h/buildtest.sh" ;;
+	updatetest) "$h/updatetest.sh" ;;
 	counts) counts ;;
 	series) "$h/check-series.sh" "${SERIES_MODE:-ci}" ;;
 	esac
@@ -150,8 +151,9 @@ for base in "${bases[@]}"; do
 	job "kunit-$base" "build-$base"
 	previous=("build-$base")
 done
-# That of diffs sees whether anything is written to its kernel meanwhile, so those of the
-# same kernel do not run beside it. 7.3 has the tool that compares objects.
+# The static checks make the kpatch command anew, and guests use it: not at one time. That
+# of diffs sees whether anything is written to its kernel meanwhile, so others of the same
+# kernel do not run beside it. 7.3 has the tool that compares objects.
 for base in "${bases[@]}"; do
 	case $base in
 	7.3)
@@ -159,22 +161,18 @@ for base in "${bases[@]}"; do
 		job selftests-7.3 diffs-7.3
 		;;
 	*)
-		job "selftests-$base" "build-$base"
+		job "static-$base" "build-$base"
+		job "selftests-$base" "static-$base"
 		job "diffs-$base" "selftests-$base" "${previous[@]}"
+		job "recipes-$base" "diffs-$base"
+		job "buildtest-$base" "recipes-$base"
+		job "updatetest-$base" "buildtest-$base"
 		;;
 	esac
 done
 if [ -z "$KSRC" ]; then
-	job counts-6.12 build-6.12
+	job counts-6.12 static-6.12
 	job series-all "${previous[@]}"
-fi
-for base in "${bases[@]}"; do
-	[ "$base" != 7.3 ] || continue
-	job "static-$base" "diffs-$base"
-	job "recipes-$base" "static-$base"
-	job "buildtest-$base" "recipes-$base"
-done
-if [ -z "$KSRC" ]; then
 	optional static-7.3 selftests-7.3
 	optional more-7.3 static-7.3
 	optional last-7.3 more-7.3
@@ -369,7 +367,7 @@ while finish_some; do
 	sleep 1
 done
 echo "1..$total" | tell
-note "left out: make bench, make bench-isolated, make mutants, make torture, make build-demo, make difftree, make kindtest, make updatetest, make recipes and make buildtest for 7.3, the diffs above that make difftest tries, all of FLAVOR=distro, and make selftests, with and without MODE=full, for what did not run on both kernels and in both modes"
+note "left out: make bench, make bench-isolated, make mutants, make torture, make build-demo, make difftree, make kindtest, make recipes, make buildtest and make updatetest for 7.3, the diffs above that make difftest tries, all of FLAVOR=distro, and make selftests, with and without MODE=full, for what did not run on both kernels and in both modes"
 note "all of it took $((SECONDS - began)) s"
 
 verdict=0
