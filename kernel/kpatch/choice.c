@@ -72,6 +72,38 @@ static unsigned int drop_unchanged(struct kpatch_change *changes, unsigned int n
 	return left;
 }
 
+static struct kpatch_change *find_disabled(const struct kpatch_patch *patch,
+					   struct kpatch_change *changes, unsigned int nr)
+{
+	struct kpatch_change *change;
+
+	for (change = changes; change < changes + nr; change++) {
+		if (change->patch == patch && change->to == KPATCH_OFF)
+			return change;
+	}
+	return NULL;
+}
+
+/*
+ * Order the patches that are disabled as they would be if that were done one by one: the
+ * newest first. Their callbacks are called in this order. Others keep their places.
+ */
+static void sort_disabled(struct kpatch_change *changes, unsigned int nr)
+{
+	struct kpatch_change *place = changes, *change;
+	struct kpatch_patch *patch;
+
+	list_for_each_entry_reverse(patch, &kpatch_enabled_patches, enabled) {
+		change = find_disabled(patch, place, nr - (place - changes));
+		if (!change)
+			continue;
+		while (place->to != KPATCH_OFF)
+			place++;
+		swap(*place, *change);
+		place++;
+	}
+}
+
 /* Whether @change enables a patch that replaces the others of its set. */
 static bool replaces(const struct kpatch_change *change)
 {
@@ -119,7 +151,7 @@ static int record_replaced(const struct kpatch_patch *patch,
 	const struct kpatch_patch *old;
 	unsigned int i = 0;
 
-	replaced = kzalloc(struct_size(replaced, patch, nr), GFP_KERNEL);
+	replaced = kvzalloc(struct_size(replaced, patch, nr), GFP_KERNEL);
 	if (!replaced)
 		return kpatch_refuse(KPATCH_CAUSE_NO_MEMORY, .kpmod = patch->kpmod,
 				     .action = "record what it replaces");
@@ -160,7 +192,7 @@ static void keep_records(struct kpatch_change *changes, unsigned int nr)
 		patch = changes[i].patch;
 		if (changes[i].from == KPATCH_OFF && patch->kpmod->status == KPATCH_ON)
 			swap(patch->replaced, changes[i].replaced);
-		kfree(changes[i].replaced);
+		kvfree(changes[i].replaced);
 	}
 }
 
@@ -188,6 +220,7 @@ static int switch_choices(const struct kpatch_choice *choices, unsigned int nr,
 	if (ret)
 		goto free;
 	nr = drop_unchanged(changes, add_replaced(changes, nr));
+	sort_disabled(changes, nr);
 	ret = record_all(changes, nr);
 	if (!ret && nr)
 		ret = kpatch_patch_switch(changes, nr, flags, by);
@@ -324,7 +357,28 @@ static int find_replaced(const struct kpatch_patch *patch,
 			.patch = old,
 			.from = old->kpmod->status,
 			.to = KPATCH_ON,
+			.restored = true,
 		};
+	}
+	return 0;
+}
+
+/*
+ * A patch that is disabled has nothing to give back: what is enabled now may be newer than
+ * what it has replaced.
+ */
+static int check_enabled(const struct kpatch_patch *patch,
+			 const struct kpatch_change *changes, unsigned int nr)
+{
+	unsigned int i;
+
+	if (patch->kpmod->status != KPATCH_OFF)
+		return 0;
+	for (i = 0; i < nr; i++) {
+		if (changes[i].from != changes[i].to)
+			return kpatch_refuse(KPATCH_CAUSE_NOT_ENABLED,
+					     .kpmod = patch->kpmod,
+					     .names = changes[i].patch->kpmod->mod->name);
 	}
 	return 0;
 }
@@ -340,7 +394,8 @@ static int roll_back(struct kpatch_patch *patch, struct kpatch_change *changes,
 		.from = patch->kpmod->status,
 		.to = KPATCH_OFF,
 	};
-	ret = find_replaced(patch, changes + 1);
+	ret = find_replaced(patch, changes + 1) ?:
+	      check_enabled(patch, changes, nr);
 	if (ret)
 		return ret;
 	nr = drop_unchanged(changes, nr);
@@ -353,13 +408,16 @@ static int roll_back(struct kpatch_patch *patch, struct kpatch_change *changes,
  * @by: the requester
  *
  * A transaction like any other, with all checks, whatever has changed since. The patches
- * are enabled in the order in which they had been. They replace nothing now, and what they
- * had replaced themselves stays recorded, so that one can go back further.
+ * are enabled in the order in which they had been, and cover no patch that stays enabled,
+ * which is newer. They replace nothing now, and what they had replaced themselves stays
+ * recorded, so that one can go back further.
  *
  * Context: kernel thread of request.c, sleeps, under kpatch_mutex.
  *
- * Return: 0 if it is so, now or before; -EINVAL if the patch has replaced none; -ENOENT if
- * one of them has been unregistered; else as kpatch_choice_switch_several().
+ * Return: 0 if it is so, now or before; -EINVAL if the patch has replaced none or is
+ * disabled itself; -ENOENT if one of them has been unregistered; -EBUSY also if a
+ * patch that stays shares a function with one of them; else as
+ * kpatch_choice_switch_several().
  */
 int kpatch_choice_roll_back(struct kpatch_module *kpmod, struct kpatch_requester *by)
 {

@@ -237,12 +237,14 @@ struct kpatch_patch {
  * @patch: the patch
  * @from: its status before, %KPATCH_OFF or %KPATCH_ON
  * @to: its status after the commit, the other one of the two
+ * @restored: it is enabled by a rollback, and so must not cover a patch that stays
  * @replaced: the patches that it replaces, for its record; %NULL if it replaces none
  */
 struct kpatch_change {
 	struct kpatch_patch *patch;
 	enum kpatch_status from;
 	enum kpatch_status to;
+	bool restored;
 	struct kpatch_replaced *replaced;
 };
 

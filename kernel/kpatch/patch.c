@@ -261,7 +261,7 @@ void kpatch_patch_free(struct kpatch_patch *patch)
 	if (!patch)
 		return;
 	kpatch_objects_free(patch);
-	kfree(patch->replaced);
+	kvfree(patch->replaced);
 	kfree(patch);
 }
 
@@ -703,6 +703,31 @@ static int check_sets(const struct kpatch_change *change,
 	return 0;
 }
 
+/*
+ * Refuse that a rollback covers a patch that stays enabled. Only patches of the same set can
+ * share a function. The one that is rolled back had replaced all of those, so a patch that
+ * stays has been enabled since, and is newer.
+ */
+static int check_restored(const struct kpatch_change *change,
+			  const struct kpatch_change *changes, unsigned int nr)
+{
+	const struct kpatch_patch *other;
+	const struct kpatch_func *func;
+
+	if (!change->restored)
+		return 0;
+	list_for_each_entry(other, &kpatch_enabled_patches, enabled) {
+		if (other == change->patch || kpatch_patch_goes_off(other, changes, nr))
+			continue;
+		func = find_shared(change->patch, other) ?:
+		       find_same_name(change->patch, other);
+		if (func)
+			return kpatch_refuse(KPATCH_CAUSE_NEWER_STAYS, .func = func,
+					     .names = other->kpmod->mod->name);
+	}
+	return 0;
+}
+
 /* Whatever this returns, finish_changes() must follow. */
 static int prepare(struct kpatch_change *changes, unsigned int nr,
 		   const struct kpatch_requester *by)
@@ -717,6 +742,8 @@ static int prepare(struct kpatch_change *changes, unsigned int nr,
 			ret = prepare_disable(changes[i].patch, changes, nr, by);
 		if (!ret)
 			ret = check_sets(&changes[i], changes, nr);
+		if (!ret)
+			ret = check_restored(&changes[i], changes, nr);
 		if (ret)
 			return ret;
 	}
@@ -866,8 +893,10 @@ static int switch_prepared(struct kpatch_operation *op, struct kpatch_change *ch
 			break;
 	}
 	if (!ret)
-		ret = kpatch_refuse(cause, .kpmod = patch->kpmod, .action = action,
-				    .report = &patch->report, .quiet = by->quiet);
+		ret = kpatch_refuse(cause, .action = action, .report = &patch->report,
+				    .kpmod = cause == KPATCH_CAUSE_VETO ?
+					     patch->report.vetoed_by : patch->kpmod,
+				    .quiet = by->quiet);
 	if (!ret && flags & KPATCH_TXN_DRY_RUN) {
 		kpatch_log_dry_run(patch->kpmod, action, &patch->report);
 		kpatch_states_log_no_setup(&transitions);
@@ -923,7 +952,7 @@ static void start_set(struct kpatch_change *changes, unsigned int nr,
 	struct kpatch_patch *patch;
 	unsigned int i;
 
-	for (i = nr; i--;) {
+	for (i = 0; i < nr; i++) {
 		patch = changes[i].patch;
 		if (patch->kpmod->status == KPATCH_OFF)
 			kpatch_states_put(patch, by);

@@ -429,9 +429,17 @@ int kpatch_log_cause(enum kpatch_cause cause, const struct kpatch_subject *s)
 		return log_line(s, -EINVAL,
 				"has replaced no patch, so there is none to go back to; write 0 to /sys/kernel/kpatch/%s/enabled to disable it",
 				patch_name(s->kpmod));
+	case KPATCH_CAUSE_NOT_ENABLED:
+		return log_line(s, -EINVAL,
+				"is disabled, so there is nothing to roll back; to enable '%s', write to /sys/kernel/kpatch/switch",
+				s->names);
 	case KPATCH_CAUSE_REPLACED_GONE:
 		return log_line(s, -ENOENT,
 				"cannot go back to '%s', which has been unloaded since; load it with enable=0, then write to /sys/kernel/kpatch/switch",
+				s->names);
+	case KPATCH_CAUSE_NEWER_STAYS:
+		return log_line(s, -EBUSY,
+				" is replaced by '%s', which is newer than what a rollback would enable; disable that first, or write to /sys/kernel/kpatch/switch what is wanted",
 				s->names);
 	case KPATCH_CAUSE_ISOLATED:
 		return log_line(s, -EPERM,

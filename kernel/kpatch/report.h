@@ -96,6 +96,7 @@ struct kpatch_blocker {
  * @hopeless: one of them takes part in every switch, so no attempt can succeed
  * @veto: the errno with which a check of a state has refused, 0 if none has
  * @vetoed: id of that state
+ * @vetoed_by: the patch that has it, valid until the operation is over
  * @blocker: the first ones
  */
 struct kpatch_report {
@@ -103,6 +104,7 @@ struct kpatch_report {
 	bool hopeless;
 	int veto;
 	unsigned long vetoed;
+	const struct kpatch_module *vetoed_by;
 	struct kpatch_blocker blocker[KPATCH_MAX_BLOCKERS];
 };
 
@@ -128,7 +130,9 @@ enum kpatch_cause {
 	KPATCH_CAUSE_SET_NAME,
 	KPATCH_CAUSE_OTHER_SET,
 	KPATCH_CAUSE_NOTHING_REPLACED,
+	KPATCH_CAUSE_NOT_ENABLED,
 	KPATCH_CAUSE_REPLACED_GONE,
+	KPATCH_CAUSE_NEWER_STAYS,
 	KPATCH_CAUSE_ISOLATED,
 	KPATCH_CAUSE_SYSFS,
 	KPATCH_CAUSE_SYNTAX,

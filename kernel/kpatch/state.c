@@ -430,21 +430,27 @@ static bool exists(const struct kpatch_state *state)
 	       !(state->instance && is_dead(state->instance));
 }
 
+/* Test whether @change disables a patch that has @state, and no patch has it afterwards. */
+static bool is_given_up(const struct kpatch_change *change,
+			const struct kpatch_state *state,
+			const struct kpatch_change *changes, unsigned int nr)
+{
+	return change->to == KPATCH_OFF && exists(state) &&
+	       !users_after(state, changes, nr);
+}
+
 /*
- * Patches go in reverse order, so the first one is the last that goes: it leaves a state.
- * It is also the one that puts the state last, and so releases what it has left.
+ * The last patch that goes leaves a state. It is also the one that puts the state last, and
+ * so releases what it has left.
  */
 static bool is_left_by(const struct kpatch_change *change,
 		       const struct kpatch_state *state,
 		       const struct kpatch_change *changes, unsigned int nr)
 {
-	const struct kpatch_change *earlier;
+	const struct kpatch_change *later;
 
-	if (change->to != KPATCH_OFF || !exists(state) ||
-	    users_after(state, changes, nr))
-		return false;
-	for (earlier = changes; earlier < change; earlier++) {
-		if (earlier->to == KPATCH_OFF && find_in(earlier, state))
+	for (later = change + 1; later < changes + nr; later++) {
+		if (later->to == KPATCH_OFF && find_in(later, state))
 			return false;
 	}
 	return true;
@@ -483,15 +489,16 @@ static int add_left(struct kpatch_transitions *transitions,
 	struct kpatch_state *state;
 
 	kpatch_for_each_state_reverse(state, change->patch) {
-		if (!is_left_by(change, state, changes, nr))
+		if (!is_given_up(change, state, changes, nr))
 			continue;
-		/* A module that goes cannot be refused. */
+		/* One that says so is enough. A module that goes cannot be refused. */
 		if (state->flags & KPATCH_STATE_PERMANENT && by->task)
 			return kpatch_refuse(KPATCH_CAUSE_STATE_PERMANENT,
 					     .kpmod = change->patch->kpmod,
 					     .number = state->id,
 					     .quiet = by->quiet);
-		add_transition(transitions, state, false);
+		if (is_left_by(change, state, changes, nr))
+			add_transition(transitions, state, false);
 	}
 	return 0;
 }
@@ -539,7 +546,7 @@ int kpatch_states_collect(const struct kpatch_change *changes, unsigned int nr,
 		return kpatch_refuse(KPATCH_CAUSE_NO_MEMORY,
 				     .kpmod = changes->patch->kpmod,
 				     .action = "list its states");
-	for (change = changes + nr; change-- > changes;) {
+	for (change = changes; change < changes + nr; change++) {
 		ret = add_left(transitions, change, changes, nr, by);
 		if (ret)
 			return ret;

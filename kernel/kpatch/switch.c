@@ -653,6 +653,7 @@ enum kpatch_cause kpatch_switch_give_way(struct kpatch_operation *op)
 	enum kpatch_cause cause = KPATCH_CAUSE_NONE;
 	long ret;
 
+	kpatch_tasks_forget(&op->txn.tasks);
 	mutex_unlock(&kpatch_mutex);
 	ret = wait_event_idle_timeout(wakeup, !must_give_way() || is_cancelled(op),
 				      max(left, 1L));

@@ -13,9 +13,10 @@
  *    lives. A task that has run, and is off its CPU again, has left it.
  *
  * Then all that a scan reads is unchanged: only a task itself puts return addresses
- * there. The text that the scan looks for does not change either during an
- * operation, except if the switch gives way to a module: then it gains or loses
- * text of that module, which only tasks that have run since can be in.
+ * there. The text that the scan looks for does not change either, except if the
+ * switch gives way to a module. Then it is collected anew, and may have grown: a
+ * replacement that was not checked because its module held it may be checked now. So
+ * all tasks are scanned again.
  *
  * From before the last prescan on, tasks that leave a CPU are noted, see track.c. So
  * the stop does not even compare the counts of the others. A task that was created
@@ -440,6 +441,20 @@ void kpatch_tasks_prescan(struct kpatch_tasks *tasks,
 	}
 	if (tasks->track)
 		prescan_strangers(tasks, scan);
+}
+
+/**
+ * kpatch_tasks_forget() - have the next prescan scan all tasks
+ * @tasks: the tasks
+ *
+ * To be called when the text that the scan looks for may change.
+ */
+void kpatch_tasks_forget(struct kpatch_tasks *tasks)
+{
+	struct kpatch_task *t;
+
+	for (t = tasks->t; t < tasks->t + tasks->nr; t++)
+		t->clean = KPATCH_NOT_CLEAN;
 }
 
 static struct kpatch_track *start_track(const struct kpatch_tasks *tasks)

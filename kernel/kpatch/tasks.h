@@ -98,6 +98,7 @@ enum kpatch_cause kpatch_tasks_update(struct kpatch_tasks *tasks);
 void kpatch_tasks_put(struct kpatch_tasks *tasks);
 void kpatch_tasks_prescan(struct kpatch_tasks *tasks,
 			  const struct kpatch_scan *scan);
+void kpatch_tasks_forget(struct kpatch_tasks *tasks);
 void kpatch_tasks_rescan(struct kpatch_tasks *tasks,
 			 const struct kpatch_scan *scan,
 			 bool (*pick)(const struct kpatch_task *t));

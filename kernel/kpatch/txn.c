@@ -624,6 +624,7 @@ static enum kpatch_cause check_transitions(struct kpatch_txn *txn)
 			continue;
 		txn->report.veto = ret;
 		txn->report.vetoed = t->state->id;
+		txn->report.vetoed_by = t->state->object->patch->kpmod;
 		return KPATCH_CAUSE_VETO;
 	}
 	return KPATCH_CAUSE_NONE;

@@ -257,6 +257,41 @@ test_a_rollback_finds_what_has_changed()
 	check_is "enabled" 1100 "$(states a b c d)"
 }
 
+# A retried write, or one to the wrong patch, does not put old functions over new ones.
+test_a_patch_that_is_disabled_is_not_rolled_back()
+{
+	check "insmod" load_copy a name=cmdline_proc_show enable=1
+	check "insmod" load_copy b name=cmdline_proc_show replace=1 enable=1
+	check "insmod" load_copy c name=cmdline_proc_show replace=1 enable=1
+	check_fails "Invalid argument" "'$b': is disabled, so there is nothing to roll back; to enable '$a'" \
+		rollback b
+	check_is "enabled" 001 "$(states a b c)"
+	check_shows c cmdline
+	check "back" rollback c
+	check "further back" rollback b
+	check "again" rollback b
+	check_is "enabled" 100 "$(states a b c)"
+}
+
+test_a_rollback_does_not_cover_newer_patches()
+{
+	check "insmod" load_copy a name=cmdline_proc_show,version_proc_show enable=1
+	check "insmod" load_copy b name=version_proc_show enable=1
+	check "insmod" load_copy c name=cmdline_proc_show replace=1 enable=1
+	check "enable an old one" enabled $b 1
+	check_fails "resource busy" "'$a': function 'version_proc_show' is replaced by '$b', which is newer" \
+		rollback c
+	check "disable" enabled $b 0
+	check "insmod" load_copy d name=version_proc_show enable=1
+	check_fails "resource busy" "'$a': function 'version_proc_show' is replaced by '$d', which is newer" \
+		rollback c
+	check_is "enabled" 0011 "$(states a b c d)"
+	check_shows "c d" cmdline version
+	check "disable" enabled $d 0
+	check "back" rollback c
+	check_shows "a b" cmdline version
+}
+
 answer() { parameter $target value; }
 
 test_a_rollback_works_after_a_module_has_come_or_gone()

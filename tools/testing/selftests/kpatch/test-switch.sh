@@ -144,7 +144,7 @@ test_a_patch_that_stays_covers_those_below()
 	load_three
 	check "enable" switch +$a +$b +$c
 	check_switch_fails "resource busy" "'$b': cannot disable: '$c' has patched" -$b
-	check_switch_fails "resource busy" "'$a': cannot disable: '$c' has patched" -$a -$b
+	check_switch_fails "resource busy" "'$b': cannot disable: '$c' has patched" -$a -$b
 	check_enabled 1 1 1
 	check_shows $c cmdline version
 	check "together" switch -$a -$c
@@ -193,14 +193,14 @@ test_a_callback_that_refuses_keeps_all_as_they_were()
 {
 	load_three
 	check "enable" switch +$a +$b
-	check_refusal stopping b "stopping started | stopping | " \
-		"'$b': cannot disable: callback stopping"
+	check_refusal stopping a "stopping | stopping started | " \
+		"'$a': cannot disable: callback stopping"
 	check_refusal setup c "stopping started | stopping started | setup " \
 		"'$c': cannot enable: callback setup"
 	check_refusal check_enter c "stopping started | stopping started | setup release " \
-		"cannot switch it and others at once: the check of its state 1003 has refused"
+		"'$c': cannot switch it and others at once: the check of its state 1003 has refused"
 	check_refusal check_leave a "stopping started | stopping started | setup release " \
-		"cannot switch it and others at once: the check of its state 1001 has refused"
+		"'$a': cannot switch it and others at once: the check of its state 1001 has refused"
 	forget_record a
 	check "then" switch -$a -$b +$c
 	check_is "callbacks" "stopping leave release " "$(record a)"
@@ -223,8 +223,21 @@ test_states_are_handed_over_within_one_switch()
 	check_is "the first enters" "setup enter started " "$(record a)"
 	check_is "the second does not" "started " "$(record b)"
 	check "both at once" switch -$a -$b
-	check_is "the first one leaves" "setup enter started stopping leave release " "$(record a)"
+	check_is "the one that was enabled first leaves" "setup enter started stopping leave release " "$(record a)"
 	check_is "the second does not" "started stopping " "$(record b)"
+}
+
+test_a_permanent_state_is_refused_in_any_order()
+{
+	check "insmod" load_copy a name=cmdline_proc_show id=1001
+	check "insmod" load_copy b name=version_proc_show id=1001 permanent=1
+	check "enable" switch +$a +$b
+	check_switch_fails "not permitted" "'$b': cannot disable: its state 1001 cannot be left" -$a -$b
+	check_switch_fails "not permitted" "'$b': cannot disable: its state 1001 cannot be left" -$b -$a
+	check "disable the other" switch -$a
+	check_switch_fails "not permitted" "'$b': cannot disable: its state 1001 cannot be left" -$b
+	check "take it over" switch -$b +$a
+	check "disable" switch -$a
 }
 
 more_pairs() { [ "$(parameter test_kpatch_pair_check "$1")" -gt "$2" ]; }

@@ -25,6 +25,10 @@ static unsigned long id;
 module_param(id, ulong, 0444);
 MODULE_PARM_DESC(id, "id of its state, 0: it has none");
 
+static bool permanent;
+module_param(permanent, bool, 0444);
+MODULE_PARM_DESC(permanent, "that state is permanent");
+
 static bool enable;
 module_param(enable, bool, 0444);
 MODULE_PARM_DESC(enable, "enable the patch when it is loaded");
@@ -151,6 +155,7 @@ static int __init m_init(void)
 	}
 	patch.num_funcs = num_names;
 	states[0].id = id;
+	states[0].flags = permanent ? KPATCH_STATE_PERMANENT : 0;
 	patch.num_states = id ? 1 : 0;
 	patch.set = set;
 	patch.flags = (enable ? 0 : KPATCH_LOAD_DISABLED) |
