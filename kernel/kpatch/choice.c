@@ -9,6 +9,7 @@
 #include <linux/overflow.h>
 
 #include "choice.h"
+#include "confirm.h"
 #include "patch.h"
 #include "txn.h"
 
@@ -206,6 +207,27 @@ static unsigned int count_enabled(void)
 	return nr;
 }
 
+/* Switch patches, which may become a trial, unless one that has not ended forbids that. */
+static int switch_changes(struct kpatch_change *changes, unsigned int nr,
+			  unsigned int flags, struct kpatch_requester *by)
+{
+	struct kpatch_trial *trial = NULL;
+	int ret;
+
+	if (!nr)
+		return 0;
+	ret = kpatch_confirm_check(changes, nr, by);
+	if (!ret && !(flags & KPATCH_TXN_DRY_RUN))
+		ret = kpatch_confirm_prepare(changes, nr, by, &trial);
+	if (!ret)
+		ret = kpatch_patch_switch(changes, nr, flags, by);
+	if (ret)
+		kpatch_confirm_drop(trial);
+	else
+		kpatch_confirm_begin(trial);
+	return ret;
+}
+
 /* Enable and disable what is chosen, and disable what that replaces. */
 static int switch_choices(const struct kpatch_choice *choices, unsigned int nr,
 			  unsigned int flags, struct kpatch_requester *by)
@@ -222,8 +244,8 @@ static int switch_choices(const struct kpatch_choice *choices, unsigned int nr,
 	nr = drop_unchanged(changes, add_replaced(changes, nr));
 	sort_disabled(changes, nr);
 	ret = record_all(changes, nr);
-	if (!ret && nr)
-		ret = kpatch_patch_switch(changes, nr, flags, by);
+	if (!ret)
+		ret = switch_changes(changes, nr, flags, by);
 	keep_records(changes, nr);
 free:
 	kvfree(changes);
@@ -275,13 +297,16 @@ int kpatch_choice_load(struct kpatch_patch *patch, enum kpatch_status to,
  * freed afterwards in any case.
  *
  * Return: 0 if it is disabled, now or before; an errno as kpatch_disable() lists
- * them, with nothing changed and a line logged.
+ * them, with nothing changed and a line logged; -EBUSY if a trial must be undone first.
  */
 int kpatch_choice_take_down(struct kpatch_patch *patch, struct kpatch_requester *by)
 {
 	int ret;
 
 	lockdep_assert_held(&kpatch_mutex);
+	if (!kpatch_confirm_forget(patch))
+		return kpatch_refuse(KPATCH_CAUSE_TRIAL_OF_GONE, .kpmod = patch->kpmod,
+				     .quiet = by->quiet);
 	patch->silent = true;
 	ret = switch_patch(patch, KPATCH_OFF, 0, by);
 	patch->silent = false;
@@ -399,7 +424,7 @@ static int roll_back(struct kpatch_patch *patch, struct kpatch_change *changes,
 	if (ret)
 		return ret;
 	nr = drop_unchanged(changes, nr);
-	return nr ? kpatch_patch_switch(changes, nr, 0, by) : 0;
+	return switch_changes(changes, nr, 0, by);
 }
 
 /**

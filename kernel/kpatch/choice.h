@@ -20,6 +20,7 @@ struct kpatch_requester;
  * @KPATCH_TAKE_DOWN: disable and unregister it, as its module goes
  * @KPATCH_SWITCH: enable or disable several, as struct kpatch_choice says of each
  * @KPATCH_ROLLBACK: disable it, and enable the patches again that it has replaced
+ * @KPATCH_UNDO: undo a trial, see confirm.c
  */
 enum kpatch_action {
 	KPATCH_DISABLE,
@@ -30,6 +31,7 @@ enum kpatch_action {
 	KPATCH_TAKE_DOWN,
 	KPATCH_SWITCH,
 	KPATCH_ROLLBACK,
+	KPATCH_UNDO,
 };
 
 int kpatch_choice_load(struct kpatch_patch *patch, enum kpatch_status to,

@@ -44,6 +44,7 @@
  *
  *   requester: of->mutex -> kernfs active reference -> operations_lock -> wait queue
  *                                                   -> operations_lock -> patches_lock
+ *   reader and writer of confirm: of->mutex -> kernfs active reference -> trial_lock
  *   reader of blockers: of->mutex -> kernfs active reference -> kpatch_mutex
  *   removal of a module: module_mutex -> patches_lock
  *   loading and removal of a module: any lock held across request_module()
@@ -57,6 +58,7 @@
  *                -> patches_lock            (spinlock, leaf)
  *                -> objects_lock            (spinlock, leaf)
  *                -> operations_lock         (spinlock)
+ *                -> trial_lock              (spinlock, leaf)
  *                -> kernfs                  (creating files, notifying poll())
  *                -> dirs_lock -> kernfs     (notifying poll())
  *                -> tracepoints_mutex -> cpu_hotplug_lock -> jump_label_mutex
@@ -113,6 +115,7 @@ struct kpatch_stats {
  *	parked like others
  * @number: number of the operation
  * @deadline: when to give up, in jiffies
+ * @forced: it must not be refused: the module of the patch goes in any case
  * @quiet: do not log why it fails
  * @cancel: make no further attempt
  * @leave: set by switch.c: the task has been given park work and must leave; cleared by
@@ -129,6 +132,7 @@ struct kpatch_requester {
 	bool restarts;
 	unsigned long number;
 	unsigned long deadline;
+	bool forced;
 	bool quiet;
 	bool cancel;
 	bool leave;

@@ -6,7 +6,8 @@
  * listed after it.
  *
  *   Requests     core.c module.c sysfs.c request.c
- *   Patches      choice.c patch.c state.c object.c bind.c func.c target.c memory.c
+ *   Patches      choice.c confirm.c patch.c state.c object.c bind.c func.c target.c
+ *                memory.c
  *   Switching    switch.c evict.c txn.c unchecked.c tasks.c track.c cpus.c park.c scan.c
  *                saved.c exiting.c hook.c handler.c
  *   Leaves       report.c shadow.c symbol.c ranges.c debug.c
@@ -26,6 +27,7 @@
 #include <linux/moduleparam.h>
 
 #include "choice.h"
+#include "confirm.h"
 #include "patch.h"
 #include "request.h"
 #include "sysfs.h"
@@ -150,9 +152,9 @@ EXPORT_SYMBOL_GPL(kpatch_register);
  *
  * Context: process context, sleeps; usually the exit of the patch module.
  *
- * Return: 0; -EBUSY if the patch is enabled, which does not happen in the exit of its
- * module, as an enabled patch pins the module; -ENOENT if the patch is not
- * registered; -EDEADLK in a callback of a patch.
+ * Return: 0; -EBUSY if the patch is enabled or on trial, which does not happen in the
+ * exit of its module, as that is pinned then; -ENOENT if the patch is not registered;
+ * -EDEADLK in a callback of a patch.
  */
 int kpatch_unregister(struct kpatch_module *kpmod)
 {
@@ -169,6 +171,9 @@ int kpatch_unregister(struct kpatch_module *kpmod)
 		patch = kpmod->patch;
 		if (kpmod->status != KPATCH_OFF || patch->switching)
 			return kpatch_refuse(KPATCH_CAUSE_ENABLED,
+					     .kpmod = kpmod);
+		if (kpatch_confirm_holds(patch))
+			return kpatch_refuse(KPATCH_CAUSE_HELD_BY_TRIAL,
 					     .kpmod = kpmod);
 		kpatch_patch_del(patch);
 	}

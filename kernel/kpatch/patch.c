@@ -483,6 +483,24 @@ find_shared(const struct kpatch_patch *newer, const struct kpatch_patch *patch)
 	return NULL;
 }
 
+/* Find a function of @object that @patch replaces, too, going by the names. */
+static const struct kpatch_func *
+find_name_in(const struct kpatch_object *object, const struct kpatch_patch *patch)
+{
+	const struct kpatch_object *other;
+	struct kpatch_func *func;
+
+	kpatch_for_each_object(other, patch) {
+		if (strcmp(object->name, other->name))
+			continue;
+		kpatch_for_each_replaced(func, object) {
+			if (kpatch_object_has_name(other, func))
+				return func;
+		}
+	}
+	return NULL;
+}
+
 /*
  * Find a function of @newer that @patch replaces, too, in a module that is not loaded: only
  * the names can be compared.
@@ -490,22 +508,34 @@ find_shared(const struct kpatch_patch *newer, const struct kpatch_patch *patch)
 static const struct kpatch_func *
 find_same_name(const struct kpatch_patch *newer, const struct kpatch_patch *patch)
 {
-	const struct kpatch_object *object, *other;
-	struct kpatch_func *func;
+	const struct kpatch_func *func = NULL;
+	const struct kpatch_object *object;
 
 	kpatch_for_each_object(object, newer) {
-		if (object->bound)
-			continue;
-		kpatch_for_each_object(other, patch) {
-			if (strcmp(object->name, other->name))
-				continue;
-			kpatch_for_each_replaced(func, object) {
-				if (kpatch_object_has_name(other, func))
-					return func;
-			}
-		}
+		if (!object->bound)
+			func = find_name_in(object, patch);
+		if (func)
+			break;
 	}
-	return NULL;
+	return func;
+}
+
+/**
+ * kpatch_patch_same_name() - test whether two patches replace a function of one name
+ * @a: one patch
+ * @b: the other one; neither has to be hooked
+ *
+ * Return: true if they do. A function with several names may be missed.
+ */
+bool kpatch_patch_same_name(const struct kpatch_patch *a, const struct kpatch_patch *b)
+{
+	const struct kpatch_object *object;
+
+	kpatch_for_each_object(object, a) {
+		if (find_name_in(object, b))
+			return true;
+	}
+	return false;
 }
 
 /* Refuse that @patch replaces a function that @other, of another set, replaces. */
@@ -752,14 +782,14 @@ static int prepare(struct kpatch_change *changes, unsigned int nr,
 
 /*
  * All operations interrupt all CPUs: they hook or unhook, or stop the machine. One that
- * is for no task takes down a patch whose module goes, and cannot be refused.
+ * takes down a patch whose module goes cannot be refused.
  */
 static int check_isolated(const struct kpatch_patch *patch, const char *action,
 			  const struct kpatch_requester *by)
 {
 	const struct cpumask *cpus;
 
-	if (!by->task)
+	if (by->forced)
 		return 0;
 	cpus = kpatch_cpus_spared();
 	if (!cpus)

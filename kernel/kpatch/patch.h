@@ -45,6 +45,7 @@ struct kpatch_patch *kpatch_patch_find(const struct kpatch_choice *choice);
 struct kpatch_patch *kpatch_patch_find_serial(unsigned long serial);
 bool kpatch_patch_goes_off(const struct kpatch_patch *patch,
 			   const struct kpatch_change *changes, unsigned int nr);
+bool kpatch_patch_same_name(const struct kpatch_patch *a, const struct kpatch_patch *b);
 bool kpatch_patch_changed_since(const struct kpatch_choice *choice,
 				unsigned long number);
 void kpatch_patch_on_change(void (*changed)(struct kpatch_patch *patch));

@@ -212,6 +212,9 @@ static const char *patch_name(const struct kpatch_module *kpmod)
 static const char *loading;
 static const struct task_struct *loader;
 
+/* The task whose lines are not wanted. */
+static const struct task_struct *hushed;
+
 /* What follows from a line in the log, beside the errno. */
 static const char *consequence(char *buf, size_t size)
 {
@@ -229,7 +232,7 @@ int log_line(const struct kpatch_subject *s, int err, const char *fmt, ...)
 	char buf[MODULE_NAME_LEN + 32];
 	va_list args;
 
-	if (s->quiet)
+	if (s->quiet || READ_ONCE(hushed) == current)
 		return err;
 	va_start(args, fmt);
 	vaf.va = &args;
@@ -425,6 +428,27 @@ int kpatch_log_cause(enum kpatch_cause cause, const struct kpatch_subject *s)
 		return log_line(s, -EBUSY,
 				" is replaced by '%s' of set '%s', and two sets cannot share a function; disable that, or put both patches into one set",
 				s->names, s->action);
+	case KPATCH_CAUSE_ON_TRIAL:
+		return log_line(s, -EBUSY,
+				"cannot switch it while '%s' is on trial, since it may be in the way when that is undone; write 0 to /sys/kernel/kpatch/confirm to keep that, or try again later",
+				s->names);
+	case KPATCH_CAUSE_HELD_BY_TRIAL:
+		return log_line(s, -EBUSY,
+				"cannot unregister: the patch is on trial; write 0 to /sys/kernel/kpatch/confirm first");
+	case KPATCH_CAUSE_TRIAL_OF_GONE:
+		return log_line(s, -EBUSY,
+				"its module goes while the patch is on trial, which is undone first; register last in init");
+	case KPATCH_CAUSE_TRIAL_PERMANENT:
+		return log_line(s, -EPERM,
+				"cannot be on trial: its state %lu cannot be left again; write 0 to /sys/kernel/kpatch/confirm to switch it without a trial",
+				s->number);
+	case KPATCH_CAUSE_SECOND_TRIAL:
+		return log_line(s, -EBUSY,
+				"confirm: '%s' is on trial still; write 0 to keep that, or try again later",
+				s->names);
+	case KPATCH_CAUSE_NO_TRIAL:
+		return log_line(s, -ENOENT,
+				"confirm: there is no trial, or it was undone; write how many seconds one is to take, then switch");
 	case KPATCH_CAUSE_NOTHING_REPLACED:
 		return log_line(s, -EINVAL,
 				"has replaced no patch, so there is none to go back to; write 0 to /sys/kernel/kpatch/%s/enabled to disable it",
@@ -462,6 +486,11 @@ int kpatch_log_cause(enum kpatch_cause cause, const struct kpatch_subject *s)
 		return log_line(s, -EINVAL,
 				"%s takes 1, and after a blank how many milliseconds it may take, %u at most",
 				s->action, KPATCH_MAX_TIMEOUT_MS);
+	case KPATCH_CAUSE_CONFIRM_SYNTAX:
+		/* Ratelimited like the former. */
+		return log_line(s, -EINVAL,
+				"%s takes 0, or how many seconds the next switch is on trial, %u at most",
+				s->action, KPATCH_MAX_TRIAL_S);
 	case KPATCH_CAUSE_NO_SUCH_PATCH:
 		return log_line(s, -ENOENT,
 				"cannot switch '%s': no such patch; load its module with enable=0 first",
@@ -745,6 +774,17 @@ int kpatch_log_cause(enum kpatch_cause cause, const struct kpatch_subject *s)
 }
 
 /**
+ * kpatch_log_hush() - log no more failures of this task
+ * @hush: false to end that
+ *
+ * For what is repeated, and has been logged once. Only for the kernel thread.
+ */
+void kpatch_log_hush(bool hush)
+{
+	WRITE_ONCE(hushed, hush ? current : NULL);
+}
+
+/**
  * kpatch_log_loading() - say in further lines of this task that a module is not loaded
  * @module: its name; %NULL to end that
  *
@@ -785,6 +825,36 @@ void kpatch_log_switched(const struct kpatch_module *kpmod)
 	pr_notice("%s patch module \"%s\"\n",
 		  kpmod->status == KPATCH_ON ? "enabled" : "disabled",
 		  patch_name(kpmod));
+}
+
+/**
+ * kpatch_log_trial() - log that a trial has begun
+ * @patches: what it has switched, as words for the file "switch"
+ * @seconds: how long it takes
+ */
+void kpatch_log_trial(const char *patches, unsigned int seconds)
+{
+	pr_notice("'%s' is on trial, and is undone in %u s; write 0 to /sys/kernel/kpatch/confirm to keep it\n",
+		  patches, seconds);
+}
+
+/**
+ * kpatch_log_confirmed() - log that a trial was confirmed
+ * @patches: what it has switched
+ */
+void kpatch_log_confirmed(const char *patches)
+{
+	pr_notice("'%s' is confirmed\n", patches);
+}
+
+/**
+ * kpatch_log_unconfirmed() - log that a trial is going to be undone
+ * @patches: what it has switched
+ */
+void kpatch_log_unconfirmed(const char *patches)
+{
+	pr_notice("'%s' was not confirmed in time, and is undone; if that fails it is tried again\n",
+		  patches);
 }
 
 /**

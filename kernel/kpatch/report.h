@@ -22,6 +22,9 @@ struct pid_namespace;
 /* The longest time that a request may be given, in milliseconds. */
 #define KPATCH_MAX_TIMEOUT_MS	3600000U
 
+/* The longest trial, in seconds. */
+#define KPATCH_MAX_TRIAL_S	604800U
+
 /* Room for a line about a blocker: names of a function and a task, and some words. */
 #define KPATCH_BLOCKER_LEN	(KSYM_NAME_LEN + 128)
 
@@ -129,6 +132,12 @@ enum kpatch_cause {
 	KPATCH_CAUSE_COVERED,
 	KPATCH_CAUSE_SET_NAME,
 	KPATCH_CAUSE_OTHER_SET,
+	KPATCH_CAUSE_ON_TRIAL,
+	KPATCH_CAUSE_HELD_BY_TRIAL,
+	KPATCH_CAUSE_TRIAL_OF_GONE,
+	KPATCH_CAUSE_TRIAL_PERMANENT,
+	KPATCH_CAUSE_SECOND_TRIAL,
+	KPATCH_CAUSE_NO_TRIAL,
 	KPATCH_CAUSE_NOTHING_REPLACED,
 	KPATCH_CAUSE_NOT_ENABLED,
 	KPATCH_CAUSE_REPLACED_GONE,
@@ -138,6 +147,7 @@ enum kpatch_cause {
 	KPATCH_CAUSE_SYNTAX,
 	KPATCH_CAUSE_SWITCH_SYNTAX,
 	KPATCH_CAUSE_ROLLBACK_SYNTAX,
+	KPATCH_CAUSE_CONFIRM_SYNTAX,
 	KPATCH_CAUSE_NO_SUCH_PATCH,
 	KPATCH_CAUSE_NAMED_TWICE,
 	KPATCH_CAUSE_NAME_TAKEN,
@@ -234,7 +244,7 @@ enum kpatch_cause {
  * @func: the function
  * @action: what is not done, in the infinitive; or the name of a file, a structure or
  *	an object
- * @names: names of clones, of another patch, of a thread, of a symbol or of an object;
+ * @names: names of clones, of another patch or of several, of a thread, of a symbol or of an object;
  *	a build ID; or what another operation does
  * @addr: an address in a function
  * @number: index of a function or a symbol, flags, a position, the id of a state, or a
@@ -267,10 +277,14 @@ int kpatch_log_cause(enum kpatch_cause cause,
 #define kpatch_refuse(_cause, ...)					\
 	kpatch_log_cause(_cause, &(const struct kpatch_subject) { __VA_ARGS__ })
 
+void kpatch_log_hush(bool hush);
 void kpatch_log_loading(const char *module);
 void kpatch_log_loaded(const struct kpatch_module *kpmod);
 void kpatch_log_unloaded(const struct kpatch_module *kpmod);
 void kpatch_log_switched(const struct kpatch_module *kpmod);
+void kpatch_log_trial(const char *patches, unsigned int seconds);
+void kpatch_log_confirmed(const char *patches);
+void kpatch_log_unconfirmed(const char *patches);
 void kpatch_log_dry_run(const struct kpatch_module *kpmod, const char *action,
 			const struct kpatch_report *report);
 void kpatch_log_no_setup(const struct kpatch_module *kpmod, unsigned long id);

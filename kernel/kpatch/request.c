@@ -38,6 +38,7 @@
 #include <asm/syscall.h>
 
 #include "choice.h"
+#include "confirm.h"
 #include "hook.h"
 #include "patch.h"
 #include "request.h"
@@ -289,6 +290,7 @@ static struct operation *new_operation(const struct kpatch_request *request)
 	if (!(request->flags & KPATCH_REQUEST_NO_OWNER))
 		op->by.task = current;
 	op->by.restarts = request->flags & KPATCH_REQUEST_STORE && can_restart();
+	op->by.forced = request->action == KPATCH_TAKE_DOWN;
 	op->by.quiet = request->flags & KPATCH_REQUEST_QUIET;
 	op->by.deadline = jiffies + timeout_of(request);
 	op->by.queued = is_queued;
@@ -459,6 +461,7 @@ static void describe(char *buf, size_t size)
 		[KPATCH_TAKE_DOWN]	= "take down",
 		[KPATCH_SWITCH]		= "switch",
 		[KPATCH_ROLLBACK]	= "roll back",
+		[KPATCH_UNDO]		= "undo",
 	};
 	unsigned long callback = kpatch_state_callback();
 	const struct operation *op;
@@ -856,6 +859,56 @@ static void carry_out(struct operation *op)
 	end_operation(op, ret);
 }
 
+static int run_undo(const struct kpatch_request *request, struct kpatch_requester *by)
+{
+	return kpatch_confirm_undo(by);
+}
+
+/*
+ * A trial is to be undone. No task requests that, or asks for the verdict. Return %NULL if
+ * there is no memory.
+ */
+static struct operation *take_undo(void)
+{
+	static const struct kpatch_request request = {
+		.run = run_undo,
+		.name = "the trial",
+		.action = KPATCH_UNDO,
+		.flags = KPATCH_REQUEST_NO_OWNER,
+	};
+	struct operation *op = new_operation(&request);
+
+	if (!op)
+		return NULL;
+	op->abandoned = true;
+	spin_lock(&operations_lock);
+	busy = true;
+	list_add_tail(&op->list, &operations);
+	op->by.number = ++last_number;
+	step(op, KPATCH_REQUEST_TAKE);
+	spin_unlock(&operations_lock);
+	return op;
+}
+
+/*
+ * Wait for the next operation; return %NULL to be called again. A trial that is due comes
+ * before operations that wait. If it cannot be undone, these come before the next attempt.
+ */
+static struct operation *wait_for_next(void)
+{
+	struct operation *op = NULL;
+	long left = kpatch_confirm_left();
+
+	if (!left) {
+		op = take_undo();
+		/* There is no memory. Let other operations go on, they may free some. */
+		left = HZ;
+	}
+	if (!op)
+		wait_event_idle_timeout(work, (op = take_next()), left);
+	return op;
+}
+
 /* The next operation may need the hooks that this one leaves. */
 static bool has_next(void)
 {
@@ -872,7 +925,9 @@ static int kpatch_thread(void *unused)
 	struct operation *op;
 
 	for (;;) {
-		wait_event_idle(work, (op = take_next()));
+		op = wait_for_next();
+		if (!op)
+			continue;
 		carry_out(op);
 		if (!has_next() || kpatch_hook_has_probes())
 			kpatch_hook_release();

@@ -492,7 +492,7 @@ static int add_left(struct kpatch_transitions *transitions,
 		if (!is_given_up(change, state, changes, nr))
 			continue;
 		/* One that says so is enough. A module that goes cannot be refused. */
-		if (state->flags & KPATCH_STATE_PERMANENT && by->task)
+		if (state->flags & KPATCH_STATE_PERMANENT && !by->forced)
 			return kpatch_refuse(KPATCH_CAUSE_STATE_PERMANENT,
 					     .kpmod = change->patch->kpmod,
 					     .number = state->id,

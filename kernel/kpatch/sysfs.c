@@ -2,6 +2,7 @@
 /*
  * /sys/kernel/kpatch, see Documentation/ABI/testing/sysfs-kernel-kpatch:
  *
+ *   confirm
  *   switch
  *   <patch>/enabled
  *   <patch>/check
@@ -50,6 +51,7 @@
 #include <linux/slab.h>
 #include <linux/sysfs.h>
 
+#include "confirm.h"
 #include "patch.h"
 #include "request.h"
 #include "state.h"
@@ -144,7 +146,8 @@ static ssize_t enabled_show(struct kobject *kobj, struct kobj_attribute *attr,
  * A parser of numbers would also accept a sign, leading zeros, and anything behind a
  * NUL.
  */
-static int parse_timeout(const char *buf, size_t count, unsigned int *ms)
+static int parse_number(const char *buf, size_t count, unsigned int max,
+			unsigned int *number)
 {
 	unsigned int n = 0;
 	size_t i;
@@ -155,11 +158,16 @@ static int parse_timeout(const char *buf, size_t count, unsigned int *ms)
 		if (!isdigit(buf[i]))
 			return -EINVAL;
 		n = 10 * n + buf[i] - '0';
-		if (n > KPATCH_MAX_TIMEOUT_MS)
+		if (n > max)
 			return -EINVAL;
 	}
-	*ms = n;
+	*number = n;
 	return 0;
+}
+
+static int parse_timeout(const char *buf, size_t count, unsigned int *ms)
+{
+	return parse_number(buf, count, KPATCH_MAX_TIMEOUT_MS, ms);
 }
 
 /* Accept one digit, maybe a blank and a timeout, and the newline that echo writes. */
@@ -312,6 +320,41 @@ static ssize_t switch_store(struct kobject *kobj, struct kobj_attribute *attr,
 }
 
 static struct kobj_attribute switch_attr = __ATTR_WO(switch);
+
+static ssize_t confirm_show(struct kobject *kobj, struct kobj_attribute *attr,
+			    char *buf)
+{
+	return kpatch_confirm_show(buf);
+}
+
+/* Not a request: a trial can be confirmed while an operation runs. */
+static ssize_t confirm_store(struct kobject *kobj, struct kobj_attribute *attr,
+			     const char *buf, size_t count)
+{
+	size_t len = count && buf[count - 1] == '\n' ? count - 1 : count;
+	unsigned int seconds;
+	int ret;
+
+	if (!may_switch())
+		return -EPERM;
+	if (len == 1 && buf[0] == '0')
+		seconds = 0;
+	else if (parse_number(buf, len, KPATCH_MAX_TRIAL_S, &seconds))
+		return refuse_syntax(KPATCH_CAUSE_CONFIRM_SYNTAX, NULL, attr->attr.name);
+	kpatch_request_drop();
+	ret = seconds ? kpatch_confirm_arm(seconds) : kpatch_confirm_keep();
+	return ret ?: count;
+}
+
+static struct kobj_attribute confirm_attr = __ATTR_RW(confirm);
+
+/* The file "confirm". */
+static struct kernfs_node *confirm_file;
+
+static void confirm_changed(void)
+{
+	kernfs_notify(confirm_file);
+}
 
 static ssize_t rollback_store(struct kobject *kobj, struct kobj_attribute *attr,
 			      const char *buf, size_t count)
@@ -714,7 +757,8 @@ int kpatch_sysfs_check(const struct kpatch_patch *patch)
 {
 	const struct kpatch_object *object;
 
-	if (!strcmp(patch->kpmod->mod->name, switch_attr.attr.name))
+	if (!strcmp(patch->kpmod->mod->name, switch_attr.attr.name) ||
+	    !strcmp(patch->kpmod->mod->name, confirm_attr.attr.name))
 		return kpatch_refuse(KPATCH_CAUSE_NAME_TAKEN, .kpmod = patch->kpmod);
 	kpatch_for_each_object(object, patch) {
 		if (!list_empty(&object->replaced) && is_file(object->name))
@@ -772,9 +816,16 @@ int kpatch_sysfs_add(struct kpatch_patch *patch)
  */
 int __init kpatch_sysfs_init(void)
 {
+	int ret;
+
 	kpatch_root = kobject_create_and_add("kpatch", kernel_kobj);
 	kpatch_patch_on_change(patch_changed);
+	kpatch_confirm_on_change(confirm_changed);
 	if (!kpatch_root)
 		return -ENOMEM;
+	ret = sysfs_create_file(kpatch_root, &confirm_attr.attr);
+	if (ret)
+		return ret;
+	confirm_file = kernfs_find_and_get(kpatch_root->sd, "confirm");
 	return sysfs_create_file(kpatch_root, &switch_attr.attr);
 }
