@@ -81,7 +81,7 @@ build() {
 first_on_73=(test-active.sh test-busy.sh test-load.sh test-nmi.sh test-settle.sh
 	test-state.sh test-unchecked.sh)
 more_on_73=(test-basic.sh test-errors.sh test-module.sh test-original.sh test-park.sh
-	test-set.sh test-switch.sh)
+	test-confirm.sh test-set.sh test-switch.sh)
 last_on_73=(test-convert.sh test-fixes.sh test-hostile.sh test-shadow.sh test-syscall.sh)
 
 # 6.12 runs them all but the one that takes longest, if 7.3 can be had for that.

@@ -4,6 +4,7 @@
  * replacement shows the name of the module. Loaded as copies with other names, see
  * load_copy in functions.sh.
  */
+#include <linux/delay.h>
 #include <linux/jiffies.h>
 #include <linux/kpatch_state.h>
 #include <linux/sched.h>
@@ -48,6 +49,14 @@ MODULE_PARM_DESC(set, "name of the set of the patch");
 static bool sleep;
 module_param(sleep, bool, 0644);
 MODULE_PARM_DESC(sleep, "the replacement calls a helper that sleeps until this is N");
+
+static bool permanent;
+module_param(permanent, bool, 0444);
+MODULE_PARM_DESC(permanent, "its state cannot be left");
+
+static unsigned int fail_ms;
+module_param(fail_ms, uint, 0444);
+MODULE_PARM_DESC(fail_ms, "init fails after so many milliseconds");
 
 static char record[256];
 module_param_string(record, record, sizeof(record), 0644);
@@ -146,7 +155,7 @@ static struct kpatch_module patch = {
 
 static int __init m_init(void)
 {
-	int i;
+	int i, ret;
 
 	for (i = 0; i < num_names; i++) {
 		funcs[i].old_name = name[i];
@@ -160,7 +169,11 @@ static int __init m_init(void)
 	patch.set = set;
 	patch.flags = (enable ? 0 : KPATCH_LOAD_DISABLED) |
 		      (replace ? KPATCH_REPLACE : 0);
-	return kpatch_register(&patch);
+	ret = kpatch_register(&patch);
+	if (!fail_ms || ret)
+		return ret;
+	msleep(fail_ms);
+	return -EIO;
 }
 module_init(m_init);
 
