@@ -63,7 +63,7 @@ has_ended() { [ "$(is_enabled "$1")" = "$2" ] && grep -qx 0 "$confirm"; }
 # check_shows PATCHES FILE...: which patches show these files in /proc, - for none
 check_shows()
 {
-	local wanted=$1 shown= file text
+	local wanted=$1 shown="" file text
 
 	shift
 	for file in "$@"; do
