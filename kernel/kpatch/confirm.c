@@ -49,7 +49,7 @@
  * trial is undone at once; if it is disabled, the inverse transaction leaves it out.
  *
  * There is one trial at a time. Time in which the system is suspended does not count:
- * nobody could confirm it.
+ * it could not be confirmed then.
  */
 
 /**
@@ -93,7 +93,7 @@ struct kpatch_trial {
 };
 
 /*
- * Protects the variables below, and all of the trial. Whoever changes @member holds
+ * Protects the variables below, and all of the trial. To change @member requires
  * kpatch_mutex, too. Readers of the file take nothing else, so they do not wait for an
  * operation. A leaf.
  */
@@ -653,7 +653,7 @@ static int wait_for_undo(unsigned long number)
 	return is_undone(number) ? kpatch_refuse(KPATCH_CAUSE_NO_TRIAL) : 0;
 }
 
-/* Whoever undoes the current trial is to end that, and to leave it as it is then. */
+/* If the current trial is being undone, end that, and then keep the trial. */
 static unsigned long keep_if_undoing(void)
 {
 	struct kpatch_requester *undoer = current_trial ? current_trial->undoer : NULL;

@@ -40,7 +40,7 @@ test_the_directory_of_a_patch_has_the_documented_files()
 	stats+=" unhook_ns vmlinux"
 
 	check "insmod" load $patch
-	check_is "patches" "switch $patch" "$(names_in $kpatch_sysfs)"
+	check_is "patches" "confirm switch $patch" "$(names_in $kpatch_sysfs)"
 	check_is "files" "$stats work_ns" "$(names_in $files)"
 	check_is "functions" "cmdline_proc_show,1" "$(ls $files/vmlinux)"
 	check_is "files of a function" "live" "$(names_in $func)"
