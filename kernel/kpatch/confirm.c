@@ -531,25 +531,37 @@ static bool end_undo(struct kpatch_trial *trial, int err)
 	return ended;
 }
 
+/* Add what makes a patch of the trial as it was before. Return the number of changes. */
+static unsigned int add_inverse(struct kpatch_change *changes, unsigned int nr,
+				const struct member *member)
+{
+	if (member->patch->kpmod->status == member->before)
+		return nr;
+	changes[nr] = (struct kpatch_change) {
+		.patch = member->patch,
+		.from = member->patch->kpmod->status,
+		.to = member->before,
+	};
+	return nr + 1;
+}
+
+/* The patches that are disabled come first, the newest of them before older ones. */
 static int switch_back(const struct kpatch_trial *trial, struct kpatch_requester *by)
 {
 	struct kpatch_change *changes;
-	const struct member *member;
 	unsigned int i, nr = 0;
 	int ret = 0;
 
 	changes = kvcalloc(trial->nr, sizeof(*changes), GFP_KERNEL);
 	if (!changes)
 		return kpatch_refuse(KPATCH_CAUSE_NO_MEMORY, .action = "undo a trial");
+	for (i = trial->nr; i--;) {
+		if (trial->member[i].before == KPATCH_OFF)
+			nr = add_inverse(changes, nr, &trial->member[i]);
+	}
 	for (i = 0; i < trial->nr; i++) {
-		member = &trial->member[i];
-		if (member->patch->kpmod->status == member->before)
-			continue;
-		changes[nr++] = (struct kpatch_change) {
-			.patch = member->patch,
-			.from = member->patch->kpmod->status,
-			.to = member->before,
-		};
+		if (trial->member[i].before == KPATCH_ON)
+			nr = add_inverse(changes, nr, &trial->member[i]);
 	}
 	if (nr)
 		ret = kpatch_patch_switch(changes, nr, 0, by);

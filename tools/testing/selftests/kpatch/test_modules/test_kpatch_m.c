@@ -50,10 +50,6 @@ static bool sleep;
 module_param(sleep, bool, 0644);
 MODULE_PARM_DESC(sleep, "the replacement calls a helper that sleeps until this is N");
 
-static bool permanent;
-module_param(permanent, bool, 0444);
-MODULE_PARM_DESC(permanent, "its state cannot be left");
-
 static unsigned int fail_ms;
 module_param(fail_ms, uint, 0444);
 MODULE_PARM_DESC(fail_ms, "init fails after so many milliseconds");
