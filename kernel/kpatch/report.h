@@ -244,8 +244,8 @@ enum kpatch_cause {
  * @func: the function
  * @action: what is not done, in the infinitive; or the name of a file, a structure or
  *	an object
- * @names: names of clones, of another patch or of several, of a thread, of a symbol or of an object;
- *	a build ID; or what another operation does
+ * @names: names of clones, of another patch or of several, of a thread, of a symbol or
+ *	of an object; a build ID; or what another operation does
  * @addr: an address in a function
  * @number: index of a function or a symbol, flags, a position, the id of a state, or a
  *	thread id
