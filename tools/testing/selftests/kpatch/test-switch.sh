@@ -223,19 +223,21 @@ test_states_are_handed_over_within_one_switch()
 	check_is "the first enters" "setup enter started " "$(record a)"
 	check_is "the second does not" "started " "$(record b)"
 	check "both at once" switch -$a -$b
-	check_is "the one that was enabled first leaves" "setup enter started stopping leave release " "$(record a)"
+	check_is "the oldest leaves" "setup enter started stopping leave release " "$(record a)"
 	check_is "the second does not" "started stopping " "$(record b)"
 }
 
 test_a_permanent_state_is_refused_in_any_order()
 {
+	local text="'$b': cannot disable: its state 1001 cannot be left"
+
 	check "insmod" load_copy a name=cmdline_proc_show id=1001
 	check "insmod" load_copy b name=version_proc_show id=1001 permanent=1
 	check "enable" switch +$a +$b
-	check_switch_fails "not permitted" "'$b': cannot disable: its state 1001 cannot be left" -$a -$b
-	check_switch_fails "not permitted" "'$b': cannot disable: its state 1001 cannot be left" -$b -$a
+	check_switch_fails "not permitted" "$text" -$a -$b
+	check_switch_fails "not permitted" "$text" -$b -$a
 	check "disable the other" switch -$a
-	check_switch_fails "not permitted" "'$b': cannot disable: its state 1001 cannot be left" -$b
+	check_switch_fails "not permitted" "$text" -$b
 	check "take it over" switch -$b +$a
 	check "disable" switch -$a
 }
