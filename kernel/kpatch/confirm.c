@@ -490,10 +490,13 @@ bool kpatch_confirm_forget(const struct kpatch_patch *patch)
  */
 long kpatch_confirm_left(void)
 {
-	guard(spinlock)(&trial_lock);
-	if (!current_trial)
-		return MAX_SCHEDULE_TIMEOUT;
-	return max((long)(current_trial->due - jiffies), 0L);
+	long left = MAX_SCHEDULE_TIMEOUT;
+
+	spin_lock(&trial_lock);
+	if (current_trial)
+		left = max((long)(current_trial->due - jiffies), 0L);
+	spin_unlock(&trial_lock);
+	return left;
 }
 
 /* Begin to undo the current trial. */
@@ -642,15 +645,23 @@ int kpatch_confirm_arm(unsigned int seconds)
 
 static bool is_undone(unsigned long number)
 {
-	guard(spinlock)(&trial_lock);
-	return last_undone == number;
+	bool undone;
+
+	spin_lock(&trial_lock);
+	undone = last_undone == number;
+	spin_unlock(&trial_lock);
+	return undone;
 }
 
 static bool is_being_undone(unsigned long number)
 {
-	guard(spinlock)(&trial_lock);
-	return current_trial && current_trial->number == number &&
-	       current_trial->undoer;
+	bool undoing;
+
+	spin_lock(&trial_lock);
+	undoing = current_trial && current_trial->number == number &&
+		  current_trial->undoer;
+	spin_unlock(&trial_lock);
+	return undoing;
 }
 
 /*
@@ -717,6 +728,19 @@ int kpatch_confirm_keep(void)
 	return 0;
 }
 
+static int show_trial(char *buf)
+{
+	long left = max((long)(current_trial->due - jiffies), 0L);
+	int len;
+
+	lockdep_assert_held(&trial_lock);
+	if (current_trial->tried)
+		left = 0;
+	len = sysfs_emit(buf, "trial %lu ", DIV_ROUND_UP(left, HZ));
+	len += format_words(current_trial, buf + len, PAGE_SIZE - 1 - len);
+	return len + sysfs_emit_at(buf, len, "\n");
+}
+
 /**
  * kpatch_confirm_show() - show the trial
  * @buf: a page
@@ -727,18 +751,15 @@ int kpatch_confirm_keep(void)
  */
 ssize_t kpatch_confirm_show(char *buf)
 {
-	long left;
 	int len;
 
-	guard(spinlock)(&trial_lock);
-	if (!current_trial)
-		return sysfs_emit(buf, armed ? "armed %u\n" : "0\n", armed);
-	left = max((long)(current_trial->due - jiffies), 0L);
-	if (current_trial->tried)
-		left = 0;
-	len = sysfs_emit(buf, "trial %lu ", DIV_ROUND_UP(left, HZ));
-	len += format_words(current_trial, buf + len, PAGE_SIZE - 1 - len);
-	return len + sysfs_emit_at(buf, len, "\n");
+	spin_lock(&trial_lock);
+	if (current_trial)
+		len = show_trial(buf);
+	else
+		len = sysfs_emit(buf, armed ? "armed %u\n" : "0\n", armed);
+	spin_unlock(&trial_lock);
+	return len;
 }
 
 /**
