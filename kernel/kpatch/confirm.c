@@ -4,7 +4,6 @@
  */
 #include "common.h"
 
-#include <linux/cleanup.h>
 #include <linux/init.h>
 #include <linux/jiffies.h>
 #include <linux/minmax.h>

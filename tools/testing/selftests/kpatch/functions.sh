@@ -144,6 +144,33 @@ briefly()
 	return $status
 }
 
+# check_fails_with ERROR TEXT COMMAND...: COMMAND sets switch_error to ERROR; one line in
+# the log contains TEXT
+check_fails_with()
+{
+	local error=$1 text=$2
+
+	shift 2
+	mark_log
+	! briefly "$@" || fail "$*: succeeded"
+	case $switch_error in
+	*"$error"*) ;;
+	*) fail "$*: expected '$error', got '$switch_error'" ;;
+	esac
+	check_log "$text"
+	check_is "lines in the log" 1 "$(kpatch_log | grep -c '(-')"
+}
+
+# states NAME...: what the patches that are copies have in their file "enabled"
+states()
+{
+	local patch
+
+	for patch in "$@"; do
+		echo -n "$(is_enabled "test_kpatch_$patch")"
+	done
+}
+
 # check_refused ERROR TEXT MODULE [PARAMETER...]: insmod fails with ERROR, logs one
 # line that contains TEXT, and leaves nothing behind
 check_refused()

@@ -30,31 +30,6 @@ check_switch()
 	switch_error=$( { echo "$2" > "$kpatch_sysfs/$1/check"; } 2>&1)
 }
 
-# check_fails ERROR TEXT COMMAND...: with one line in the log
-check_fails()
-{
-	local error=$1 text=$2
-
-	shift 2
-	mark_log
-	! briefly "$@" || fail "$*: succeeded"
-	case $switch_error in
-	*"$error"*) ;;
-	*) fail "$*: expected '$error', got '$switch_error'" ;;
-	esac
-	check_log "$text"
-	check_is "lines in the log" 1 "$(kpatch_log | grep -c '(-')"
-}
-
-states()
-{
-	local patch
-
-	for patch in "$@"; do
-		echo -n "$(is_enabled "test_kpatch_$patch")"
-	done
-}
-
 # The trial ends a moment after the patches are as they were, when hooks are removed.
 are() { [ "$(states a b c)" = "$1" ] && grep -qx 0 "$confirm"; }
 
@@ -115,7 +90,7 @@ test_a_switch_that_is_not_confirmed_is_undone()
 	check_is "confirm" 0 "$(cat "$confirm")"
 	check_is "a" "setup enter started stopping started " "$(record a)"
 	check_is "c" "started stopping " "$(record c)"
-	check_fails "No such file" "there is no trial, or it was undone" confirm 0
+	check_fails_with "No such file" "there is no trial, or it was undone" confirm 0
 	check "the next one is none" enabled $c 1
 	check_is "confirm" 0 "$(cat "$confirm")"
 	check "rmmod" unload $a
@@ -145,19 +120,19 @@ test_no_other_switch_gets_in_the_way()
 	check "insmod" load_copy d name=loadavg_proc_show set=hot
 	check "arm" confirm 600
 	check "replace" enabled $c 1
-	check_fails "resource busy" "'$c': cannot switch it $what" enabled $c 0
-	check_fails "resource busy" "'$a': cannot switch it $what" enabled $a 1
-	check_fails "resource busy" "'$c': cannot switch it $what" rollback $c
-	check_fails "resource busy" "'$b': cannot switch it $what" switch +$d +$b
-	check_fails "resource busy" "'$c': cannot switch it $what" check_switch $c 0
-	check_fails "resource busy" "confirm: '+$c -$a -$b' is on trial still" confirm 5
+	check_fails_with "resource busy" "'$c': cannot switch it $what" enabled $c 0
+	check_fails_with "resource busy" "'$a': cannot switch it $what" enabled $a 1
+	check_fails_with "resource busy" "'$c': cannot switch it $what" rollback $c
+	check_fails_with "resource busy" "'$b': cannot switch it $what" switch +$d +$b
+	check_fails_with "resource busy" "'$c': cannot switch it $what" check_switch $c 0
+	check_fails_with "resource busy" "confirm: '+$c -$a -$b' is on trial still" confirm 5
 	check "what is so" enabled $c 1
 	check "another set" enabled $d 1
 	check "another set" enabled $d 0
 	check "rmmod" unload $d
 	# Its function is that of a patch which may be enabled again.
 	check "insmod" load_copy d name=version_proc_show set=hot
-	check_fails "resource busy" "'$d': cannot switch it $what" enabled $d 1
+	check_fails_with "resource busy" "'$d': cannot switch it $what" enabled $d 1
 	check "rmmod" unload $d
 	mark_log
 	! load_copy d name=uptime_proc_show enable=1 || fail "insmod succeeded"
@@ -174,7 +149,7 @@ test_a_switch_that_fails_uses_no_trial_up()
 	echo check_enter > /sys/module/$b/parameters/refuse
 	check "insmod" load_copy d name=uptime_proc_show id=1004
 	echo check_enter > /sys/module/$d/parameters/refuse
-	check_fails "No space left" "the check of its state 1004 has refused" enabled $d 1
+	check_fails_with "No space left" "the check of its state 1004 has refused" enabled $d 1
 	check_is "confirm" "armed 600" "$(cat "$confirm")"
 	check "dry run" check_switch $c 1
 	check "nothing to do" enabled $a 1
@@ -277,7 +252,7 @@ test_a_state_that_cannot_be_left_is_not_tried()
 	load_three
 	check "insmod" load_copy d name=uptime_proc_show id=1004 permanent=1
 	check "arm" confirm 5
-	check_fails "not permitted" "'$d': cannot be on trial: its state 1004 cannot be left" \
+	check_fails_with "not permitted" "'$d': cannot be on trial: its state 1004 cannot be left" \
 		enabled $d 1
 	check_is "confirm" "armed 5" "$(cat "$confirm")"
 	check_is "d" "" "$(record d)"

@@ -33,34 +33,9 @@ check_shows()
 	check_is "${*:2}" "$1 " "$(shows "${@:2}")"
 }
 
-states()
-{
-	local patch
-
-	for patch in "$@"; do
-		echo -n "$(is_enabled "test_kpatch_$patch")"
-	done
-}
-
 rollback()
 {
 	switch_error=$( { echo "${2:-1}" > "$kpatch_sysfs/test_kpatch_$1/rollback"; } 2>&1)
-}
-
-# check_fails ERROR TEXT COMMAND...: with one line in the log
-check_fails()
-{
-	local error=$1 text=$2
-
-	shift 2
-	mark_log
-	! briefly "$@" || fail "$*: succeeded"
-	case $switch_error in
-	*"$error"*) ;;
-	*) fail "$*: expected '$error', got '$switch_error'" ;;
-	esac
-	check_log "$text"
-	check_is "lines in the log" 1 "$(kpatch_log | grep -c '(-')"
 }
 
 record() { parameter "test_kpatch_$1" record | tr -d '\n'; }
@@ -71,17 +46,17 @@ test_two_sets_cannot_share_a_function()
 	check "insmod" load_copy b name=version_proc_show set=hot
 	check_is "sets" "default hot" "$(cat $kpatch_sysfs/$a/set) $(cat $kpatch_sysfs/$b/set)"
 	check "enable" switch +$a
-	check_fails "resource busy" \
+	check_fails_with "resource busy" \
 		"'$b': function 'version_proc_show' is replaced by '$a' of set 'default'" \
 		enabled $b 1
-	check_fails "resource busy" \
+	check_fails_with "resource busy" \
 		"'$b': function 'version_proc_show' is replaced by '$a' of set 'default'" \
 		switch +$b
 	check_shows "a a" cmdline version
 	check "one goes, the other comes" switch +$b -$a
 	check_shows "- b" cmdline version
 	check "disable" enabled $b 0
-	check_fails "resource busy" \
+	check_fails_with "resource busy" \
 		"'$a': function 'version_proc_show' is replaced by '$b' of set 'hot'" \
 		switch +$b +$a
 	check_is "enabled" 00 "$(states a b)"
@@ -114,12 +89,12 @@ test_two_sets_cannot_share_a_function_of_a_module_that_is_not_loaded()
 {
 	check "insmod" load test_kpatch_object name=target_value set=hot
 	check "insmod" load test_kpatch_module enable=0
-	check_fails "resource busy" "is replaced by 'test_kpatch_object' of set 'hot'" \
+	check_fails_with "resource busy" "is replaced by 'test_kpatch_object' of set 'hot'" \
 		enabled test_kpatch_module 1
 	check "insmod" load $target
 	check "disable" enabled test_kpatch_object 0
 	check "enable" enabled test_kpatch_module 1
-	check_fails "resource busy" "is replaced by 'test_kpatch_module' of set 'default'" \
+	check_fails_with "resource busy" "is replaced by 'test_kpatch_module' of set 'default'" \
 		enabled test_kpatch_object 1
 }
 
@@ -137,7 +112,7 @@ test_a_module_with_a_function_of_two_sets_is_refused()
 	check "disable" enabled $a 0
 	check "insmod" load $target
 	check_is "live" 1 "$(cat $kpatch_sysfs/test_kpatch_object/$target/target_one_name,1/live)"
-	check_fails "resource busy" "is replaced by 'test_kpatch_object' of set 'hot'" \
+	check_fails_with "resource busy" "is replaced by 'test_kpatch_object' of set 'hot'" \
 		enabled $a 1
 }
 
@@ -175,12 +150,12 @@ test_a_replace_is_all_or_nothing()
 	check "insmod" load_copy b name=version_proc_show enable=1
 	check "insmod" load_copy c name=cmdline_proc_show replace=1 id=1003
 	echo check_enter > /sys/module/$c/parameters/refuse
-	check_fails "No space left" "the check of its state 1003 has refused" enabled $c 1
+	check_fails_with "No space left" "the check of its state 1003 has refused" enabled $c 1
 	check_is "enabled" 110 "$(states a b c)"
 	check_shows "a b" cmdline version
 	check_is "a" "setup enter started stopping started " "$(record a)"
 	check_is "c" "setup release " "$(record c)"
-	check_fails "Invalid argument" "'$c': has replaced no patch" rollback c
+	check_fails_with "Invalid argument" "'$c': has replaced no patch" rollback c
 }
 
 # The helper has replaced nothing: only all text of the module covers it.
@@ -191,7 +166,7 @@ test_a_task_in_a_helper_of_a_replaced_patch_is_seen()
 	echo Y > /sys/module/$a/parameters/sleep
 	background cat /proc/cmdline
 	check "asleep" wait_for 5 grep -q "show.*\[$a\]" "/proc/$child/stack"
-	check_fails "resource busy" "blocked by 1 task(s), first is $child cat show" \
+	check_fails_with "resource busy" "blocked by 1 task(s), first is $child cat show" \
 		enabled $c 1
 	check_is "enabled" 10 "$(states a c)"
 	echo N > /sys/module/$a/parameters/sleep
@@ -227,14 +202,14 @@ test_a_replace_is_rolled_back()
 	check_shows "a b -" cmdline version uptime
 	check_is "enabled" 1100 "$(states a b c d)"
 	check "again: it is so" rollback c "1 2000"
-	check_fails "Invalid argument" "'$a': has replaced no patch" rollback a
-	check_fails "Invalid argument" "rollback takes 1" rollback c 0
+	check_fails_with "Invalid argument" "'$a': has replaced no patch" rollback a
+	check_fails_with "Invalid argument" "rollback takes 1" rollback c 0
 	check "forward" enabled $c 1
 	check "rmmod" unload $a
-	check_fails "No such file" "'$c': cannot go back to '$a', which has been" \
+	check_fails_with "No such file" "'$c': cannot go back to '$a', which has been" \
 		rollback c
 	check "insmod" load_copy a name=cmdline_proc_show
-	check_fails "No such file" "'$c': cannot go back to '$a', which has been" \
+	check_fails_with "No such file" "'$c': cannot go back to '$a', which has been" \
 		rollback c
 	check_is "enabled" 0010 "$(states a b c d)"
 }
@@ -248,7 +223,7 @@ test_a_rollback_finds_what_has_changed()
 	check "enable" enabled $a 1
 	check_shows "a -" cmdline version
 	check "insmod" load_copy d name=version_proc_show set=hot enable=1
-	check_fails "resource busy" "'$b': function 'version_proc_show' is replaced by '$d'" \
+	check_fails_with "resource busy" "'$b': function 'version_proc_show' is replaced by '$d'" \
 		rollback c
 	check_is "enabled" 1011 "$(states a b c d)"
 	check "disable" enabled $d 0
@@ -263,7 +238,7 @@ test_a_patch_that_is_disabled_is_not_rolled_back()
 	check "insmod" load_copy a name=cmdline_proc_show enable=1
 	check "insmod" load_copy b name=cmdline_proc_show replace=1 enable=1
 	check "insmod" load_copy c name=cmdline_proc_show replace=1 enable=1
-	check_fails "Invalid argument" "'$b': is disabled, so there is nothing to roll back" \
+	check_fails_with "Invalid argument" "'$b': is disabled, so there is nothing to roll back" \
 		rollback b
 	check_is "enabled" 001 "$(states a b c)"
 	check_shows c cmdline
@@ -279,11 +254,11 @@ test_a_rollback_does_not_cover_newer_patches()
 	check "insmod" load_copy b name=version_proc_show enable=1
 	check "insmod" load_copy c name=cmdline_proc_show replace=1 enable=1
 	check "enable an old one" enabled $b 1
-	check_fails "resource busy" "'version_proc_show' is replaced by '$b', which is newer" \
+	check_fails_with "resource busy" "'version_proc_show' is replaced by '$b', which is newer" \
 		rollback c
 	check "disable" enabled $b 0
 	check "insmod" load_copy d name=version_proc_show enable=1
-	check_fails "resource busy" "'version_proc_show' is replaced by '$d', which is newer" \
+	check_fails_with "resource busy" "'version_proc_show' is replaced by '$d', which is newer" \
 		rollback c
 	check_is "enabled" 0011 "$(states a b c d)"
 	check_shows "c d" cmdline version
