@@ -43,8 +43,9 @@ step_modules() {
 	local names=$work/out/names
 
 	"$h/boot.sh" names 'cat /sys/kernel/tracing/available_filter_functions_addrs > /run/out/sites; cat /proc/[0-9]*/stack > /run/out/stacks'
-	"$b/generate.py" "$names/sites" "$names/stacks" "$obj/System.map" \
-		"$b/modules" "$work/modules"
+	nm -j --defined-only "$obj"/kernel/kpatch/*.o > "$names/core"
+	"$b/generate.py" "$names/sites" "$names/stacks" "$names/core" \
+		"$obj/System.map" "$b/modules" "$work/modules"
 	make -C "$src" O="$obj" M="$work/modules" -j"$JOBS" modules \
 		> "$work/modules.log" 2>&1 ||
 		{ grep -A5 -i error "$work/modules.log"; die "the modules do not build"; }

@@ -2,10 +2,11 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Write the patch modules of the benchmark.
 
-usage: generate.py SITES STACKS SYMBOLS SOURCES OUT
+usage: generate.py SITES STACKS CORE SYMBOLS SOURCES OUT
 
 SITES    available_filter_functions_addrs of the kernel that is going to be measured
 STACKS   the stacks of its tasks, as /proc/PID/stack has them
+CORE     the names of the functions of kpatch itself
 SYMBOLS  its System.map
 SOURCES  directory of the sources that are not generated
 OUT      directory to write to; emptied
@@ -16,8 +17,8 @@ calls one of them notices nothing. The addresses are those of this very kernel,
 which is not relocated when it boots.
 """
 
+import hashlib
 import pathlib
-import random
 import re
 import shutil
 import sys
@@ -38,9 +39,16 @@ WRAPPED = ("pipe_read", "ksys_read", "futex_wait", "read_zero")
 AVOID = re.compile(r"sched|sleep|wait|thread|worker|idle|stop|poll|select|futex"
                    r"|pipe|read|write|ftrace|trace|klp|kpatch|patch|poke|module|rcu"
                    r"|kallsyms|sysfs|kernfs|mutex|rwsem|timer|probe|hook"
-                   r"|kswapd|compact|signal|exit|init|[.]")
+                   r"|kswapd|compact|signal|exit|init|[.]"
+                   # The body of a system call is looked up, too.
+                   r"|_sys_")
 
 SYSTEMS = {"kpatch": "", "livepatch": "#define BENCH_LIVEPATCH\n"}
+
+
+def shuffled(names):
+    """A random order, in which names that are added or go do not move the others."""
+    return sorted(names, key=lambda name: hashlib.sha256(name.encode()).digest())
 
 
 def read_symbols(path):
@@ -58,18 +66,16 @@ def cloned(symbols):
     return {match[1] for match in found if match}
 
 
-def choose(sites, stacks, symbols, count):
+def choose(sites, avoid, symbols, count):
     """Functions with a name of their own and the site at their start."""
-    asleep = set(re.findall(r"\] (\S+?)\+0x", stacks))
     names = []
     for line in sites.splitlines():
         addr, name = line.split()[:2]
         if "[" not in line and symbols.get(name) == [int(addr, 16)] \
-                and name not in asleep and not AVOID.search(name):
+                and name not in avoid and not AVOID.search(name):
             names.append(name)
-    random.Random(1).shuffle(names)
     clones = cloned(symbols)
-    names = [name for name in names if name not in clones]
+    names = shuffled(name for name in names if name not in clones)
     if len(names) < count:
         sys.exit(f"FAIL: only {len(names)} functions to choose from")
     return names[:count]
@@ -84,8 +90,7 @@ def choose_symbols(path, symbols, count):
         names = [name for addr, kind, name in lines
                  if kind in kinds and len(symbols[name]) == 1
                  and int(addr, 16) in stay and re.fullmatch(r"[a-z]\w+", name)]
-        random.Random(1).shuffle(names)
-        chosen += names[:count // 2]
+        chosen += shuffled(names)[:count // 2]
     if len(chosen) < count:
         sys.exit(f"FAIL: only {len(chosen)} symbols to choose from")
     return chosen
@@ -254,9 +259,11 @@ class Modules:
 
 def main():
     """Write all modules."""
-    sites, stacks, system_map, sources, out = map(pathlib.Path, sys.argv[1:])
+    sites, stacks, core, system_map, sources, out = map(pathlib.Path, sys.argv[1:])
     symbols = read_symbols(system_map)
-    names = choose(sites.read_text(), stacks.read_text(), symbols, max(SIZES))
+    avoid = set(re.findall(r"\] (\S+?)\+0x", stacks.read_text()))
+    avoid.update(core.read_text().split())
+    names = choose(sites.read_text(), avoid, symbols, max(SIZES))
     modules = Modules(out, sources)
     for size in SIZES:
         modules.add_jumps(names[:size], symbols)
