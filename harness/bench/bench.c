@@ -180,6 +180,23 @@ static int do_switch(char **argv)
 	return 0;
 }
 
+/* set CHANGES: write them into "switch", until they are done. */
+static int do_set(char **argv)
+{
+	const char path[] = "/sys/kernel/kpatch/switch";
+	size_t len = strlen(argv[0]);
+	int64_t start;
+	int fd = open(path, O_WRONLY);
+
+	if (fd < 0)
+		err(1, "%s", path);
+	start = now();
+	if (write(fd, argv[0], len) != (ssize_t)len)
+		err(1, "%s", path);
+	print("set", now() - start);
+	return 0;
+}
+
 /* unload NAME */
 static int unload(char **argv)
 {
@@ -377,6 +394,7 @@ static const struct command {
 	{ "load", 3, load },
 	{ "insert", 2, insert },
 	{ "switch", 3, do_switch },
+	{ "set", 1, do_set },
 	{ "unload", 1, unload },
 	{ "tasks", 2, tasks },
 	{ "costs", 0, costs },

@@ -54,7 +54,7 @@ step_modules() {
 }
 
 step_calls() { guest calls 1 limits calls crowd; }
-step_functions() { guest functions 1 functions; }
+step_functions() { guest functions 1 functions sets; }
 step_targets() { guest targets 1 own objects late; }
 step_tasks() { guest tasks 1 tasks check depth; }
 step_inside() { guest inside 2 inside; }

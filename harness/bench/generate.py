@@ -24,6 +24,7 @@ import shutil
 import sys
 
 SIZES = (1, 10, 100, 1000)
+PARTS = 10
 STACKED = 8
 
 # Modules that a patch names, functions and variables in each, and, in all, the
@@ -149,6 +150,19 @@ class Modules:
         self.add(str(len(names)), [(n, f"new_{n}") for n in names],
                  *jumps(names, symbols))
 
+    def add_disabled(self, what, names, symbols, flags=""):
+        """A patch of kpatch alone that is loaded disabled."""
+        declarations, stubs = jumps(names, symbols)
+        self.add(what, [(n, f"new_{n}") for n in names],
+                 f"#define MEMBERS .flags = KPATCH_LOAD_DISABLED{flags},\n"
+                 + declarations, stubs, ("kpatch",))
+
+    def add_sets(self, names, symbols):
+        """Patches that are switched together, and one that replaces others."""
+        for number, name in enumerate(names[:PARTS]):
+            self.add_disabled(f"part{number}", [name], symbols)
+        self.add_disabled("replacing", names, symbols, " | KPATCH_REPLACE")
+
     def add_target(self, name):
         """A module with functions and variables for patches to name."""
         (self.out / f"{name}.c").write_text(
@@ -269,6 +283,7 @@ def main():
         modules.add_jumps(names[:size], symbols)
     for number in range(1, STACKED + 1):
         modules.add_stacked(number)
+    modules.add_sets(names, symbols)
     modules.add_original()
     for name in WRAPPED:
         modules.add_wrapper(name, symbols[name][0])

@@ -146,6 +146,39 @@ scenario_functions() {
 	done
 }
 
+# set_of SIGN: the patches of one function each, with this sign
+set_of() {
+	local words
+
+	words=$(seq -f "$1bench_kpatch_part%g" 0 $((PARTS - 1)))
+	echo "${words//$'\n'/ }"
+}
+
+# Several patches in one switch, beside one patch of the same functions; and a patch that
+# replaces another one of the same functions.
+PARTS=10
+scenario_sets() {
+	local i round
+
+	for ((i = 0; i < PARTS; i++)); do quietly insert "bench_kpatch_part$i"; done
+	for ((round = 0; round < ROUNDS; round++)); do
+		sleep 0.3
+		record sets "on" ./bench set "$(set_of +)"
+		sleep 0.3
+		record sets "off" ./bench set "$(set_of -)"
+	done
+	for ((i = 0; i < PARTS; i++)); do quietly unload kpatch "part$i"; done
+	quietly insert bench_kpatch_replacing
+	for ((round = 0; round < ROUNDS; round++)); do
+		quietly load kpatch 1000
+		sleep 0.3
+		record sets "replace 1000" on kpatch replacing
+		quietly off kpatch replacing
+		quietly unload kpatch 1000
+	done
+	quietly unload kpatch replacing
+}
+
 targets="bench_target1 bench_target2 bench_target3"
 
 # Wait as before off(): to load a module takes grace periods, too.

@@ -156,6 +156,19 @@ def object_rows(res):
                    f"{res.get(names[1]) / res.get(names[0]):.2f}x")
 
 
+def set_rows(res):
+    """Several patches in one switch; a patch that takes the place of another one."""
+    for title, one, other in (
+            ("enable 10 functions: one patch, 10 patches in one switch",
+             "functions/kpatch 10/write", "sets/on/set"),
+            ("disable them", "functions/kpatch 10/disable", "sets/off/set"),
+            ("1000 functions: enable a patch, replace one by another",
+             "functions/kpatch 1000/write", "sets/replace 1000/write")):
+        if res.has(one, other):
+            yield (title, res.ms(one) + " ms", res.ms(other) + " ms",
+                   f"{res.get(other) / res.get(one):.2f}x")
+
+
 def late_rows(res):
     """What a module that comes takes longer than without a patch."""
     for title, case in (("no function of it", "1"), ("1 function", "late1"),
@@ -266,6 +279,8 @@ def write_table(res, release, out):
         + markdown(("", "instructions"), limit_rows(res))
         + "\nA patch of 1000 functions:\n\n"
         + markdown(("", "vmlinux", "vmlinux and 3 modules, 1000 symbols", ""), object_rows(res))
+        + "\nSets of patches:\n\n"
+        + markdown(("", "one patch", "several", ""), set_rows(res))
         + "\nA module of 100 functions comes and goes, while a patch replaces:\n\n"
         + markdown(("", "no patch", "livepatch", "kpatch", "kpatch ahead by"), late_rows(res))
         + "\nDuration of a stop, in thousands of instructions:\n\n"

@@ -31,9 +31,9 @@
 
 /**
  * struct kpatch_site - an ftrace site that is hooked
- * @users: enabled patches that replace the function; the hook remains when there
- *	are none, as long as its batch does
- * @batch: the batch that it was hooked with; %NULL once its module has gone
+ * @users: enabled patches that replace the function; the hook is removed when there
+ *	are none
+ * @batch: the batch that it was hooked with; %NULL once the hook is removed
  */
 struct kpatch_site {
 	unsigned int users;
@@ -47,12 +47,14 @@ struct kpatch_site {
  * @users: the users of all its sites
  * @num: number of sites; 0 if it only shows that functions are free
  * @ips: the addresses of its sites, sorted
- * @sites: the sites, in the same order
+ * @drop: room for the addresses of sites that are taken out of the filter
+ * @sites: the sites, in the order of @ips
  *
- * A batch may span vmlinux and modules: each batch that is released costs a wait for all
- * tasks. A module that is loaded later gets a batch of its own. The sites in a module
- * that goes are taken out of the filter before the module is freed. They keep their
- * place here, since functions refer to others by address.
+ * A batch may span several patches, vmlinux and modules: each batch costs a pass over all
+ * that ftrace knows, and a wait for all tasks when it is released. A module that is loaded
+ * later gets a batch of its own. Sites without a user, and those in a module that goes,
+ * before it is freed, are taken out of the filter. They keep their place here, since
+ * functions refer to others by address.
  *
  * Each batch has an ftrace_ops of its own, with its filter complete before it is
  * registered. Only register_ftrace_function() makes a BPF trampoline on the same
@@ -66,6 +68,7 @@ struct batch {
 	unsigned int users;
 	unsigned int num;
 	unsigned long *ips;
+	unsigned long *drop;
 	struct kpatch_site sites[] __counted_by(num);
 };
 
@@ -93,7 +96,7 @@ static struct kpatch_site *find_in_batch(struct batch *batch, unsigned long ip)
 	if (!found)
 		return NULL;
 	site = &batch->sites[found - batch->ips];
-	/* Another module may have taken the place of one that has gone. */
+	/* If its hook is gone, another module may be where the function was. */
 	return site->batch ? site : NULL;
 }
 
@@ -295,22 +298,31 @@ static enum kpatch_cause register_batch(struct batch *batch,
 	return KPATCH_CAUSE_SITE_DISABLED;
 }
 
-/* An object that is hooked with the next batch of its patch. */
+/* An object that is hooked with the next batch. */
 static bool is_next(const struct kpatch_object *object)
 {
 	return object->bound && !object->hooked;
 }
 
-/* Set @site of the functions of @patch, and return how many have none. */
-static unsigned int find_sites(struct kpatch_patch *patch)
+/* The objects that are hooked with the next batch. */
+#define for_each_next(_object, _change, _changes, _nr)				\
+	for ((_change) = (_changes); (_change) < (_changes) + (_nr); (_change)++)	\
+		if ((_change)->to == KPATCH_ON)					\
+			kpatch_for_each_object(_object, (_change)->patch)	\
+				if (is_next(_object))
+
+/*
+ * Set @site of all functions, and return how many have none. One that several patches
+ * replace is counted by each.
+ */
+static unsigned int find_sites(const struct kpatch_change *changes, unsigned int nr)
 {
+	const struct kpatch_change *change;
 	struct kpatch_object *object;
 	struct kpatch_func *func;
 	unsigned int missing = 0;
 
-	kpatch_for_each_object(object, patch) {
-		if (!is_next(object))
-			continue;
+	for_each_next(object, change, changes, nr) {
 		kpatch_for_each_replaced(func, object) {
 			func->site = find_site(func->ip);
 			missing += !func->site;
@@ -319,16 +331,16 @@ static unsigned int find_sites(struct kpatch_patch *patch)
 	return missing;
 }
 
-/* Fill @batch with a site for each function that has none. */
-static void fill_batch(struct batch *batch, const struct kpatch_patch *patch)
+/* Fill @batch, which has room for them, with the sites of the functions that have none. */
+static void fill_batch(struct batch *batch, const struct kpatch_change *changes,
+		       unsigned int nr)
 {
-	const struct kpatch_object *object;
+	const struct kpatch_change *change;
+	struct kpatch_object *object;
 	struct kpatch_func *func;
-	unsigned int i = 0;
+	unsigned int i = 0, num = 0;
 
-	kpatch_for_each_object(object, patch) {
-		if (!is_next(object))
-			continue;
+	for_each_next(object, change, changes, nr) {
 		kpatch_for_each_replaced(func, object) {
 			if (!func->site)
 				batch->ips[i++] = func->ip;
@@ -338,24 +350,30 @@ static void fill_batch(struct batch *batch, const struct kpatch_patch *patch)
 			object->mod->kpatch_hooked = true;
 	}
 	sort(batch->ips, batch->num, sizeof(*batch->ips), cmp_ips, NULL);
-	for (i = 0; i < batch->num; i++)
-		batch->sites[i].batch = batch;
+	for (i = 0; i < batch->num; i++) {
+		if (num && batch->ips[num - 1] == batch->ips[i])
+			continue;
+		batch->ips[num] = batch->ips[i];
+		batch->sites[num++].batch = batch;
+	}
+	batch->num = num;
 }
 
-static enum kpatch_cause hook_missing(struct kpatch_patch *patch,
-				      unsigned int missing,
+static enum kpatch_cause hook_missing(const struct kpatch_change *changes,
+				      unsigned int nr, unsigned int missing,
 				      struct kpatch_refused *refused)
 {
 	struct batch *batch = alloc_batch(missing);
 
 	if (!batch)
 		return KPATCH_CAUSE_NO_MEMORY;
-	batch->ips = kvmalloc_array(missing, sizeof(*batch->ips), GFP_KERNEL);
+	batch->ips = kvmalloc_array(missing, 2 * sizeof(*batch->ips), GFP_KERNEL);
 	if (!batch->ips) {
 		free_batch(batch);
 		return KPATCH_CAUSE_NO_MEMORY;
 	}
-	fill_batch(batch, patch);
+	batch->drop = batch->ips + missing;
+	fill_batch(batch, changes, nr);
 	return register_batch(batch, refused);
 }
 
@@ -370,10 +388,28 @@ static void use_sites(struct kpatch_object *object)
 	object->hooked = true;
 }
 
+/* Find the patch for which ftrace was to hook the function that it has refused. */
+static const struct kpatch_patch *
+find_refused(const struct kpatch_change *changes, unsigned int nr, unsigned long ip)
+{
+	const struct kpatch_change *change;
+	struct kpatch_object *object;
+	struct kpatch_func *func;
+
+	for_each_next(object, change, changes, nr) {
+		kpatch_for_each_replaced(func, object) {
+			if (func->ip == ip)
+				return change->patch;
+		}
+	}
+	return changes->patch;
+}
+
 /**
- * kpatch_hook() - have ftrace call the handler from the functions of a patch
- * @patch: the patch; its objects that are bound and not hooked yet are hooked, which sets
- *	@site of each of their functions
+ * kpatch_hook() - have ftrace call the handler from the functions of patches
+ * @changes: the patches; of those that are enabled, the objects that are bound and not
+ *	hooked yet are hooked, which sets @site of each of their functions
+ * @nr: number of elements in @changes
  * @refused: filled in if ftrace refuses
  *
  * All functions that are not hooked yet are hooked in one pass of ftrace. Calls are
@@ -388,29 +424,28 @@ static void use_sites(struct kpatch_object *object)
  * owns a function, or ftrace is switched off; %KPATCH_CAUSE_SITE_DISABLED;
  * %KPATCH_CAUSE_BPF_CHANGING; %KPATCH_CAUSE_FTRACE_DEAD; %KPATCH_CAUSE_NO_MEMORY.
  */
-enum kpatch_cause kpatch_hook(struct kpatch_patch *patch,
+enum kpatch_cause kpatch_hook(const struct kpatch_change *changes, unsigned int nr,
 			      struct kpatch_refused *refused)
 {
+	enum kpatch_cause cause = KPATCH_CAUSE_NONE;
+	const struct kpatch_change *change;
 	struct kpatch_object *object;
-	enum kpatch_cause cause;
 	unsigned int missing;
 
 	lockdep_assert_held(&kpatch_mutex);
-	kpatch_for_each_object(object, patch) {
-		if (is_next(object))
-			kpatch_original_write(object);
+	for_each_next(object, change, changes, nr)
+		kpatch_original_write(object);
+	missing = find_sites(changes, nr);
+	if (missing)
+		cause = hook_missing(changes, nr, missing, refused);
+	if (cause) {
+		refused->patch = find_refused(changes, nr, refused->addr);
+		return cause;
 	}
-	missing = find_sites(patch);
-	if (missing) {
-		cause = hook_missing(patch, missing, refused);
-		if (cause)
-			return cause;
-		find_sites(patch);
-	}
-	kpatch_for_each_object(object, patch) {
-		if (is_next(object))
-			use_sites(object);
-	}
+	if (missing)
+		find_sites(changes, nr);
+	for_each_next(object, change, changes, nr)
+		use_sites(object);
 	return KPATCH_CAUSE_NONE;
 }
 
@@ -499,38 +534,99 @@ static bool release_batches(struct list_head *unused)
 	return waited;
 }
 
+/*
+ * Test whether the hook of a site is to be removed: if @mod is set because that module
+ * goes, else because the site has no user.
+ */
+static bool is_dropped(const struct batch *batch, unsigned int i, const struct module *mod)
+{
+	if (!batch->sites[i].batch)
+		return false;
+	return mod ? within_module(batch->ips[i], mod) : !batch->sites[i].users;
+}
+
+/* List in @drop the sites whose hooks are to be removed. Return how many others there are. */
+static unsigned int list_dropped(struct batch *batch, const struct module *mod,
+				 unsigned int *dropped)
+{
+	unsigned int i, others = 0;
+
+	*dropped = 0;
+	for (i = 0; i < batch->num; i++) {
+		if (is_dropped(batch, i, mod))
+			batch->drop[(*dropped)++] = batch->ips[i];
+		else
+			others += !!batch->sites[i].batch;
+	}
+	return others;
+}
+
+/* No operation finds the sites that are dropped any more. */
+static void forget_dropped(struct batch *batch, const struct module *mod)
+{
+	unsigned int i;
+
+	for (i = 0; i < batch->num; i++) {
+		if (is_dropped(batch, i, mod))
+			batch->sites[i].batch = NULL;
+	}
+}
+
+/*
+ * A patch is disabled that was enabled together with others: remove its hooks. Those that
+ * there is no memory for remain, and can be used, until the next operation has ended.
+ */
+static void drop_unused(struct batch *batch)
+{
+	unsigned int dropped;
+	int ret;
+
+	list_dropped(batch, NULL, &dropped);
+	if (!dropped)
+		return;
+	ret = ftrace_set_filter_ips(&batch->ops, batch->drop, dropped, 1, 0);
+	if (!ret)
+		forget_dropped(batch, NULL);
+	else if (ret != -ENOMEM)
+		kpatch_log_unhook_failure(ret);
+}
+
 /**
- * kpatch_hook_release() - unregister batches that have no user
+ * kpatch_hook_release() - remove the hooks that have no user
  *
  * Context: kernel thread of request.c, which hooks nothing meanwhile; sleeps, takes
- * kpatch_mutex for a moment. A module that is being loaded may be hooked: it is not in a
- * batch that is released. Waits until tasks have left the trampolines, from which they
- * would call functions of a patch. A task that does not get to run may keep this waiting
- * for long. Waits for another task that does the same, too.
+ * kpatch_mutex for a moment. A module that is being loaded may be hooked: its sites have
+ * users. Waits until tasks have left the trampolines of batches that are released as a
+ * whole, from which they would call functions of a patch. A task that does not get to run
+ * may keep this waiting for long. Waits for another task that does the same, too.
  *
  * Return: true if there was such a batch, so that the trampolines were waited for.
  */
 bool kpatch_hook_release(void)
 {
+	struct batch *batch;
 	LIST_HEAD(unused);
 
 	guard(mutex)(&release_mutex);
-	scoped_guard(mutex, &kpatch_mutex)
+	scoped_guard(mutex, &kpatch_mutex) {
 		take_unused(&unused);
+		list_for_each_entry(batch, &batches, list)
+			drop_unused(batch);
+	}
 	return release_batches(&unused);
 }
 
 /*
- * Take some sites, but not all, out of the filter of a batch. They cannot stay: ftrace
- * would find the address in the filter when another module is loaded to this place, and
- * then count one user less than it has. ftrace_release_mod() clears the filters of
- * tracers only. So try again if there is no memory for the copy of the filter.
+ * Take the sites in @drop out of the filter of a batch. They cannot stay: ftrace would find
+ * the address in the filter when another module is loaded to this place, and then count
+ * one user less than it has. ftrace_release_mod() clears the filters of tracers only. So
+ * try again if there is no memory for the copy of the filter.
  */
-static void shrink_filter(struct batch *batch, unsigned long *ips, unsigned int num)
+static void shrink_filter(struct batch *batch, unsigned int num)
 {
 	int ret;
 
-	while ((ret = ftrace_set_filter_ips(&batch->ops, ips, num, 1, 0)) == -ENOMEM)
+	while ((ret = ftrace_set_filter_ips(&batch->ops, batch->drop, num, 1, 0)) == -ENOMEM)
 		msleep(HOOK_RETRY_MS);
 	/* ftrace is dead, and will do nothing for another module either. */
 	if (ret)
@@ -539,32 +635,22 @@ static void shrink_filter(struct batch *batch, unsigned long *ips, unsigned int 
 
 /*
  * Take the sites in @mod out of @batch, or move it to @unused if it has no others: an
- * empty filter would stand for all functions, and ftrace refuses it. The sites are
- * side by side, since the batch was hooked at one time, and modules do not overlap.
- * Batches without a site show that a function was free, which may be in @mod. Return
- * true if the batch has lost a site, and stays.
+ * empty filter would stand for all functions, and ftrace refuses it. Batches without a
+ * site show that a function was free, which may be in @mod. Return true if the batch has
+ * lost a site, and stays.
  */
 static bool drop_sites(struct batch *batch, const struct module *mod,
 		       struct list_head *unused)
 {
-	unsigned int i, first = 0, gone = 0, others = 0;
+	unsigned int dropped;
+	bool others = list_dropped(batch, mod, &dropped);
 
-	for (i = 0; i < batch->num; i++) {
-		if (!batch->sites[i].batch)
-			continue;
-		if (!within_module(batch->ips[i], mod)) {
-			others++;
-			continue;
-		}
-		if (!gone++)
-			first = i;
-		batch->sites[i].batch = NULL;
-	}
+	forget_dropped(batch, mod);
 	if (!others)
 		list_move(&batch->list, unused);
-	else if (gone)
-		shrink_filter(batch, batch->ips + first, gone);
-	return others && gone;
+	else if (dropped)
+		shrink_filter(batch, dropped);
+	return others && dropped;
 }
 
 /**

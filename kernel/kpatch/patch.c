@@ -409,13 +409,18 @@ void kpatch_patch_del(struct kpatch_patch *patch)
 	withdraw(patch);
 }
 
-/* Hook the objects that are bound. Nothing is done for a module that is not loaded. */
-static int hook_objects(struct kpatch_patch *patch)
+/*
+ * Hook the objects that are bound, of all patches that are enabled. Nothing is done for a
+ * module that is not loaded.
+ */
+static int hook_set(const struct kpatch_change *changes, unsigned int nr)
 {
 	struct kpatch_refused refused = {};
-	enum kpatch_cause cause = kpatch_hook(patch, &refused);
+	enum kpatch_cause cause = kpatch_hook(changes, nr, &refused);
 
-	return kpatch_refuse(cause, .kpmod = patch->kpmod,
+	if (!cause)
+		return 0;
+	return kpatch_refuse(cause, .kpmod = refused.patch->kpmod,
 			     .action = "hook its functions",
 			     .addr = refused.addr, .err = refused.err);
 }
@@ -435,14 +440,10 @@ static int pin_objects(struct kpatch_patch *patch)
 	return 0;
 }
 
-/* Find the addresses of @patch and hook its functions. undo_enable() must follow. */
+/* Find the addresses of @patch. undo_enable() must follow. */
 static int prepare_enable(struct kpatch_patch *patch)
 {
-	int ret = bind_objects(patch);
-
-	if (!ret)
-		ret = pin_objects(patch);
-	return ret ?: hook_objects(patch);
+	return bind_objects(patch) ?: pin_objects(patch);
 }
 
 /* Test whether @patch replaces a function with the same site as @func. */
@@ -763,21 +764,20 @@ static int prepare(struct kpatch_change *changes, unsigned int nr,
 		   const struct kpatch_requester *by)
 {
 	unsigned int i;
-	int ret;
+	int ret = 0;
 
-	for (i = 0; i < nr; i++) {
+	for (i = 0; i < nr && !ret; i++) {
 		if (changes[i].to == KPATCH_ON)
 			ret = prepare_enable(changes[i].patch);
 		else
 			ret = prepare_disable(changes[i].patch, changes, nr, by);
-		if (!ret)
-			ret = check_sets(&changes[i], changes, nr);
-		if (!ret)
-			ret = check_restored(&changes[i], changes, nr);
-		if (ret)
-			return ret;
 	}
-	return 0;
+	if (!ret)
+		ret = hook_set(changes, nr);
+	for (i = 0; i < nr && !ret; i++)
+		ret = check_sets(&changes[i], changes, nr) ?:
+		      check_restored(&changes[i], changes, nr);
+	return ret;
 }
 
 /*
@@ -1133,12 +1133,11 @@ static int check_enabled_sets(const struct kpatch_patch *patch)
  */
 static int redirect_object(struct kpatch_object *object)
 {
+	const struct kpatch_change change = { .patch = object->patch, .to = KPATCH_ON };
 	struct kpatch_func *func;
 	int ret;
 
-	ret = bind_object(object);
-	if (!ret)
-		ret = hook_objects(object->patch);
+	ret = bind_object(object) ?: hook_set(&change, 1);
 	if (ret)
 		return ret;
 	kpatch_for_each_replaced(func, object)

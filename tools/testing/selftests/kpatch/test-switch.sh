@@ -107,6 +107,32 @@ test_later_words_are_newer_patches()
 	check_shows $b version
 }
 
+# They are hooked together, but each one's hooks go with it.
+test_hooks_of_each_patch_are_removed_when_it_is_disabled()
+{
+	local before
+
+	check "insmod" load_copy a name=cmdline_proc_show,uptime_proc_show
+	check "insmod" load_copy b name=version_proc_show
+	check "insmod" load_copy c name=version_proc_show,uptime_proc_show
+	before=$(hooked)
+	check "enable" switch +$a +$b +$c
+	check_is "hooks" $((before + 3)) "$(hooked)"
+	check "disable" switch -$c
+	check_is "hooks" $((before + 3)) "$(hooked)"
+	check "disable" switch -$a
+	check "hooks are removed" wait_for 5 test_hooked $((before + 1))
+	check_shows - cmdline uptime
+	check_shows $b version
+	check "enable again" switch +$a
+	check_is "hooks" $((before + 3)) "$(hooked)"
+	check_shows $a cmdline uptime
+	check "disable" switch -$b
+	check "hooks are removed" wait_for 5 test_hooked $((before + 2))
+	check "disable" switch -$a
+	check "hooks are removed" wait_for 5 test_hooked "$before"
+}
+
 test_a_word_for_what_is_so_already_changes_nothing()
 {
 	load_three
