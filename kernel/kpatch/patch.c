@@ -2,7 +2,7 @@
 /*
  * Registered patches, and operations that switch them.
  *
- * An operation prepares each patch of a set (pin, bind, hook), switches all of them
+ * An operation prepares the patches of a set (pin, bind, hook), switches all of them
  * at one instant, and then undoes the preparation of those that are OFF. A module that
  * is loaded later gets the functions of all enabled patches before its init runs.
  */

@@ -307,7 +307,7 @@ confirm_and_switch_back()
 test_memory_is_refused_to_a_trial()
 {
 	need_refusals || return
-	at_end eval "echo 0 > $confirm"
+	at_end eval "{ echo 0 > $confirm; } 2>/dev/null"
 	load_three
 	refuse_each confirm_and_switch_back try_for_a_while
 }

@@ -336,6 +336,35 @@ test_poll_reports_a_change_of_blockers()
 	check_seen "" "$sleeper sleeper new_pause asleep"
 }
 
+# last_seen PATTERN: what the watcher saw in the end
+last_seen()
+{
+	wait "$watcher"
+	tail -n 1 "$seen" | grep -qx "after: $1" || fail "seen with poll(): $(cat "$seen")"
+}
+
+test_poll_reports_how_a_trial_goes()
+{
+	local confirm=$kpatch_sysfs/confirm
+
+	at_end eval "{ echo 0 > $confirm; } 2>/dev/null"
+	check "insmod" load $patch enable=0
+	start_watch $confirm
+	echo 600 > $confirm
+	last_seen "armed 600"
+	start_watch $confirm
+	check "enable" enabled $patch 1
+	last_seen "trial [56][0-9][0-9] +$patch"
+	start_watch $confirm
+	echo 0 > $confirm
+	last_seen 0
+	echo 1 > $confirm
+	check "disable" enabled $patch 0
+	start_watch $confirm
+	last_seen 0
+	check_is "enabled" 1 "$(is_enabled $patch)"
+}
+
 # The patch itself is neither written to nor switched.
 test_poll_reports_that_another_patch_took_over()
 {
