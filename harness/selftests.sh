@@ -4,7 +4,9 @@
 # selftests.sh [TEST...]: build and install the kselftests of kpatch the way the
 # kernel does it, run them in the guest with run_kselftest.sh, all of them or
 # those named (test-basic.sh ...), and print each result by name.
+# selftests.sh --install: only build and install them.
 #
+# INSTALLED: what is installed is up to date.
 # MODE=full: with full preemption, and all tasks looked at with the machine
 # stopped: what is done before that must not be needed.
 
@@ -25,19 +27,25 @@ full)
 *) die "no such mode: '$MODE'; there is full" ;;
 esac
 
-say "kselftests for $(make -s -C "$src" O="$obj" kernelrelease)"
-build_tool
-rm -rf "$inst"
-make -s -C "$src/tools/testing/selftests" O="$obj" TARGETS=kpatch KDIR="$obj" \
-	INSTALL_PATH="$inst" install > "$work/selftests.log" 2>&1 ||
-	{ tail -n 30 "$work/selftests.log"; die "the selftests do not build"; }
-if grep -E 'warning:|error:' "$work/selftests.log"; then
-	die "the selftests do not build cleanly, see $work/selftests.log"
-fi
+install_tests() {
+	say "kselftests for $(make -s -C "$src" O="$obj" kernelrelease)"
+	build_tool
+	rm -rf "$inst"
+	make -s -C "$src/tools/testing/selftests" O="$obj" TARGETS=kpatch KDIR="$obj" \
+		INSTALL_PATH="$inst" install > "$work/selftests.log" 2>&1 ||
+		{ tail -n 30 "$work/selftests.log"; die "the selftests do not build"; }
+	if grep -E 'warning:|error:' "$work/selftests.log"; then
+		die "the selftests do not build cleanly, see $work/selftests.log"
+	fi
 
-# Tests load modules of the kernel, with modprobe.
-make -s -C "$src" O="$obj" INSTALL_MOD_PATH="$inst" modules_install >> "$work/selftests.log" 2>&1 ||
-	{ tail -n 30 "$work/selftests.log"; die "modules of the kernel cannot be installed"; }
+	# Tests load modules of the kernel, with modprobe.
+	make -s -C "$src" O="$obj" INSTALL_MOD_PATH="$inst" modules_install \
+		>> "$work/selftests.log" 2>&1 ||
+		{ tail -n 30 "$work/selftests.log"; die "modules of the kernel cannot be installed"; }
+}
+
+[ -n "${INSTALLED:-}" ] || install_tests
+[ "${1:-}" != --install ] || exit 0
 
 run=("$inst/run_kselftest.sh")
 # How long one script may take, if not as long as its settings say, in seconds.

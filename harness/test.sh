@@ -104,7 +104,16 @@ selftests() {
 	6.12 | own) mapfile -t scripts < <(all_but_hostile) ;;
 	esac
 	[ "${BASE:-}" != 7.3 ] || export MODE=full
-	"$h/selftests.sh" "${scripts[@]}"
+	INSTALLED=yes "$h/selftests.sh" "${scripts[@]}"
+}
+
+# That writes to the tree of the kernel, so it is not done beside what watches that.
+install_selftests() {
+	local verdict=ok
+
+	"$h/selftests.sh" --install || verdict="not ok"
+	tap_result "$verdict" "$1: the selftests build"
+	finish_tap
 }
 
 # run KIND BASE
@@ -112,6 +121,7 @@ run() {
 	case $1 in
 	build) build "$2" ;;
 	kunit) "$h/kunit.sh" ;;
+	install) install_selftests "$2" ;;
 	selftests) selftests "$2" ;;
 	more) selftests "${more_on_73[@]}" ;;
 	last) selftests "${last_on_73[@]}" ;;
@@ -151,19 +161,21 @@ for base in "${bases[@]}"; do
 	job "kunit-$base" "build-$base"
 	previous=("build-$base")
 done
-# The static checks make the kpatch command anew, and guests use it: not at one time. That
-# of diffs sees whether anything is written to its kernel meanwhile, so others of the same
-# kernel do not run beside it. 7.3 has the tool that compares objects.
+# The static checks make the kpatch command anew, and guests use it: not at one time. Those
+# of diffs and updates see whether anything is written to their kernel meanwhile, which
+# guests do not do. 7.3 has the tool that compares objects.
 for base in "${bases[@]}"; do
 	case $base in
 	7.3)
 		job diffs-7.3 build-7.3
-		job selftests-7.3 diffs-7.3
+		job install-7.3 diffs-7.3
+		job selftests-7.3 install-7.3
 		;;
 	*)
 		job "static-$base" "build-$base"
-		job "selftests-$base" "static-$base"
-		job "diffs-$base" "selftests-$base" "${previous[@]}"
+		job "install-$base" "static-$base"
+		job "selftests-$base" "install-$base"
+		job "diffs-$base" "install-$base" "${previous[@]}"
 		job "recipes-$base" "diffs-$base"
 		job "buildtest-$base" "recipes-$base"
 		job "updatetest-$base" "buildtest-$base"

@@ -324,6 +324,34 @@ with_decisions() {
 		done
 }
 
+# A file that is left out is as before, and a diff is added on top of the others.
+left_out_and_added() {
+	local file=fs/proc/softirqs.c
+
+	sed '0,/seq_puts(/s//seq_puts(p, "added"); &/' "$src/$file" |
+		diff -u --label "a/$file" --label "b/$file" "$src/$file" - > "$out/added.patch"
+	cat > "$out/decisions" <<-'END'
+	leave-out fs/proc/version.c: programs read this line
+	add added.patch: for the test
+	END
+	update --decisions "$out/decisions" --update "$src" "$new" --report "$out/added.json" ||
+		return 1
+	cat "$out/stdout"
+	nm "$out/update.ko" > "$out/symbols"
+	grep -q ' t show_softirqs$' "$out/symbols" &&
+		! grep -q ' t version_proc_show$' "$out/symbols" || return 1
+	python3 - "$out/added.json" <<-'END'
+	import json, sys
+
+	with open(sys.argv[1]) as file:
+	    report = json.load(file)
+	files = {f["name"]: f for f in report["files"]}
+	assert files["fs/proc/version.c"]["category"] == "left out", files["fs/proc/version.c"]
+	assert "programs read this line" in json.dumps(report)
+	assert sum(report["sums"]["files"].values()) == len(files)
+	END
+}
+
 # Only what is asked for is refused, and with one line.
 wrong_options() {
 	local line
@@ -447,6 +475,7 @@ try "two updates do not share a directory" one_at_a_time
 if [ "$BASE" = 6.12 ]; then
 	try "the tutorial shows what happens" tutorial_is_right
 fi
+try "what is left out stays, and what is added is patched" left_out_and_added
 try "what is decided is patched" with_decisions
 try "a guest gets the new release, and the old one back" boot
 try "the source and the build are as they were" \
