@@ -388,21 +388,26 @@ static void use_sites(struct kpatch_object *object)
 	object->hooked = true;
 }
 
-/* Find the patch for which ftrace was to hook the function that it has refused. */
+/*
+ * Find the patch whose function ftrace has refused to hook, or the first one that was to be
+ * hooked if ftrace refused for another reason.
+ */
 static const struct kpatch_patch *
 find_refused(const struct kpatch_change *changes, unsigned int nr, unsigned long ip)
 {
+	const struct kpatch_patch *first = NULL;
 	const struct kpatch_change *change;
 	struct kpatch_object *object;
 	struct kpatch_func *func;
 
 	for_each_next(object, change, changes, nr) {
+		first = first ?: change->patch;
 		kpatch_for_each_replaced(func, object) {
 			if (func->ip == ip)
 				return change->patch;
 		}
 	}
-	return changes->patch;
+	return first;
 }
 
 /**
@@ -573,46 +578,80 @@ static void forget_dropped(struct batch *batch, const struct module *mod)
 }
 
 /*
- * A patch is disabled that was enabled together with others: remove its hooks. Those that
- * there is no memory for remain, and can be used, until the next operation has ended.
+ * Let BPF trampolines know that a function that they share with a hook has none any more:
+ * only unregister_ftrace_function() does so. Without this they would go on as if it had
+ * one, which is slower, and no more than that.
  */
-static void drop_unused(struct batch *batch)
+static void end_sharing(struct batch *batch, unsigned int dropped, struct list_head *unused)
 {
-	unsigned int dropped;
+	unsigned int i, shared = 0;
+	struct batch *probe;
 	int ret;
 
-	list_dropped(batch, NULL, &dropped);
-	if (!dropped)
+	for (i = 0; i < dropped; i++) {
+		if (ftrace_find_rec_direct(batch->drop[i]))
+			batch->drop[shared++] = batch->drop[i];
+	}
+	probe = shared ? alloc_batch(0) : NULL;
+	if (!probe)
 		return;
-	ret = ftrace_set_filter_ips(&batch->ops, batch->drop, dropped, 1, 0);
-	if (!ret)
+	ret = register_ips(&probe->ops, batch->drop, shared);
+	if (ret)
+		free_refused(probe, ret);
+	else
+		list_add(&probe->list, unused);
+}
+
+/*
+ * A patch is disabled that was enabled together with others: remove its hooks. Those that
+ * there is no memory for remain, and can be used, until the next operation has ended.
+ * Return true if there may be more of them.
+ */
+static bool drop_unused(struct list_head *unused)
+{
+	unsigned int dropped;
+	struct batch *batch;
+	int ret;
+
+	guard(mutex)(&kpatch_mutex);
+	list_for_each_entry(batch, &batches, list) {
+		list_dropped(batch, NULL, &dropped);
+		if (!dropped)
+			continue;
+		ret = ftrace_set_filter_ips(&batch->ops, batch->drop, dropped, 1, 0);
+		if (ret == -ENOMEM)
+			return false;
 		forget_dropped(batch, NULL);
-	else if (ret != -ENOMEM)
-		kpatch_log_unhook_failure(ret);
+		if (ret)
+			kpatch_log_unhook_failure(ret);
+		else
+			end_sharing(batch, dropped, unused);
+		return true;
+	}
+	return false;
 }
 
 /**
  * kpatch_hook_release() - remove the hooks that have no user
  *
  * Context: kernel thread of request.c, which hooks nothing meanwhile; sleeps, takes
- * kpatch_mutex for a moment. A module that is being loaded may be hooked: its sites have
- * users. Waits until tasks have left the trampolines of batches that are released as a
- * whole, from which they would call functions of a patch. A task that does not get to run
- * may keep this waiting for long. Waits for another task that does the same, too.
+ * kpatch_mutex, for one pass of ftrace at most. A module that is being loaded may be
+ * hooked: its sites have users. Waits until tasks have left the trampolines of batches
+ * that are released as a whole, from which they would call functions of a patch. A task
+ * that does not get to run may keep this waiting for long. Waits for another task that
+ * does the same, too.
  *
  * Return: true if there was such a batch, so that the trampolines were waited for.
  */
 bool kpatch_hook_release(void)
 {
-	struct batch *batch;
 	LIST_HEAD(unused);
 
 	guard(mutex)(&release_mutex);
-	scoped_guard(mutex, &kpatch_mutex) {
+	scoped_guard(mutex, &kpatch_mutex)
 		take_unused(&unused);
-		list_for_each_entry(batch, &batches, list)
-			drop_unused(batch);
-	}
+	while (drop_unused(&unused))
+		;
 	return release_batches(&unused);
 }
 
@@ -675,7 +714,8 @@ void kpatch_hook_release_module(const struct module *mod)
 		list_for_each_entry_safe(batch, next, &batches, list)
 			shrunk |= drop_sites(batch, mod, &unused);
 	}
-	if (!release_batches(&unused) && shrunk)
+	/* The kernel thread may have taken out those that it found without a user. */
+	if (!release_batches(&unused) && (shrunk || mod->kpatch_hooked))
 		synchronize_rcu_tasks();
 }
 

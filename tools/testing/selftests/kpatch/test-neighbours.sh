@@ -105,6 +105,25 @@ test_a_direct_caller_of_another_function_keeps_working()
 	check "rmmod" rmmod test_kpatch_direct
 }
 
+# A direct caller that is never told of the end would go on as if the function were hooked.
+test_a_direct_caller_that_shares_learns_of_the_end()
+{
+	local shared=/sys/module/test_kpatch_direct/parameters/shared
+
+	[ -e "$mods/test_kpatch_direct.ko" ] || { skip "not for $(uname -m)"; return; }
+	check "insmod" load test_kpatch_direct share=1
+	check "insmod" load test_kpatch_gcd enable=0
+	check "insmod" load test_kpatch_lcm enable=0
+	for _ in 1 2; do
+		check "enable" switch +test_kpatch_gcd +test_kpatch_lcm
+		check_is "shared" Y "$(cat $shared)"
+		check "disable one" enabled test_kpatch_gcd 0
+		check "it is not shared any more" wait_for 5 grep -qx N $shared
+		check "disable the other" enabled test_kpatch_lcm 0
+		check_is "shared" N "$(cat $shared)"
+	done
+}
+
 test_a_function_with_a_post_handler_kprobe_is_refused()
 {
 	check "insmod" load test_kpatch_probe

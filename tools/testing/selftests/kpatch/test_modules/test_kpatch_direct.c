@@ -2,7 +2,8 @@
 /*
  * Makes gcd() call a trampoline directly, not by way of ftrace's handlers, as BPF
  * does. The trampoline counts its calls and returns. Reading the parameter "calls"
- * calls gcd() once and returns the count.
+ * calls gcd() once and returns the count. With share=1 it shares gcd() with others
+ * that redirect it, and shows whether it was told that there is one.
  */
 #include <linux/ftrace.h>
 #include <linux/gcd.h>
@@ -30,6 +31,14 @@ static const struct kernel_param_ops calls_ops = {
 module_param_cb(calls, &calls_ops, &calls, 0444);
 MODULE_PARM_DESC(calls, "number of runs of the trampoline");
 
+static bool share;
+module_param(share, bool, 0444);
+MODULE_PARM_DESC(share, "share the function with others that redirect it");
+
+static bool shared;
+module_param(shared, bool, 0444);
+MODULE_PARM_DESC(shared, "the last that it was told is that another one redirects it");
+
 void direct_count(void)
 {
 	calls++;
@@ -56,10 +65,30 @@ asm(".pushsection .text, \"ax\", @progbits\n"
 
 static struct ftrace_ops direct;
 
+/* Linux 7.3 has the address of the function in front of the command. */
+static int note_command(struct ftrace_ops *ops, unsigned long first, unsigned long second)
+{
+	bool is_command = first <= FTRACE_OPS_CMD_DISABLE_SHARE_IPMODIFY_PEER;
+
+	switch ((enum ftrace_ops_cmd)(is_command ? first : second)) {
+	case FTRACE_OPS_CMD_ENABLE_SHARE_IPMODIFY_PEER:
+		shared = true;
+		break;
+	case FTRACE_OPS_CMD_DISABLE_SHARE_IPMODIFY_PEER:
+		shared = false;
+		break;
+	default:
+		break;
+	}
+	return 0;
+}
+
 static int __init direct_init(void)
 {
 	int ret;
 
+	if (share)
+		direct.ops_func = (void *)note_command;
 	ret = ftrace_set_filter_ip(&direct, (unsigned long)gcd, 0, 0);
 	if (ret)
 		return ret;
