@@ -40,9 +40,11 @@
  *
  *  - A patch that the trial has disabled stays registered, and its module loaded, and so
  *    do the modules that it pinned. Those that the trial has enabled are pinned as usual.
- *  - No patch of the same sets is switched, and no patch of another set is enabled that
- *    replaces a function of a patch that the trial has disabled.
- *  - No trial begins that would enter a state that cannot be left.
+ *  - No patch of the same sets is switched. No patch of another set is enabled that
+ *    replaces a function of a patch that the trial has disabled, or disabled that shares a
+ *    state which a patch that the trial has enabled cannot leave.
+ *  - No trial begins that would enter a state that cannot be left, or that would disable a
+ *    patch below a newer one: enabled again it would be the newest.
  *
  * A module whose init fails goes all the same. If its patch is on trial and enabled, the
  * trial is undone at once; if it is disabled, the inverse transaction leaves it out.
@@ -202,6 +204,9 @@ static bool collides(const struct kpatch_trial *trial,
 		if (change->to == KPATCH_ON && member->before == KPATCH_ON &&
 		    kpatch_patch_same_name(change->patch, member->patch))
 			return true;
+		if (change->to == KPATCH_OFF && member->before == KPATCH_OFF &&
+		    kpatch_states_need(member->patch, change->patch))
+			return true;
 	}
 	return false;
 }
@@ -250,6 +255,42 @@ static int check_permanent(const struct kpatch_change *changes, unsigned int nr)
 	return 0;
 }
 
+static const struct kpatch_patch *
+find_newer(const struct kpatch_patch *patch,
+	   const struct kpatch_change *changes, unsigned int nr)
+{
+	const struct kpatch_patch *newer;
+
+	list_for_each_entry_reverse(newer, &kpatch_enabled_patches, enabled) {
+		if (newer == patch)
+			break;
+		if (!kpatch_patch_goes_off(newer, changes, nr) &&
+		    kpatch_patch_same_name(newer, patch))
+			return newer;
+	}
+	return NULL;
+}
+
+/*
+ * Refuse a trial that would disable a patch below a newer one. In a module that is not
+ * loaded that is possible, but it may be loaded during the trial.
+ */
+static int check_order(const struct kpatch_change *changes, unsigned int nr)
+{
+	const struct kpatch_patch *newer = NULL;
+	unsigned int i;
+
+	for (i = 0; i < nr; i++) {
+		if (changes[i].to == KPATCH_OFF)
+			newer = find_newer(changes[i].patch, changes, nr);
+		if (newer)
+			return kpatch_refuse(KPATCH_CAUSE_TRIAL_COVERED,
+					     .kpmod = changes[i].patch->kpmod,
+					     .names = newer->kpmod->mod->name);
+	}
+	return 0;
+}
+
 /**
  * kpatch_confirm_check() - test whether patches may be switched now
  * @changes: the patches
@@ -258,8 +299,9 @@ static int check_permanent(const struct kpatch_change *changes, unsigned int nr)
  *
  * Context: kernel thread of request.c, under kpatch_mutex.
  *
- * Return: 0; -EBUSY if that could keep a trial from being undone; -EPERM if it would be a
- * trial that could not be. Then a line is logged.
+ * Return: 0; -EBUSY if that could keep a trial from being undone, or if it would be a trial
+ * that would not restore the order; -EPERM if it would be one that could not be undone. Then
+ * a line is logged.
  */
 int kpatch_confirm_check(const struct kpatch_change *changes, unsigned int nr,
 			 const struct kpatch_requester *by)
@@ -270,9 +312,9 @@ int kpatch_confirm_check(const struct kpatch_change *changes, unsigned int nr,
 	if (by->forced)
 		return 0;
 	ret = check_trial(changes, nr);
-	if (!ret && READ_ONCE(armed))
-		ret = check_permanent(changes, nr);
-	return ret;
+	if (ret || !READ_ONCE(armed))
+		return ret;
+	return check_permanent(changes, nr) ?: check_order(changes, nr);
 }
 
 static void add_member(struct kpatch_trial *trial, struct kpatch_patch *patch,

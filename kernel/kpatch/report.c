@@ -442,6 +442,10 @@ int kpatch_log_cause(enum kpatch_cause cause, const struct kpatch_subject *s)
 		return log_line(s, -EPERM,
 				"cannot be on trial: its state %lu cannot be left again; write 0 to /sys/kernel/kpatch/confirm to switch it without a trial",
 				s->number);
+	case KPATCH_CAUSE_TRIAL_COVERED:
+		return log_line(s, -EBUSY,
+				"cannot be disabled on trial: '%s' is newer and replaces one of its functions, too; disable that first",
+				s->names);
 	case KPATCH_CAUSE_SECOND_TRIAL:
 		return log_line(s, -EBUSY,
 				"confirm: '%s' is on trial still; write 0 to keep that, or try again later",

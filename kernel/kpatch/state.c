@@ -799,6 +799,30 @@ bool kpatch_state_is_entered(const struct kpatch_state *state)
 }
 
 /**
+ * kpatch_states_need() - test whether a patch may need another one to be disabled
+ * @patch: a registered patch
+ * @other: another one
+ *
+ * Context: process context, under kpatch_mutex.
+ *
+ * Return: true if both declare a state that @patch cannot leave.
+ */
+bool kpatch_states_need(const struct kpatch_patch *patch, const struct kpatch_patch *other)
+{
+	const struct kpatch_state *state, *same;
+
+	kpatch_for_each_state(state, patch) {
+		if (!(state->flags & KPATCH_STATE_PERMANENT))
+			continue;
+		kpatch_for_each_state(same, other) {
+			if (is_same(same, state))
+				return true;
+		}
+	}
+	return false;
+}
+
+/**
  * kpatch_state_data() - get what the callbacks of a state have stored
  * @state: the state
  *

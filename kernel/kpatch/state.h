@@ -32,5 +32,6 @@ unsigned long kpatch_state_callback(void);
 bool kpatch_state_calls_current(void);
 
 bool kpatch_state_is_entered(const struct kpatch_state *state);
+bool kpatch_states_need(const struct kpatch_patch *patch, const struct kpatch_patch *other);
 
 #endif /* _KPATCH_STATE_H */

@@ -10,6 +10,7 @@ a=test_kpatch_a
 b=test_kpatch_b
 c=test_kpatch_c
 d=test_kpatch_d
+e=test_kpatch_e
 target=test_kpatch_target
 confirm=$kpatch_sysfs/confirm
 rounds=${KPATCH_TEST_ROUNDS:-5}
@@ -256,6 +257,41 @@ test_a_state_that_cannot_be_left_is_not_tried()
 		enabled $d 1
 	check_is "confirm" "armed 5" "$(cat "$confirm")"
 	check_is "d" "" "$(record d)"
+}
+
+# The patch on trial could not leave it alone.
+test_a_patch_that_shares_a_state_that_cannot_be_left_stays()
+{
+	load_three
+	check "insmod" load_copy d name=uptime_proc_show id=1004 set=hot enable=1
+	check "insmod" load_copy e name=loadavg_proc_show id=1004 permanent=1
+	check "arm" confirm 3
+	check "enable" enabled $e 1
+	check_fails_with "resource busy" "'$d': cannot switch it while '+$e' is on trial" \
+		enabled $d 0
+	check "undone" wait_for 10 has_ended $e 0
+	check "disable" enabled $d 0
+	check_is "d" "setup enter started stopping leave release " "$(record d)"
+}
+
+# Undone while the module is loaded, it would put the older patch over the newer one.
+test_a_patch_below_a_newer_one_is_not_disabled_on_trial()
+{
+	local before object=test_kpatch_object
+
+	at_end end_trial
+	check "insmod" load_copy a name=target_value objname=$target enable=1
+	check "insmod" load $object name=target_value answer=700
+	check "arm" confirm 3
+	check_fails_with "resource busy" "'$a': cannot be disabled on trial: '$object' is newer" \
+		enabled $a 0
+	check "both" switch -$a -$object
+	check "insmod" load $target
+	before=$(parameter $target value)
+	check "undone" wait_for 15 has_ended $object 1
+	[ "$(parameter $target value)" != "$before" ] || fail "not patched"
+	check "no trial" enabled $object 0
+	check "no trial" enabled $a 0
 }
 
 test_all_ways_to_switch()
