@@ -8,13 +8,14 @@
 #   ACCEL=tcg|kvm   the accelerator of QEMU
 #   CPUS=N          virtual CPUs of the guest
 #   TESTS="..."     for selftests: only these, e.g. test-busy.sh
+#   STEPS=N SEED=N  for walk: so many random steps, and those of this seed
 #   UNITS=N         for difftree: so many units, spread over the kernel
 #   MODE=full       for selftests: under full preemption, with all tasks scanned while
 #                   the machine is stopped
 
 export BASE FLAVOR KSRC ACCEL CPUS JOBS MODE UNITS
 
-.PHONY: help setup demo build-demo test build shell selftests kunit torture series check-series \
+.PHONY: help setup demo build-demo test build shell selftests kunit torture walk series check-series \
 	static recipes mutants difftest difftree buildtest kindtest updatetest bench bench-check \
 	bench-isolated bench-record clean
 
@@ -27,6 +28,7 @@ help:
 	@echo 'make selftests     the kselftests in the guest, or TESTS="..."'
 	@echo 'make kunit         the KUnit suites, with kunit.py: some seconds'
 	@echo 'make torture       the same tests, for a thousand rounds'
+	@echo 'make walk          10000 random steps beside a model, or STEPS=... SEED=...'
 	@echo 'make difftest      build patches from the diffs in harness/build, and try them'
 	@echo 'make difftree      compare all units of the kernel with themselves, or UNITS=50'
 	@echo 'make buildtest     what kpatch build says of patches, and how it signs them'
@@ -85,6 +87,10 @@ test: setup
 torture: build
 	@KPATCH_TEST_UNLOADS=1000 KPATCH_TEST_NMI_ROUNDS=500 KPATCH_TEST_ROUNDS=50 \
 		SCRIPT_TIMEOUT=7200 TIMEOUT=14400 MODE=full harness/selftests.sh $(TESTS)
+
+walk: build
+	@KPATCH_TEST_STEPS=$(or $(STEPS),10000) KPATCH_TEST_SEED=$(SEED) \
+		SCRIPT_TIMEOUT=14400 TIMEOUT=14400 harness/selftests.sh test-walk.sh
 
 static: build
 	@harness/static.sh

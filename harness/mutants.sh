@@ -13,6 +13,8 @@ alive=0
 
 # A mutant may make the guest hang, or its clean-up. Most tests take half a minute.
 export TIMEOUT=${TIMEOUT:-240}
+# A walk as short as that of the selftests may miss one.
+export KPATCH_TEST_STEPS=${KPATCH_TEST_STEPS:-800}
 
 # Remove the objects of a mutant, so that make does not take them for up to date.
 restore() {

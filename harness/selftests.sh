@@ -60,6 +60,7 @@ settings+=" KPATCH_TEST_SPLATS=1"
 settings+=" KPATCH_TEST_ROUNDS=${KPATCH_TEST_ROUNDS:-5}"
 settings+=" KPATCH_TEST_UNLOADS=${KPATCH_TEST_UNLOADS:-10}"
 settings+=" KPATCH_TEST_NMI_ROUNDS=${KPATCH_TEST_NMI_ROUNDS:-6}"
+settings+=" KPATCH_TEST_STEPS=${KPATCH_TEST_STEPS:-300} KPATCH_TEST_SEED=${KPATCH_TEST_SEED:-}"
 settings+=" KPATCH_TEST_PATIENCE=${KPATCH_TEST_PATIENCE:-6} KPATCH_TEST_ONLY='${KPATCH_TEST_ONLY:-}'"
 # All of it takes half an hour, or more on a machine that does other work.
 # To a pipe: the runner opens its output again for each script, and a file would

@@ -221,6 +221,7 @@ prune_lists() {
 	in_list { add_line($0, 0); next }
 	/^$/ { flush_paragraph(); next }
 	/^(TEST_GEN_FILES|TEST_PROGS|TEST_PROGS_EXTENDED|obj-m) / { add_line($0, 1); next }
+	match($1, /^\$\(OUTPUT\)\/.*:$/) && later(substr($1, 11, RLENGTH - 11)) { emptied = 1; next }
 	match($1, /^CFLAGS_.*\.o$/) && later(substr($1, 8)) { emptied = 1; next }
 	{
 		paragraph = paragraph $0 "\n"

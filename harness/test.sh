@@ -81,7 +81,7 @@ build() {
 first_on_73=(test-active.sh test-busy.sh test-load.sh test-nmi.sh test-settle.sh
 	test-state.sh test-unchecked.sh)
 more_on_73=(test-basic.sh test-errors.sh test-module.sh test-original.sh test-park.sh
-	test-confirm.sh test-set.sh test-switch.sh)
+	test-confirm.sh test-set.sh test-switch.sh test-walk.sh)
 last_on_73=(test-convert.sh test-fixes.sh test-hostile.sh test-shadow.sh test-syscall.sh)
 
 # 6.12 runs them all but the one that takes longest, if 7.3 can be had for that.
@@ -379,7 +379,7 @@ while finish_some; do
 	sleep 1
 done
 echo "1..$total" | tell
-note "left out: make bench, make bench-isolated, make mutants, make torture, make build-demo, make difftree, make kindtest, make recipes, make buildtest and make updatetest for 7.3, the diffs above that make difftest tries, all of FLAVOR=distro, and make selftests, with and without MODE=full, for what did not run on both kernels and in both modes"
+note "left out: make bench, make bench-isolated, make mutants, make torture, make walk, make build-demo, make difftree, make kindtest, make recipes, make buildtest and make updatetest for 7.3, the diffs above that make difftest tries, all of FLAVOR=distro, and make selftests, with and without MODE=full, for what did not run on both kernels and in both modes"
 note "all of it took $((SECONDS - began)) s"
 
 verdict=0
