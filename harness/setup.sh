@@ -7,7 +7,7 @@
 . "$(dirname "$0")/lib.sh"
 
 packages=(bc binutils bison busybox-static ccache cpio devscripts flex gcc git gnuplot-nox kmod
-	libc6-dev libelf-dev libkmod-dev libssl-dev libxxhash-dev make mandoc patch perl
+	libc6-dev libelf-dev libjson-c-dev libkmod-dev libssl-dev libxxhash-dev make mandoc patch perl
 	pkg-config procps python3 python3-docutils qemu-system-x86 rsync
 	shellcheck sparse util-linux xz-utils)
 

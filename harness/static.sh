@@ -299,6 +299,13 @@ tool() {
 	make -s -C "$src/tools/kpatch" clean all check
 }
 
+# What rst2man makes is not all that mandoc likes.
+manual_pages() {
+	make -s -C "$src/tools/kpatch" man &&
+		mandoc -T lint -W error "$src/tools/kpatch/kpatch.8" &&
+		mandoc -T lint -W style "$top/tools/kpatch/kpatch-build.8"
+}
+
 no_versions() {
 	! grep -rn LINUX_VERSION "$top/kernel" "$top/include" "$top/arch" "$top/samples"
 }
@@ -325,8 +332,7 @@ if [ "$BASE" = 6.12 ] && [ -z "$KSRC" ]; then
 	try "kpatch build notices changes of types" "$top/harness/layouttest.py"
 	try "the documentation is valid reStructuredText" is_rst "$top/Documentation/kpatch.txt"
 	try "the guide shows code that is there" "$top/harness/guide.py" "$top"
-	try "mandoc has nothing to say about the manual pages" \
-		mandoc -T lint -W style "$top/tools/kpatch/kpatch.8" "$top/tools/kpatch/kpatch-build.8"
+	try "mandoc has nothing to say about the manual pages" manual_pages
 elif sparse_works > "$log" 2>&1; then
 	try "sparse is silent" sparse_works
 else

@@ -1,100 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The only file that knows the layout of /sys/kernel/kpatch:
+ * What the kernel shows of its patches:
  *
- *   <patch>/enabled, check
- *   <patch>/blockers
- *   <patch>/attempts, stops, stop_ns, max_stop_ns, scanned, scanned_stopped
- *   <patch>/<object>/<function>,<sympos>/live
- *
- * and where beside it the kernel shows the notes of modules:
- *
- *   ../../module/<patch>/notes/.note.kpatch, ../../module/<object>
+ *   /sys/kernel/kpatch/switch, confirm
+ *   /sys/kernel/kpatch/<patch>/enabled, check, rollback, set, blockers, ...
+ *   /sys/kernel/kpatch/<patch>/<object>/<function>,<sympos>/live
+ *   /sys/module/<patch>/notes, refcnt, holders
  *
  * A patch may be unloaded at any time; all calls then return -ENOENT or -ENODEV.
  */
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
-#include "sysfs.h"
-#include "utils.h"
-
-static const char *root(void)
-{
-	const char *dir = getenv("KPATCH_SYSFS");
-
-	return dir && *dir ? dir : "/sys/kernel/kpatch";
-}
-
-/* Make the path of @below in the directory of a patch, in @path[PATH_MAX]. */
-static int make_path(char *path, const char *patch, const char *below)
-{
-	int len;
-
-	len = snprintf(path, PATH_MAX, "%s/%s%s%s", root(), patch,
-		       *below ? "/" : "", below);
-	return len < PATH_MAX ? 0 : -ENAMETOOLONG;
-}
-
-/* Read a file. Returns its length, which is less than @size, or an errno. */
-static int read_path(const char *path, char *buf, size_t size)
-{
-	size_t len = 0;
-	ssize_t got;
-	int fd, ret;
-
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	do {
-		got = read(fd, buf + len, size - 1 - len);
-		if (got > 0)
-			len += got;
-	} while (got > 0);
-	ret = got < 0 ? -errno : 0;
-	close(fd);
-	return ret ? ret : (int)len;
-}
-
-/* Read a file of a patch, without its last newline. Returns its length or an errno. */
-static int read_file(const char *patch, const char *file, char *buf,
-		     size_t size)
-{
-	char path[PATH_MAX];
-	int len;
-
-	len = make_path(path, patch, file);
-	if (!len)
-		len = read_path(path, buf, size);
-	if (len < 0)
-		return len;
-	if (len && buf[len - 1] == '\n')
-		len--;
-	buf[len] = '\0';
-	return len;
-}
-
-/* Returns 0, 1 or an errno. */
-static int read_bool(const char *patch, const char *file)
-{
-	char buf[8];
-	int ret;
-
-	ret = read_file(patch, file, buf, sizeof(buf));
-	if (ret < 0)
-		return ret;
-	if (ret < 1 || (buf[0] != '0' && buf[0] != '1'))
-		return -EINVAL;
-	return buf[0] == '1';
-}
+#include "kpatch.h"
 
 /* Add the directories in @dir to @names, each prefixed with @prefix. */
 static int list_dirs(const char *dir, const char *prefix, struct names *names)
@@ -102,51 +24,62 @@ static int list_dirs(const char *dir, const char *prefix, struct names *names)
 	char name[PATH_MAX];
 	struct dirent *entry;
 	struct stat st;
-	int ret = 0;
 	DIR *d;
 
 	d = opendir(dir);
 	if (!d)
 		return -errno;
-	while (!ret && (entry = readdir(d))) {
+	while ((entry = readdir(d))) {
 		if (entry->d_name[0] == '.' ||
-		    fstatat(dirfd(d), entry->d_name, &st, 0) ||
-		    !S_ISDIR(st.st_mode))
+		    fstatat(dirfd(d), entry->d_name, &st, 0) || !S_ISDIR(st.st_mode))
 			continue;
 		snprintf(name, sizeof(name), "%s%s", prefix, entry->d_name);
-		ret = names_add(names, name);
+		names_add(names, name);
 	}
 	closedir(d);
-	return ret;
+	return 0;
 }
 
-/**
- * sysfs_available() - can this kernel be patched, and its patches be listed?
- *
- * Return: true if so; otherwise false, after an error message has been printed.
- */
-bool sysfs_available(void)
+static bool exists(const char *path)
 {
-	DIR *d = opendir(root());
+	char full[PATH_MAX];
+	struct stat st;
 
+	return !make_path(full, "%s", path) && !stat(full, &st);
+}
+
+/* Can this kernel be patched, and its patches be listed? If not, a line says why. */
+enum status sysfs_available(void)
+{
+	char path[PATH_MAX];
+	DIR *d;
+
+	make_path(path, SYSFS);
+	d = opendir(path);
 	if (d) {
 		closedir(d);
-		return true;
+		return OK;
 	}
-	if (errno == ENOENT)
-		print_err("no %s: this kernel is built without CONFIG_KPATCH, or sysfs is not mounted",
-			  root());
-	else
-		print_err("cannot read %s: %s", root(), strerror(errno));
-	return false;
+	if (errno != ENOENT)
+		return out_err(errno == EACCES ? NO_RIGHTS : FAILED,
+			       "cannot read %s: %s; see 'ls -ld %s'",
+			       path, strerror(errno), path);
+	if (!exists("/sys/kernel"))
+		return out_err(FAILED,
+			       "/sys is not mounted; mount it with 'mount -t sysfs none /sys'");
+	return out_err(WRONG_KERNEL,
+		       "no %s: this kernel has no kpatch; boot one that is built with CONFIG_KPATCH",
+		       path);
 }
 
 /* Names of all patches, sorted. The caller frees them, even after an error. */
 int sysfs_patches(struct names *names)
 {
+	char path[PATH_MAX];
 	int ret;
 
-	ret = list_dirs(root(), "", names);
+	make_path(path, SYSFS);
+	ret = list_dirs(path, "", names);
 	names_sort(names);
 	return ret;
 }
@@ -156,17 +89,30 @@ bool sysfs_has(const char *patch)
 	char path[PATH_MAX];
 	struct stat st;
 
-	return !make_path(path, patch, "") && !stat(path, &st);
+	return !make_path(path, SYSFS "/%s", patch) && !stat(path, &st) &&
+	       S_ISDIR(st.st_mode);
 }
 
-/* The same for a name given by the user; prints an error if there is no such patch. */
-bool sysfs_find(const char *patch)
+/* The same for a name given by the user; a line says if there is no such patch. */
+enum status sysfs_find(const char *patch)
 {
-	bool found = sysfs_has(patch);
+	if (sysfs_has(patch))
+		return OK;
+	return out_err(NOT_FOUND, "no patch '%s' is loaded; see 'kpatch list'", patch);
+}
 
-	if (!found)
-		print_err("no patch '%s' is loaded; see 'kpatch list'", patch);
-	return found;
+/* Returns 0, 1 or an errno. */
+static int read_bool(const char *patch, const char *file)
+{
+	char buf[8];
+	int ret;
+
+	ret = read_text(buf, sizeof(buf), SYSFS "/%s/%s", patch, file);
+	if (ret < 0)
+		return ret;
+	if (ret < 1 || (buf[0] != '0' && buf[0] != '1'))
+		return -EINVAL;
+	return buf[0] == '1';
 }
 
 /* Returns 1 if it is, 0 if it is not, or an errno. */
@@ -175,50 +121,21 @@ int sysfs_is_enabled(const char *patch)
 	return read_bool(patch, "enabled");
 }
 
-static int write_request(const char *patch, const char *file,
-			 const char *request)
+/* A statistic of a patch, or an errno. */
+long long sysfs_number(const char *patch, const char *file)
 {
-	char path[PATH_MAX];
-	int fd, ret;
+	char buf[24];
+	int ret;
 
-	ret = make_path(path, patch, file);
-	if (ret)
-		return ret;
-	fd = open(path, O_WRONLY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	if (write(fd, request, strlen(request)) < 0)
-		ret = -errno;
-	close(fd);
-	return ret;
-}
-
-/*
- * Returns the verdict of the kernel: 0, or an errno with nothing changed. It may take
- * @ms milliseconds to reach one, or as long as it is set to if that is 0.
- */
-int sysfs_set_enabled(const char *patch, bool on, unsigned int ms)
-{
-	char request[32];
-
-	if (ms)
-		snprintf(request, sizeof(request), "%d %u\n", on, ms);
-	else
-		snprintf(request, sizeof(request), "%d\n", on);
-	return write_request(patch, "enabled", request);
-}
-
-/* Returns the expected verdict; nothing is changed in any case. */
-int sysfs_check(const char *patch, bool on)
-{
-	return write_request(patch, "check", on ? "1\n" : "0\n");
+	ret = read_text(buf, sizeof(buf), SYSFS "/%s/%s", patch, file);
+	return ret < 0 ? ret : strtoll(buf, NULL, 10);
 }
 
 /*
  * All functions of a patch as "<object>/<function>,<sympos>", sorted. The
  * caller frees them, even after an error.
  */
-int sysfs_functions(const char *patch, struct names *names)
+int sysfs_functions(const char *patch, struct names *functions)
 {
 	struct names objects = { 0 };
 	char prefix[NAME_MAX + 2];
@@ -226,17 +143,17 @@ int sysfs_functions(const char *patch, struct names *names)
 	unsigned int i;
 	int ret;
 
-	ret = make_path(path, patch, "");
+	ret = make_path(path, SYSFS "/%s", patch);
 	if (!ret)
 		ret = list_dirs(path, "", &objects);
 	for (i = 0; !ret && i < objects.nr; i++) {
 		snprintf(prefix, sizeof(prefix), "%s/", objects.name[i]);
-		ret = make_path(path, patch, objects.name[i]);
+		ret = make_path(path, SYSFS "/%s/%s", patch, objects.name[i]);
 		if (!ret)
-			ret = list_dirs(path, prefix, names);
+			ret = list_dirs(path, prefix, functions);
 	}
 	names_free(&objects);
-	names_sort(names);
+	names_sort(functions);
 	return ret;
 }
 
@@ -244,140 +161,101 @@ int sysfs_functions(const char *patch, struct names *names)
 int sysfs_is_live(const char *patch, const char *function)
 {
 	char file[PATH_MAX];
-	int len;
 
-	len = snprintf(file, sizeof(file), "%s/live", function);
-	if (len >= PATH_MAX)
+	if (snprintf(file, sizeof(file), "%s/live", function) >= PATH_MAX)
 		return -ENAMETOOLONG;
 	return read_bool(patch, file);
 }
 
-/* No function of a module that is not loaded is live. */
-static bool is_loaded(const char *function)
+static struct json_object *parse_blocker(char *line)
 {
-	char path[PATH_MAX];
-	int len;
+	struct json_object *obj = json_object_new_object();
+	const char *tid = strsep(&line, " ");
+	const char *name = strsep(&line, " ");
+	const char *function = strsep(&line, " ");
 
-	if (!strncmp(function, "vmlinux/", strlen("vmlinux/")))
-		return true;
-	len = snprintf(path, sizeof(path), "%s/../../module/%.*s", root(),
-		       (int)strcspn(function, "/"), function);
-	return len < PATH_MAX && !access(path, F_OK);
+	json_object_object_add(obj, "tid", json_object_new_int64(atoll(tid)));
+	set_str(obj, "name", name ? name : "-");
+	set_str(obj, "function", function ? function : "-");
+	set_str(obj, "reason", line ? line : "");
+	return obj;
 }
 
-/*
- * Is this patch enabled, and has a newer one replaced one of its functions? Only a
- * hint; the kernel decides.
- */
-bool sysfs_is_covered(const char *patch)
+/* The blockers of the last attempt, an array; NULL if they cannot be read. */
+struct json_object *sysfs_blockers(const char *patch)
 {
-	struct names functions = { 0 };
-	bool covered = false;
-	unsigned int i;
+	struct json_object *blockers;
+	char text[TEXT_LEN];
+	char *line, *rest = text;
 
-	if (sysfs_is_enabled(patch) != 1)
-		return false;
-	sysfs_functions(patch, &functions);
-	for (i = 0; !covered && i < functions.nr; i++)
-		covered = is_loaded(functions.name[i]) &&
-			  !sysfs_is_live(patch, functions.name[i]);
-	names_free(&functions);
-	/* The patch may have been disabled in the meantime. */
-	return covered && sysfs_is_enabled(patch) == 1;
-}
-
-/*
- * Read the blockers of the last attempt, one line each, into @text[SYSFS_TEXT_LEN].
- * Returns the length or an errno.
- */
-int sysfs_blockers(const char *patch, char *text)
-{
-	return read_file(patch, "blockers", text, SYSFS_TEXT_LEN);
-}
-
-/* In front of each note. */
-struct note {
-	uint32_t name_len;
-	uint32_t text_len;
-	uint32_t type;
-};
-
-/* Returns 0 or -ENOMEM. What does not look like a note ends the list. */
-static int parse_notes(const char *notes, size_t len, struct names *fields)
-{
-	static const char owner[] = "kpatch";
-	const char *name, *text;
-	char field[FIELD_LEN];
-	size_t pos = 0;
-	struct note note;
-	int ret = 0;
-
-	while (!ret && len - pos >= sizeof(note)) {
-		memcpy(&note, notes + pos, sizeof(note));
-		pos += sizeof(note);
-		name = notes + pos;
-		if (note.name_len > len - pos)
-			break;
-		pos += (note.name_len + 3ul) & ~3ul;
-		if (pos > len || note.text_len > len - pos)
-			break;
-		text = notes + pos;
-		pos += (note.text_len + 3ul) & ~3ul;
-		if (note.name_len == sizeof(owner) &&
-		    !memcmp(name, owner, sizeof(owner))) {
-			snprintf(field, sizeof(field), "%.*s",
-				 (int)note.text_len, text);
-			ret = names_add(fields, field);
-		}
-		if (pos > len)
-			break;
+	if (read_text(text, sizeof(text), SYSFS "/%s/blockers", patch) < 0)
+		return NULL;
+	blockers = json_object_new_array();
+	while ((line = strsep(&rest, "\n"))) {
+		if (*line)
+			json_object_array_add(blockers, parse_blocker(line));
 	}
-	return ret;
+	return blockers;
 }
 
-/*
- * What a patch says of itself, sorted; nothing if it has no notes. The caller frees
- * @fields, even after an error.
- */
-int sysfs_fields(const char *patch, struct names *fields)
+/* Read a file of notes. Returns it, to be freed, and its end; or NULL. */
+static char *read_notes(const char *module, const char *section, const char **end)
 {
 	const size_t size = 1 << 20;
 	char path[PATH_MAX], *notes;
 	int len;
 
-	len = snprintf(path, PATH_MAX, "%s/../../module/%s/notes/.note.kpatch",
-		       root(), patch);
-	if (len >= PATH_MAX)
-		return -ENAMETOOLONG;
-	notes = malloc(size);
-	if (!notes)
-		return -ENOMEM;
-	len = read_path(path, notes, size);
-	if (len > 0)
-		len = parse_notes(notes, len, fields);
-	free(notes);
-	names_sort(fields);
-	return len < 0 && len != -ENOENT ? len : 0;
+	len = make_path(path, "/sys/module/%s/notes/%s", module, section);
+	notes = len ? NULL : malloc(size);
+	len = notes ? read_file(path, notes, size) : -1;
+	if (len < 0) {
+		free(notes);
+		return NULL;
+	}
+	*end = notes + len;
+	return notes;
 }
 
-int sysfs_stats(const char *patch, struct sysfs_stats *stats)
+/* What a patch says of itself as "tag=value", sorted; nothing if it has no notes. */
+void sysfs_fields(const char *patch, struct names *fields)
 {
-	const struct {
-		const char *file;
-		char *text;
-	} all[] = {
-		{ "attempts", stats->attempts },
-		{ "stops", stats->stops },
-		{ "stop_ns", stats->stop_ns },
-		{ "max_stop_ns", stats->max_stop_ns },
-		{ "scanned", stats->scanned },
-		{ "scanned_stopped", stats->scanned_stopped },
-	};
-	int ret = 0;
-	size_t i;
+	static const char owner[] = "kpatch";
+	const char *pos, *end;
+	char field[1024], *notes;
+	struct note note;
 
-	for (i = 0; ret >= 0 && i < ARRAY_SIZE(all); i++)
-		ret = read_file(patch, all[i].file, all[i].text,
-				sizeof(stats->attempts));
-	return ret < 0 ? ret : 0;
+	notes = read_notes(patch, ".note.kpatch", &end);
+	for (pos = notes; notes && note_next(&pos, end, &note); ) {
+		if (note.owner_len != sizeof(owner) ||
+		    memcmp(note.owner, owner, sizeof(owner)))
+			continue;
+		snprintf(field, sizeof(field), "%.*s", (int)note.text_len, note.text);
+		names_add(fields, field);
+	}
+	free(notes);
+	names_sort(fields);
+}
+
+/* The build ID of a loaded module; returns false if it is not known. */
+bool sysfs_build_id(const char *module, char *hex, size_t size)
+{
+	const char *pos, *end;
+	struct note note;
+	bool found = false;
+	char *notes;
+
+	notes = read_notes(module, ".note.gnu.build-id", &end);
+	for (pos = notes; notes && !found && note_next(&pos, end, &note); )
+		found = note_is_build_id(&note, hex, size);
+	free(notes);
+	return found;
+}
+
+/* Are patches enabled when they are loaded? Not with kpatch.enable=0. */
+bool sysfs_may_enable(void)
+{
+	char buf[8];
+
+	return read_text(buf, sizeof(buf), "/sys/module/kpatch/parameters/enable") < 1 ||
+	       *buf != 'N';
 }

@@ -43,7 +43,7 @@ real=$kpatch
 kpatch=$tmp/usr/sbin/kpatch
 cp "$real" "$kpatch"
 try build x
-exits 1 "not installed"
+exits 3 "not installed"
 err_has "^kpatch: kpatch-build is not installed; " "not installed"
 cp "$tmp/tool" "$tmp/usr/libexec/kpatch/kpatch-build"
 try build x

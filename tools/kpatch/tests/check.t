@@ -6,7 +6,7 @@
 
 # asked PATCH: what was written to its file
 asked() {
-	cat "$KPATCH_SYSFS/$1/check"
+	head -c 1 "$sysfs/$1/check"
 }
 
 fake off 0 vfs_read,1
@@ -24,21 +24,21 @@ out_is "'on' could be disabled now" "an enabled patch"
 ok "an enabled patch: asked to be disabled" [ "$(asked on)" = 0 ]
 ok "an enabled patch: stays so" [ "$(enabled on)" = 1 ]
 
-echo "12 sleeper tty_read asleep" > "$KPATCH_SYSFS/on/blockers"
+echo "12 sleeper tty_read asleep" > "$sysfs/on/blockers"
 try check on
 exits 0 "tasks would have to be parked"
 out_is "'on' could be disabled now
 these tasks would have to be parked:
   12 sleeper tty_read asleep" "tasks would have to be parked"
-: > "$KPATCH_SYSFS/on/blockers"
+: > "$sysfs/on/blockers"
 
 try check none on
-exits 1 "one is missing"
+exits 3 "one is missing"
 err_is "kpatch: no patch 'none' is loaded; see 'kpatch list'" "one is missing"
 out_is "'on' could be disabled now" "one is missing, the other is checked"
 
-rm "$KPATCH_SYSFS/on/check"
-mkdir "$KPATCH_SYSFS/on/check"
+rm "$sysfs/on/check"
+mkdir "$sysfs/on/check"
 try check on
 exits 1 "it cannot be asked"
 out_is "" "it cannot be asked"

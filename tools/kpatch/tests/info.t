@@ -22,7 +22,7 @@ blockers:    none" "quiet patch"
 
 fake busy 0 vfs_read,1
 printf '%s\n' '17 my\040shell vfs_read asleep' '18 \000 vfs_read preempted' \
-	> "$KPATCH_SYSFS/busy/blockers"
+	> "$sysfs/busy/blockers"
 try info busy
 exits 0 "blocked patch"
 out_is "name:        busy
@@ -43,13 +43,13 @@ func=$(printf '%0511d' 0)
 name=$(printf '%060d' 0)
 for i in $(seq 32); do
 	echo "$i $name $func function graph, kernel thread"
-done > "$KPATCH_SYSFS/busy/blockers"
+done > "$sysfs/busy/blockers"
 try info busy
 ok "many blockers: all shown" \
 	[ "$(grep -c " $name $func function graph, kernel thread$" "$tmp/out")" -eq 32 ]
 
-chmod 000 "$KPATCH_SYSFS/busy/blockers"
-if [ -r "$KPATCH_SYSFS/busy/blockers" ]; then
+chmod 000 "$sysfs/busy/blockers"
+if [ -r "$sysfs/busy/blockers" ]; then
 	skip "info, not root" "root may do all"
 else
 	try info busy
@@ -138,12 +138,12 @@ ok "two patches: both shown" [ "$(grep -c ^name: "$tmp/out")" -eq 2 ]
 ok "two patches: one empty line" [ "$(grep -c '^$' "$tmp/out")" -eq 1 ]
 
 try info none busy
-exits 1 "one is missing"
+exits 3 "one is missing"
 err_is "kpatch: no patch 'none' is loaded; see 'kpatch list'" "one is missing"
 out_has "^name:        busy$" "one is missing, the other is shown"
 
-rm "$KPATCH_SYSFS/good/stop_ns"
-mkdir "$KPATCH_SYSFS/good/stop_ns"
+rm "$sysfs/good/stop_ns"
+mkdir "$sysfs/good/stop_ns"
 try info good
 exits 1 "unreadable file"
 err_is "kpatch: cannot read 'good': Is a directory" "unreadable file"

@@ -4,59 +4,66 @@
 
 . "${0%/*}/tap.sh"
 
-page=${0%/*}/../kpatch.8
+dir=${0%/*}/..
+page=$dir/kpatch.8.rst
 
 # synopsis: one line for each form in the page, without fonts and blanks
 synopsis() {
-	sed -n '/^\.SH SYNOPSIS/,/^\.SH DESC/p' "$page" |
-		sed -e '/^\.SH/d' -e 's/^\.br$/@/' -e 's/^\.[BIR]* //' |
-		tr -d ' \n\134' | tr '@' '\n'
-	echo
+	sed -n '/^SYNOPSIS/,/^DESC/s/^| //p' "$page" | sed 's/\\|/|/; s/\\ //g' | tr -d ' *'
 }
 
 # options: all options that the page describes, short and long
 options() {
-	sed -n -e '/^\.SH COMMANDS/,/^\.SH EXIT/p' "$page" |
-		grep -E '^\.B[RI]? .*\\-' | tr -d '\\" ' |
-		grep -oE -e '--?[a-zA-Z]+' | sort -u
+	sed -n '/^OPTIONS/,/^EXIT/p' "$page" | grep -E '^-' |
+		grep -oE -e '(^| )--?[a-zA-Z-]+' | tr -d ' ' | sort -u
 }
 
+try --help
+sed -n 's/^  \([a-z][a-z]*\)  .*/\1/p' "$tmp/out" | sort > "$tmp/commands"
+ok "there are commands" [ "$(wc -l < "$tmp/commands")" -gt 15 ]
 synopsis > "$tmp/synopsis"
 options > "$tmp/options"
-for cmd in load unload enable disable check list info; do
-	try help $cmd
+: > "$tmp/all-options"
+while read -r cmd; do
+	case $cmd in build|help) continue ;; esac
+	try help "$cmd"
 	sed -n -e 's/^Usage: //p' -e 's/^       kpatch/kpatch/p' "$tmp/out" |
 		tr -d ' ' > "$tmp/forms"
 	ok "$cmd: has a usage" [ -s "$tmp/forms" ]
 	while read -r form; do
-		ok "$cmd: $form is in the page" \
-			grep -qxF -e "$form" "$tmp/synopsis"
+		ok "$cmd: $form is in the page" grep -qxF -e "$form" "$tmp/synopsis"
 	done < "$tmp/forms"
 	ok "$cmd: the page has no other form" [ \
-		"$(grep -c "^kpatch$cmd" "$tmp/synopsis")" -eq \
+		"$(grep -cE "^kpatch$cmd(\$|[^a-z])" "$tmp/synopsis")" -eq \
 		"$(grep -c . "$tmp/forms")" ]
-	grep '^  *-' "$tmp/out" | grep -oE -e '(^| )--?[a-zA-Z]+' | tr -d ' ' \
+	grep '^  *-' "$tmp/out" | grep -oE -e '(^| )--?[a-zA-Z][a-zA-Z-]*' | tr -d ' ' \
 		> "$tmp/given"
+	cat "$tmp/given" >> "$tmp/all-options"
 	while read -r option; do
-		ok "$cmd: $option is in the page" \
-			grep -qxF -e "$option" "$tmp/options"
+		ok "$cmd: $option is in the page" grep -qxF -e "$option" "$tmp/options"
 	done < "$tmp/given"
-done
+done < "$tmp/commands"
 
-try --help
-sed -n 's/^  \([a-z]*\) .*/\1/p' "$tmp/out" | sort > "$tmp/commands"
-sed -n '/^\.SH COMMANDS/,/^\.SH OPTIONS/p' "$page" |
-	sed -n 's/^\.BI* \([a-z]*\).*/\1/p' | sort -u |
-	grep -v -x -e vmlinux -e live -e enabled -e expired -e loaded > "$tmp/described"
-ok "all commands are in the page, and no other" \
-	cmp -s "$tmp/commands" "$tmp/described"
+# --version is none of a command.
+{ cat "$tmp/all-options"; printf '%s\n' -V --version; } | sort -u > "$tmp/given"
+ok "the page has no other option" cmp "$tmp/given" "$tmp/options"
+
+sed -n '/^COMMANDS/,/^OPTIONS/s/^\*\*\([a-z]*\).*/\1/p' "$page" | sort -u > "$tmp/described"
+ok "all commands are in the page, and no other" cmp "$tmp/commands" "$tmp/described"
 
 # The suffixes of module files: both texts have to name all of them.
 try help load
+tr '\n' ' ' < "$page" > "$tmp/page"
 for suffix in .ko .ko.gz .ko.xz .ko.zst; do
 	ok "load: $suffix is in the help" grep -qF " $suffix" "$tmp/out"
-	ok "load: $suffix is in the page" \
-		grep -qE "^\.BR? $suffix( [.,])?$" "$page"
+	ok "load: $suffix is in the page" grep -qF "**$suffix**" "$tmp/page"
 done
+
+if command -v "${RST2MAN:-rst2man}" > "$tmp/which"; then
+	ok "rst2man has nothing to say" \
+		"${RST2MAN:-rst2man}" --report=1 --halt=1 "$page" "$tmp/kpatch.8"
+else
+	skip "rst2man has nothing to say" "there is none"
+fi
 
 finish

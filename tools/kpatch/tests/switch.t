@@ -1,15 +1,22 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
-# kpatch enable, disable, and those parts of load and unload that need no module
+# kpatch enable, disable, switch, rollback, confirm
 
 . "${0%/*}/tap.sh"
 
+# wrote FILE TEXT DESCRIPTION: the kernel got one write, with a time behind the words
+wrote() {
+	ok "$3: a write to $1" grep -qxE -e "$2 [0-9]+" "$sysfs/$1"
+}
+
+# takes MIN MAX PATCH: the kernel may take that many milliseconds
+takes() {
+	read -r takes_what takes_ms < "$sysfs/$3/enabled" && [ -n "$takes_what" ] &&
+		[ "$takes_ms" -gt "$1" ] && [ "$takes_ms" -le "$2" ]
+}
+
 fake one 0 vfs_read,1
 fake two 0 tty_open,1
-# Plain files do not follow the state of a patch, and an enabled patch with a function
-# that is not live is considered covered.
-echo 1 > "$KPATCH_SYSFS/one/vmlinux/vfs_read,1/live"
-echo 1 > "$KPATCH_SYSFS/two/vmlinux/tty_open,1/live"
 
 try enable one
 exits 0 "enable"
@@ -23,52 +30,54 @@ exits 0 "disable"
 out_is "disabled 'one'" "disable, verbose"
 ok "disable wrote 0" [ "$(enabled one)" = 0 ]
 
+# The kernel gets all of the time, so it logs one line for the whole wait.
+try enable -t 2.5 one
+ok "the time is that of -t" takes 2300 2500 one
+try enable -t 0 one
+ok "no time is one attempt" [ "$(cat "$sysfs/one/enabled")" = "1 1" ]
+try enable one
+ok "15 seconds by default" takes 14500 15000 one
+
+# Several patches are one transaction.
 try enable -v one two one
 exits 0 "enable two"
 out_is "enabled 'one'
 enabled 'two'" "enable two, a double is dropped"
+wrote switch '\+one \+two' "enable two"
+try disable one two
+exits 0 "disable two"
+wrote switch '-one -two' "disable two"
+try switch -v +two -one
+exits 0 "switch"
+wrote switch '\+two -one' "switch"
+out_is "enabled 'two'
+disabled 'one'" "switch"
+try switch -one
+exits 0 "switch of one"
+ok "switch of one wrote 0" [ "$(enabled one)" = 0 ]
 
+fake -v 0 vfs_read,1
+mv "$sysfs/-v" "$sysfs/v"
+try switch -v +one -- -v
+exits 0 "switch of a patch that is called like an option"
+wrote switch '\+one -v' "switch of a patch that is called like an option"
+
+: > "$sysfs/switch"
+echo 1 > "$sysfs/one/enabled"
 try disable none one
-exits 1 "disable, one is missing"
+exits 3 "disable, one is missing"
 err_is "kpatch: no patch 'none' is loaded; see 'kpatch list'" \
 	"disable, one is missing"
-ok "disable did the other one" [ "$(enabled one)" = 0 ]
+ok "disable left the other one" [ "$(enabled one)" = 1 ]
+ok "disable asked for nothing" [ ! -s "$sysfs/switch" ]
 
 try enable none
-exits 1 "enable, missing"
+exits 3 "enable, missing"
 err_is "kpatch: no patch 'none' is loaded; see 'kpatch list'" \
 	"enable, missing"
 
-# A newer patch has replaced tty_open again.
-fake older 1 tty_open,1
-echo 0 > "$KPATCH_SYSFS/older/vmlinux/tty_open,1/live"
-try disable older
-exits 1 "disable, covered"
-err_has "cannot disable 'older': a newer patch has replaced" \
-	"disable, covered"
-err_has "'older' stays loaded and enabled" "disable, covered"
-ok "disable left the covered one" [ "$(enabled older)" = 1 ]
-
-try disable -v older two
-exits 1 "disable, covered and its cover"
-out_is "disabled 'two'" "disable, covered and its cover"
-ok "disable did the cover" [ "$(enabled two)" = 0 ]
-
-# A function of a module is not live before that is loaded.
-fake modular 1 vfs_read,1
-echo 1 > "$KPATCH_SYSFS/modular/vmlinux/vfs_read,1/live"
-mkdir -p "$KPATCH_SYSFS/modular/some_module/its_func,1"
-echo 0 > "$KPATCH_SYSFS/modular/some_module/its_func,1/live"
-mkdir -p "$KPATCH_SYSFS/../../module/some_module"
-try disable modular
-exits 1 "disable, covered in a module"
-rmdir "$KPATCH_SYSFS/../../module/some_module"
-try disable modular
-exits 0 "disable, a module is not loaded"
-ok "disable did it without the module" [ "$(enabled modular)" = 0 ]
-
-rm -r "$KPATCH_SYSFS/one/enabled"
-mkdir "$KPATCH_SYSFS/one/enabled"
+rm "$sysfs/one/enabled"
+mkdir "$sysfs/one/enabled"
 try enable one
 exits 1 "enable, cannot write"
 err_is "kpatch: cannot enable 'one': Is a directory; see dmesg (-21)" \
@@ -78,56 +87,42 @@ exits 1 "disable, cannot write"
 err_is "kpatch: cannot disable 'one': Is a directory; see dmesg (-21)" \
 	"disable, cannot write"
 
-chmod 400 "$KPATCH_SYSFS/two/enabled"
-if [ -w "$KPATCH_SYSFS/two/enabled" ]; then
+chmod 400 "$sysfs/two/enabled"
+if [ -w "$sysfs/two/enabled" ]; then
 	skip "enable, not root" "root may do all"
 else
 	try enable two
-	err_is "kpatch: cannot enable 'two': needs root; become root (-13)" \
+	exits 7 "enable, not root"
+	err_is "kpatch: cannot enable 'two': only root may do that; become root (-13)" \
 		"enable, not root"
 fi
-chmod 600 "$KPATCH_SYSFS/two/enabled"
+chmod 600 "$sysfs/two/enabled"
 
-try load two
-exits 0 "load of a disabled patch"
-out_is "" "load of a disabled patch"
-err_is "" "load of a disabled patch"
-ok "load enabled it" [ "$(enabled two)" = 1 ]
+: > "$sysfs/two/rollback"
+echo 0 > "$sysfs/two/enabled"
+try rollback -v two
+exits 0 "rollback"
+out_is "rolled back 'two'" "rollback"
+wrote two/rollback 1 "rollback"
+try rollback none
+exits 3 "rollback, missing"
 
-try load -v ./two.ko
-exits 0 "load of an enabled patch"
-err_is "kpatch: 'two' is already loaded and enabled" "load of an enabled patch"
+try enable --trial 60 two
+exits 0 "enable on trial"
+ok "enable on trial: confirm has the seconds" [ "$(cat "$sysfs/confirm")" = 60 ]
 
-try load "$tmp/missing.ko"
-exits 1 "load of a missing file"
-err_is "kpatch: cannot read '$tmp/missing.ko': No such file or directory" \
-	"load of a missing file"
-
-try load kpatch_test_no_such_module
-exits 1 "load of an unknown name"
-err_has "no module 'kpatch_test_no_such_module' in /lib/modules/" \
-	"load of an unknown name"
-
-try unload none
-exits 1 "unload, missing"
-err_is "kpatch: no patch 'none' is loaded; see 'kpatch list'" \
-	"unload, missing"
-
-rm -r "$KPATCH_SYSFS"
-mkdir "$KPATCH_SYSFS"
-try unload --all
-exits 0 "unload --all of nothing"
-out_is "" "unload --all of nothing"
-err_is "" "unload --all of nothing"
-
-# There is no such module; without root the error may be a different one.
-fake kpatch_test_no_module 1 vfs_read,1
-try unload -t 0 kpatch_test_no_module
-exits 1 "unload, module stays"
-err_has "cannot remove the module of 'kpatch_test_no_module': " \
-	"unload, module stays"
-err_has "'kpatch_test_no_module' is disabled, but stays loaded" \
-	"unload, module stays"
-ok "unload disabled it" [ "$(enabled kpatch_test_no_module)" = 0 ]
+echo 0 > "$sysfs/confirm"
+try confirm
+exits 3 "confirm without a trial"
+err_is "kpatch: there is no trial, or it was undone; begin one with --trial" \
+	"confirm without a trial"
+echo "armed 60" > "$sysfs/confirm"
+try confirm
+exits 3 "confirm before the trial"
+echo "trial 17 +two -one" > "$sysfs/confirm"
+try confirm -v
+exits 0 "confirm"
+out_is "confirmed '+two -one'" "confirm"
+ok "confirm wrote 0" [ "$(head -n 1 "$sysfs/confirm")" = 0 ]
 
 finish

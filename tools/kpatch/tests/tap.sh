@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
 #
-# Sourced by the tests: TAP output, a directory that looks like /sys/kernel/kpatch,
-# and a way to run kpatch on it.
+# Sourced by the tests: TAP output, a root with a directory that looks like
+# /sys/kernel/kpatch, and a way to run kpatch on it.
 
 kpatch=${KPATCH:-${0%/*}/../kpatch}
 nr=0
@@ -10,18 +10,22 @@ nr=0
 tmp=$(mktemp -d) || exit 1
 trap 'rm -rf "$tmp"' EXIT
 trap 'exit 1' HUP INT TERM
-KPATCH_SYSFS=$tmp/sys/kernel/kpatch
-export KPATCH_SYSFS
-mkdir -p "$KPATCH_SYSFS"
+KPATCH_ROOT=$tmp
+export KPATCH_ROOT
+sysfs=$tmp/sys/kernel/kpatch
+mkdir -p "$sysfs"
+: > "$sysfs/switch"
+echo 0 > "$sysfs/confirm"
 
 # fake PATCH ENABLED [FUNCTION...]: add a patch; its functions are live if it
 # is enabled, as with a single patch.
 fake() {
-	fake_dir=$KPATCH_SYSFS/$1
+	fake_dir=$sysfs/$1
 	fake_on=$2
 	shift 2
 	mkdir -p "$fake_dir/vmlinux"
 	echo "$fake_on" > "$fake_dir/enabled"
+	echo default > "$fake_dir/set"
 	: > "$fake_dir/check"
 	echo 3 > "$fake_dir/attempts"
 	echo 2 > "$fake_dir/stops"
@@ -53,7 +57,7 @@ note() {
 
 # says PATCH FIELD...: what KPATCH_INFO() has put into its module
 says() {
-	says_dir=$KPATCH_SYSFS/../../module/$1/notes
+	says_dir=$sysfs/../../module/$1/notes
 	shift
 	mkdir -p "$says_dir"
 	note kpatch "$@" > "$says_dir/.note.kpatch"
@@ -61,7 +65,7 @@ says() {
 
 # enabled PATCH: what was written last; a plain file also keeps what is behind that
 enabled() {
-	head -c 1 "$KPATCH_SYSFS/$1/enabled"
+	head -c 1 "$sysfs/$1/enabled"
 }
 
 # try ARGUMENT...: run kpatch and keep its output for the checks below

@@ -1,0 +1,281 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Requests that take time: one command at a time, a deadline, and signals.
+ *
+ * A request is one write, made by a child. The kernel gets the whole time that is left, so
+ * its log has one line for the whole wait. A signal such as ctrl-C kills the child, which
+ * cancels the operation. Between two requests signals are blocked: what a command has
+ * begun it ends or takes back.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "kpatch.h"
+
+#define TICK_MS		200
+
+/* How long the first request takes on a terminal, so that the line can name a blocker. */
+#define FIRST_MS	2000
+
+static struct {
+	long long deadline;
+	int lock;
+	int log;
+	int signal;
+	bool terminal;
+	sigset_t set;
+} wait_state = { .lock = -1, .log = -1 };
+
+static unsigned int left_ms(void)
+{
+	long long left = wait_state.deadline - now_ms();
+
+	/* 0 would have the kernel choose. */
+	return left > 1 ? left : 1;
+}
+
+static void block_signals(void)
+{
+	sigemptyset(&wait_state.set);
+	sigaddset(&wait_state.set, SIGINT);
+	sigaddset(&wait_state.set, SIGTERM);
+	sigaddset(&wait_state.set, SIGHUP);
+	sigaddset(&wait_state.set, SIGCHLD);
+	sigprocmask(SIG_BLOCK, &wait_state.set, NULL);
+	/* If the terminal is gone, what has begun is ended without messages. */
+	signal(SIGPIPE, SIG_IGN);
+}
+
+/* Wait for a signal, which is recorded unless it tells that the child has ended. */
+static void sleep_ms(unsigned int ms)
+{
+	struct timespec time = { .tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000L };
+	int sig = sigtimedwait(&wait_state.set, NULL, &time);
+
+	if (sig > 0 && sig != SIGCHLD)
+		wait_state.signal = sig;
+}
+
+/*
+ * Two commands at once would get in each other's way between their steps. Without a place
+ * for the lock there is none.
+ */
+static enum status take_lock(void)
+{
+	char path[PATH_MAX];
+
+	make_path(path, "/run/kpatch.lock");
+	wait_state.lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (wait_state.lock < 0)
+		return OK;
+	while (flock(wait_state.lock, LOCK_EX | LOCK_NB)) {
+		if (errno != EWOULDBLOCK)
+			return OK;
+		if (wait_state.signal)
+			return out_err(BUSY, "interrupted; nothing was changed");
+		if (now_ms() >= wait_state.deadline)
+			return out_err(BUSY,
+				       "another kpatch command is at work; try again when it has ended, or wait longer with -t");
+		sleep_ms(50);
+	}
+	return OK;
+}
+
+static void open_log(void)
+{
+	char path[PATH_MAX];
+
+	make_path(path, "/dev/kmsg");
+	wait_state.log = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	if (wait_state.log >= 0)
+		lseek(wait_state.log, 0, SEEK_END);
+}
+
+/* Begin to change something. wait_end() must follow, also after a failure. */
+enum status wait_begin(const struct options *opts)
+{
+	wait_state.deadline = now_ms() + opts->timeout_ms;
+	wait_state.terminal = isatty(STDERR_FILENO);
+	block_signals();
+	open_log();
+	return take_lock();
+}
+
+void wait_end(void)
+{
+	if (wait_state.lock >= 0)
+		close(wait_state.lock);
+	if (wait_state.log >= 0)
+		close(wait_state.log);
+	wait_state.lock = -1;
+	wait_state.log = -1;
+}
+
+/* What has begun is to be taken back, which takes time of its own. */
+void wait_restart(unsigned int ms)
+{
+	wait_state.deadline = now_ms() + ms;
+	wait_state.signal = 0;
+}
+
+/* The signal that has interrupted the command, 0 if there was none. */
+int wait_signal(void)
+{
+	return wait_state.signal;
+}
+
+/* Does a line of the log belong to @name, and end with the errno, if there is one? */
+static bool is_about(const char *line, const char *name, int err)
+{
+	char quoted[NAME_LEN + 4], plain[NAME_LEN + 4], code[16];
+
+	snprintf(quoted, sizeof(quoted), "'%s'", name);
+	snprintf(plain, sizeof(plain), "%s: ", name);
+	snprintf(code, sizeof(code), "(%d)", err);
+	if (!strncmp(line, "kpatch: ", strlen("kpatch: ")))
+		return strstr(line, code) &&
+		       (strstr(line, quoted) || strstr(line, plain));
+	return !strncmp(line, plain, strlen(plain));
+}
+
+/**
+ * wait_log_line() - what the kernel has logged about a failure since wait_begin()
+ * @name: the patch or module
+ * @err: the negative errno
+ *
+ * Return: the last line, without "kpatch: "; %NULL if there is none, or it cannot be read.
+ */
+const char *wait_log_line(const char *name, int err)
+{
+	static char last[1024];
+	char text[8192], *line, *rest, *message;
+	ssize_t len;
+
+	*last = '\0';
+	for (;;) {
+		len = wait_state.log < 0 ? 0 : read(wait_state.log, text, sizeof(text) - 1);
+		if (len < 0 && errno == EPIPE)
+			continue;
+		if (len <= 0)
+			break;
+		text[len] = '\0';
+		for (rest = text; (line = strsep(&rest, "\n")); ) {
+			message = *line == ' ' ? NULL : strchr(line, ';');
+			if (message && is_about(message + 1, name, err))
+				snprintf(last, sizeof(last), "%s", message + 1);
+		}
+	}
+	if (!*last)
+		return NULL;
+	return strncmp(last, "kpatch: ", strlen("kpatch: ")) ? last :
+		last + strlen("kpatch: ");
+}
+
+static void clear_progress(void)
+{
+	if (wait_state.terminal)
+		fputs("\r\033[K", stderr);
+}
+
+static void show_progress(const char *patch, const char *blocker)
+{
+	if (wait_state.terminal)
+		fprintf(stderr, "\r\033[Kkpatch: waiting for '%s', %.1f s left%s%s", patch,
+			left_ms() / 1000.0, *blocker ? ", blocked by " : "", blocker);
+}
+
+static pid_t start_write(const char *path, const char *text)
+{
+	pid_t parent = getpid(), child = fork();
+
+	if (child)
+		return child < 0 ? -errno : child;
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != parent)
+		_exit(EINTR);
+	_exit(-write_text(path, text));
+}
+
+/* Wait for the child. Returns what it has returned; -EINTR if it was killed. */
+static int wait_child(pid_t child, const char *patch, const char *blocker)
+{
+	long long begin = now_ms();
+	int status;
+
+	while (!waitpid(child, &status, WNOHANG)) {
+		if (wait_state.signal)
+			kill(child, SIGKILL);
+		/* What is done at once needs no progress. */
+		if (now_ms() - begin > TICK_MS || *blocker)
+			show_progress(patch, blocker);
+		sleep_ms(TICK_MS);
+	}
+	clear_progress();
+	return WIFEXITED(status) ? -WEXITSTATUS(status) : -EINTR;
+}
+
+static int request(const char *path, const char *words, unsigned int ms,
+		   const char *patch, const char *blocker)
+{
+	char text[PATH_MAX];
+	pid_t child;
+
+	if (snprintf(text, sizeof(text), "%s %u\n", words, ms) >= (int)sizeof(text))
+		return -E2BIG;
+	child = start_write(path, text);
+	return child < 0 ? child : wait_child(child, patch, blocker);
+}
+
+/* The first blocker of a patch in words. */
+static void name_blocker(const char *patch, char *buf, size_t size)
+{
+	struct json_object *blockers = sysfs_blockers(patch);
+	struct json_object *first;
+
+	*buf = '\0';
+	if (blockers && json_object_array_length(blockers)) {
+		first = json_object_array_get_idx(blockers, 0);
+		snprintf(buf, size, "%s %s (%s)", str_of(first, "tid"),
+			 str_of(first, "name"), str_of(first, "function"));
+	}
+	json_object_put(blockers);
+}
+
+/**
+ * wait_request() - have the kernel carry out an operation
+ * @file: the file below /sys/kernel/kpatch
+ * @words: what to write, in front of the time that it may take
+ * @patch: one of the patches, for the progress
+ *
+ * Return: the verdict of the kernel: 0, or an errno with nothing changed. -EINTR if a
+ * signal has ended the wait: then the patch shows what the verdict was.
+ */
+int wait_request(const char *file, const char *words, const char *patch)
+{
+	char path[PATH_MAX], blocker[512];
+	unsigned int ms = left_ms();
+	int ret;
+
+	if (wait_state.signal)
+		return -EINTR;
+	ret = make_path(path, SYSFS "/%s", file);
+	if (ret)
+		return ret;
+	if (wait_state.terminal && ms > 2 * FIRST_MS) {
+		ret = request(path, words, FIRST_MS, patch, "");
+		name_blocker(patch, blocker, sizeof(blocker));
+		if (ret != -EBUSY || !*blocker || wait_state.signal)
+			return ret;
+		return request(path, words, left_ms(), patch, blocker);
+	}
+	return request(path, words, ms, patch, "");
+}
