@@ -297,7 +297,9 @@ static enum status ask(const char *name, struct json_object *functions)
 	read_hooks(search);
 	status = judge(search, reason, sizeof(reason));
 	model = model_of(search);
-	json_object_object_add(model, "possible", json_object_new_boolean(!status));
+	json_object_object_add(model, "possible", !status && !search->hooks_known ? NULL :
+			       json_object_new_boolean(!status));
+	set_str(model, "reason", status ? reason : NULL);
 	json_object_array_add(functions, model);
 	if (ret)
 		status = out_err(FAILED, "cannot read /proc/kallsyms: %s", strerror(-ret));

@@ -309,7 +309,7 @@ static enum status uninstall(const char *arg, const char *kernel, const struct o
 	return !found ? NOT_FOUND : ret ? FAILED : OK;
 }
 
-static int for_each_arg(const struct options *opts, bool remove)
+static int run_on_args(const struct options *opts, bool remove)
 {
 	const char *kernel = kernel_of(opts);
 	enum status status = OK;
@@ -327,12 +327,12 @@ static int for_each_arg(const struct options *opts, bool remove)
 
 static int run_install(const struct options *opts)
 {
-	return for_each_arg(opts, false);
+	return run_on_args(opts, false);
 }
 
 static int run_uninstall(const struct options *opts)
 {
-	return for_each_arg(opts, true);
+	return run_on_args(opts, true);
 }
 
 const struct command cmd_install = {

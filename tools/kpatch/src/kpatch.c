@@ -233,9 +233,6 @@ static enum status set_option(const char *cmd, const struct option *option,
 	case OPT_KERNEL:
 		opts->kernel = value;
 		break;
-	case OPT_JSON:
-		out_use_json();
-		break;
 	default:
 		break;
 	}
@@ -324,6 +321,17 @@ static bool is_option(const char *word, const char *letter, const char *name)
 	return !strcmp(word, letter) || !strcmp(word, name);
 }
 
+/* An error in front of --json is to be told as JSON, too. */
+static void find_json(const struct command *cmd, const struct words *words)
+{
+	int i;
+
+	for (i = 0; i < words->nr && strcmp(words->word[i], "--"); i++) {
+		if (cmd->options & OPT_JSON && !strcmp(words->word[i], "--json"))
+			out_use_json();
+	}
+}
+
 /* Arguments are moved to the front. Sets @help if only that is wanted. */
 static enum status parse(const struct command *cmd, struct words words,
 			 struct options *opts, bool *help)
@@ -332,6 +340,7 @@ static enum status parse(const struct command *cmd, struct words words,
 	bool options = true;
 	char *word;
 
+	find_json(cmd, &words);
 	opts->args = words.word;
 	for (; words.nr && !status; words.word++, words.nr--) {
 		word = *words.word;
