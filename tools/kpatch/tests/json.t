@@ -54,7 +54,7 @@ ok "info: fields" is "('fix', 'CVE-2026-12345') in [(f['tag'], f['value']) for f
 ok "info: UTF-8" is "('odd', 'é') in [(f['tag'], f['value']) for f in j['patches'][0]['fields']]"
 ok "info: numbers are numbers" is "j['patches'][0]['statistics']['max_stop_ns'] == 45000"
 ok "info: what this kernel has not" is "j['patches'][0]['statistics']['unhook_ns'] is None"
-ok "info: blockers" is "j['patches'][0]['blockers'] == [{'tid': 17, 'name': 'a\\\\\\\\040shell', 'function': 'vfs_read', 'reason': 'asleep, kernel thread'}]"
+ok "info: blockers" is "j['patches'][0]['blockers'] == [{'tid': 17, 'name': 'a' + chr(92) + '040shell', 'function': 'vfs_read', 'reason': 'asleep, kernel thread'}]"
 json 3 not-found info none two
 ok "info: what is there is shown" is "[p['name'] for p in j['patches']] == ['two']"
 ok "info: the error" is "j['errors'] == [{'status': 'not-found', 'message': \"no patch 'none' is loaded; see 'kpatch list'\"}]"

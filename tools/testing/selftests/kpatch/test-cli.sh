@@ -12,6 +12,58 @@ kpatch=${KPATCH:-$(command -v kpatch)}
 patch=test_kpatch_cmdline
 pause=test_kpatch_pause
 
+# kpatch_says STATUS TEXT ARGUMENT...: the command ends with that status, and its one line
+# on standard error contains TEXT; none if that is empty
+kpatch_says()
+{
+	local wanted=$1 text=$2 status=0
+
+	shift 2
+	"$kpatch" "$@" > "$scratch/out" 2> "$scratch/err" || status=$?
+	check_is "kpatch $*: exit status" "$wanted" "$status"
+	if [ -z "$text" ]; then
+		check_is "kpatch $*: errors" "" "$(cat "$scratch/err")"
+		return
+	fi
+	grep -qF -- "$text" "$scratch/err" ||
+		fail "kpatch $*: expected '$text', got '$(cat "$scratch/err")'"
+	check_is "kpatch $*: lines" 1 "$(wc -l < "$scratch/err")"
+}
+
+# The same for a command that the kernel refuses because of a task, which is listed.
+kpatch_is_blocked()
+{
+	local wanted=$1 status=0
+
+	shift
+	"$kpatch" "$@" > "$scratch/out" 2> "$scratch/err" || status=$?
+	check_is "kpatch $*: exit status" 5 "$status"
+	grep -q "^kpatch: '.*': cannot .* blocked by 1 task(s), first is $wanted" "$scratch/err" ||
+		fail "kpatch $*: got '$(cat "$scratch/err")'"
+	grep -qx "kpatch:   $wanted" "$scratch/err" ||
+		fail "kpatch $*: '$wanted' is not listed: '$(cat "$scratch/err")'"
+}
+
+# start_sleeper: a task that sleeps in pause(), until a signal comes; $child
+start_sleeper()
+{
+	check "no parking" knob park N
+	background "$user" pause sleeper >/dev/null
+	check "the sleeper sleeps" wait_for 10 sleeps "$child"
+}
+
+# rebuild FILE: copy the patch to it as if it had been built again: with another build ID
+rebuild()
+{
+	local id offset bytes
+
+	id=$(od -An -v -tx1 -j16 "/sys/module/$patch/notes/.note.gnu.build-id" | tr -d ' \n')
+	bytes=$(fold -w 2 <<< "$id" | sed 's/^/\\x/' | tr -d '\n')
+	offset=$(LC_ALL=C grep -obUaP "$bytes" "$mods/$patch.ko" | cut -d: -f1)
+	cp "$mods/$patch.ko" "$1" && [ -n "$offset" ] &&
+		printf '\377\377' | dd of="$1" bs=1 seek="$offset" conv=notrunc status=none
+}
+
 [ -x "$kpatch" ] || skip_all "no kpatch command; build tools/kpatch and set KPATCH"
 
 test_load_list_unload()
@@ -112,6 +164,336 @@ test_load_of_a_bad_patch_fails_and_says_why()
 	[ -n "$error" ] || fail "no message"
 	! error=$("$kpatch" load "$mods/no_such_module.ko" 2>&1) || fail "load succeeded"
 	! "$kpatch" list | grep '\[' || fail "a patch is left"
+}
+
+# unload_in_vain SECONDS: with this deadline; $ms is how long it took
+unload_in_vain()
+{
+	local start=${EPOCHREALTIME/./}
+
+	kpatch_is_blocked "$child sleeper new_pause asleep" unload -t "$1" $pause
+	ms=$(((${EPOCHREALTIME/./} - start) / 1000))
+}
+
+# Whatever it takes a machine to start programs: -t 0 takes that, too.
+keeps_its_deadline()
+{
+	unload_in_vain 0
+	took=-$ms
+	unload_in_vain 3
+	took=$((ms + took))
+	[ "$took" -ge 2900 ] && [ "$took" -le 3100 ]
+}
+
+test_a_deadline_is_kept_to_a_tenth_of_a_second()
+{
+	check "load" "$kpatch" load "$mods/$pause.ko"
+	start_sleeper
+	wait_for 1 keeps_its_deadline || fail "-t 3 took $took ms"
+	check_is "enabled" 1 "$(is_enabled $pause)"
+}
+
+test_a_wait_leaves_one_line_in_the_log()
+{
+	check "load" "$kpatch" load "$mods/$pause.ko"
+	start_sleeper
+	knob deadline_ms 500
+	mark_log
+	kpatch_is_blocked "$child sleeper new_pause asleep" unload -t 4 $pause
+	check_is "lines in the log" 1 "$(kpatch_log | grep -c '(-')"
+}
+
+test_load_waits_for_a_task_inside()
+{
+	start_sleeper
+	background bash -c "sleep 2; kill -USR1 $child"
+	kpatch_says 0 "" load -t 60 "$mods/$pause.ko"
+	check_is "enabled" 1 "$(is_enabled $pause)"
+}
+
+test_load_gives_up_names_the_blocker_and_leaves_nothing()
+{
+	start_sleeper
+	kpatch_is_blocked "$child sleeper __[^ ]*sys_pause asleep" load -t 0.5 "$mods/$pause.ko"
+	check_gone $pause
+	kpatch_is_blocked "$child sleeper __[^ ]*sys_pause asleep" \
+		load -t 0.5 "$mods/$patch.ko" "$mods/$pause.ko"
+	check_gone $pause
+	check_gone $patch
+}
+
+# A hangup, as when the terminal goes, and what a service manager sends.
+test_a_signal_cancels_and_is_taken_back()
+{
+	local signal status
+
+	start_sleeper
+	for signal in HUP TERM; do
+		"$kpatch" load -t 600 "$mods/$pause.ko" 2> "$scratch/err" &
+		check "load waits" wait_for 10 [ -e "$kpatch_sysfs/$pause" ]
+		sleep 1
+		kill -$signal $!
+		status=0
+		wait $! || status=$?
+		check_is "SIG$signal: exit status" $((128 + $(kill -l $signal))) "$status"
+		check_is "SIG$signal" "kpatch: interrupted; nothing was changed" \
+			"$(cat "$scratch/err")"
+		check_gone $pause
+	done
+}
+
+test_a_file_that_was_built_again_is_not_what_runs()
+{
+	local id
+
+	check "load" "$kpatch" load "$mods/$patch.ko"
+	kpatch_says 0 "'$patch' is already loaded and enabled" load "$mods/$patch.ko"
+	check "rebuild" rebuild "$scratch/$patch.ko"
+	kpatch_says 4 "another build of '$patch' is loaded: " load "$scratch/$patch.ko"
+	id=$(od -An -v -tx1 -j16 "/sys/module/$patch/notes/.note.gnu.build-id" | tr -d ' \n')
+	grep -qF ": $id runs, and '$scratch/$patch.ko' is ffff${id:4}; unload it first" \
+		"$scratch/err" || fail "got '$(cat "$scratch/err")'"
+	check_is "enabled" 1 "$(is_enabled $patch)"
+}
+
+# Its init does not run.
+test_a_module_that_is_no_patch_is_not_inserted()
+{
+	mark_log
+	kpatch_says 4 "is a module, but not a patch, and was not loaded" \
+		load "$mods/test_kpatch_target.ko"
+	check_gone test_kpatch_target
+	check_no_log "test_kpatch_target"
+}
+
+test_two_commands_at_once()
+{
+	local i first second
+
+	for i in 1 2 3 4 5; do
+		"$kpatch" load "$mods/$patch.ko" 2> "$scratch/first" &
+		first=$!
+		"$kpatch" load "$mods/$patch.ko" 2> "$scratch/second" &
+		second=$!
+		wait $first || fail "load $i: $(cat "$scratch/first")"
+		wait $second || fail "load $i: $(cat "$scratch/second")"
+		check_is "load $i" "kpatch: '$patch' is already loaded and enabled" \
+			"$(cat "$scratch/first" "$scratch/second")"
+		"$kpatch" unload $patch 2> "$scratch/first" &
+		first=$!
+		"$kpatch" unload $patch 2> "$scratch/second" &
+		second=$!
+		wait $first
+		wait $second
+		check_is "unload $i" "kpatch: no patch '$patch' is loaded; see 'kpatch list'" \
+			"$(cat "$scratch/first" "$scratch/second")"
+		check_gone $patch
+	done
+}
+
+test_check_of_a_covered_patch_names_the_newer_one()
+{
+	local newer=test_kpatch_cmdline2
+
+	check "load" "$kpatch" load "$mods/$patch.ko"
+	check "load" "$kpatch" load "$mods/$newer.ko"
+	kpatch_says 5 "'$patch': cannot disable: '$newer' has patched 'cmdline_proc_show' since" \
+		check $patch
+	kpatch_says 0 "" check $newer
+	kpatch_says 0 "" disable $patch $newer
+}
+
+test_modprobe_configuration_is_told()
+{
+	local file=/run/modprobe.d/kpatch-test.conf command
+
+	mkdir -p /run/modprobe.d || { skip "cannot write to /run"; return; }
+	at_end rm -f "$file"
+	for command in /bin/true /bin/false; do
+		echo "install $patch $command" > "$file"
+		kpatch_says 4 "modprobe.d has 'install $patch $command', which runs instead" \
+			load $patch
+		check_gone $patch
+	done
+	kpatch_says 0 "" load "$mods/$patch.ko"
+}
+
+# as_nobody COMMAND...: without root's rights
+as_nobody()
+{
+	setpriv --reuid=65534 --regid=65534 --clear-groups "$@"
+}
+
+# with_readonly_sys COMMAND...
+with_readonly_sys()
+{
+	# shellcheck disable=SC2016 # another shell expands that
+	unshare -m bash -c 'mount -o bind,remount,ro /sys && exec "$@"' bash "$@"
+}
+
+# cannot_disable TEXT COMMAND...: if kpatch is run by COMMAND, it says TEXT
+cannot_disable()
+{
+	local text=$1 status=0
+
+	shift
+	"$@" "$kpatch" disable $patch 2> "$scratch/err" || status=$?
+	check_is "$text: exit status" 7 "$status"
+	check_is "$text" "kpatch: cannot disable '$patch': $text" "$(cat "$scratch/err")"
+}
+
+test_rights_that_are_missing_are_named()
+{
+	local text
+
+	check "load" "$kpatch" load "$mods/$patch.ko"
+	cannot_disable "only root may do that; become root (-13)" as_nobody
+	text="root lacks CAP_SYS_ADMIN, or a security module forbids it; see the audit log (-1)"
+	cannot_disable "$text" setpriv --bounding-set=-sys_admin --inh-caps=-sys_admin
+	text="/sys is mounted read-only; remount it with 'mount -o remount,rw /sys' (-30)"
+	cannot_disable "$text" with_readonly_sys
+	check "info without root" as_nobody "$kpatch" info $patch > "$scratch/out"
+	check_is "info without root" "blockers:    not shown, needs CAP_SYS_ADMIN" \
+		"$(tail -n 1 "$scratch/out")"
+	check_is "enabled" 1 "$(is_enabled $patch)"
+}
+
+test_debugfs_is_not_needed()
+{
+	# shellcheck disable=SC2016 # another shell expands that
+	unshare -m bash -c '
+		umount /sys/kernel/debug/tracing /sys/kernel/debug 2>/dev/null
+		[ ! -e /sys/kernel/debug/kpatch ] && "$1" load "$2" && "$1" unload "$2"
+		' bash "$kpatch" "$mods/$patch.ko" || fail "load and unload"
+}
+
+# let_go PATCH: end what its parameter "hold" does
+let_go()
+{
+	{ echo N > "/sys/module/$1/parameters/hold"; } 2>/dev/null
+}
+
+test_unload_of_a_module_in_use_leaves_its_fix()
+{
+	local held=test_kpatch_a line
+
+	at_end let_go $held
+	check "insmod" load_copy a name=version_proc_show enable=1
+	check "load" "$kpatch" load "$mods/$patch.ko"
+	echo Y > "/sys/module/$held/parameters/hold"
+	line="'$held' stays loaded and enabled: its module is in use by "
+	kpatch_says 5 "$line" unload $held
+	check_is "enabled" 1 "$(is_enabled $held)"
+	kpatch_says 5 "$line" unload $patch $held
+	check_is "enabled" 1 "$(is_enabled $patch)"
+	kpatch_says 5 "$line" unload --all
+	check_is "enabled" 1 "$(is_enabled $held)"
+	check_gone $patch
+	let_go $held
+	kpatch_says 0 "" unload $held
+	check_gone $held
+}
+
+# The order of the names does not matter.
+test_several_patches_are_one_transaction()
+{
+	check "insmod" load_copy a name=cmdline_proc_show
+	check "insmod" load_copy b name=version_proc_show
+	check "insmod" load_copy c name=cmdline_proc_show set=other
+	kpatch_says 0 "" enable test_kpatch_a test_kpatch_b
+	check_is "enabled" 110 "$(states a b c)"
+	kpatch_says 5 "two sets cannot share a function" switch +test_kpatch_c -test_kpatch_b
+	check_is "enabled" 110 "$(states a b c)"
+	kpatch_says 0 "" switch +test_kpatch_c -test_kpatch_a
+	check_is "enabled" 011 "$(states a b c)"
+	kpatch_says 0 "" unload test_kpatch_a test_kpatch_b test_kpatch_c
+	check_is "patches" "" "$(ls -d "$kpatch_sysfs"/test_* 2>/dev/null)"
+}
+
+test_replace_and_rollback()
+{
+	local newer=test_kpatch_cmdline2
+
+	check "load" "$kpatch" load "$mods/$patch.ko"
+	kpatch_says 0 "" replace "$mods/$newer.ko"
+	check_is "enabled" 0 "$(is_enabled $patch)"
+	check_is "enabled" 1 "$(is_enabled $newer)"
+	kpatch_says 0 "" rollback $newer
+	check_is "enabled" 1 "$(is_enabled $patch)"
+	check_is "enabled" 0 "$(is_enabled $newer)"
+	kpatch_says 0 "" rollback $newer
+	check_is "enabled" 1 "$(is_enabled $patch)"
+	kpatch_says 4 "has replaced no patch, so there is none to go back to" rollback $patch
+	# One whose module was not told when it was loaded.
+	check "unload" "$kpatch" unload $newer
+	check "insmod" load $newer enable=0
+	kpatch_says 0 "" replace "$mods/$newer.ko"
+	check_is "enabled" 0 "$(is_enabled $patch)"
+	check_is "enabled" 1 "$(is_enabled $newer)"
+}
+
+end_trial()
+{
+	{ echo 0 > "$kpatch_sysfs/confirm"; } 2>/dev/null
+}
+
+was_undone()
+{
+	[ "$(is_enabled $patch)" = 1 ]
+}
+
+test_a_trial_is_confirmed_or_undone()
+{
+	at_end end_trial
+	check "insmod" load_copy a name=version_proc_show
+	kpatch_says 0 "" load --trial 600 "$mods/$patch.ko"
+	check "status" grep -qE "^unconfirmed: +\+$patch, undone in [0-9]+ s" <("$kpatch" status)
+	kpatch_says 5 "on trial" disable $patch
+	kpatch_says 0 "" confirm
+	kpatch_says 3 "there is no trial" confirm
+	kpatch_says 0 "" disable --trial 1 $patch
+	check "the trial is undone" wait_for 10 was_undone
+	kpatch_says 3 "there is no trial" confirm
+	# What changes nothing is no trial, and neither is what fails.
+	kpatch_says 0 "" enable --trial 600 $patch
+	check_is "confirm" 0 "$(cat "$kpatch_sysfs/confirm")"
+	check "load" "$kpatch" load "$mods/$pause.ko"
+	start_sleeper
+	kpatch_is_blocked "$child sleeper new_pause asleep" disable -t 0 --trial 600 $pause
+	check_is "confirm" 0 "$(cat "$kpatch_sysfs/confirm")"
+}
+
+test_can_tells_why_not()
+{
+	kpatch_says 0 "" can cmdline_proc_show
+	check_is "can" "'cmdline_proc_show' can be patched" "$(cat "$scratch/out")"
+	kpatch_says 3 "'no_such_function' cannot be patched: there is no such function" \
+		can no_such_function
+	kpatch_says 4 "'schedule' cannot be patched: some task is always in it" can schedule
+	kpatch_says 4 "'start_kernel' cannot be patched: it is init code" can start_kernel
+	kpatch_says 4 "'memcpy_orig' cannot be patched: it has no hook" can memcpy_orig
+	# Of the same name in several files.
+	kpatch_says 0 "" can s_show
+	check "s_show: several" [ "$(grep -c 'vmlinux: sympos' "$scratch/out")" -gt 1 ]
+	! as_nobody "$kpatch" can cmdline_proc_show 2> "$scratch/err" || fail "it is known"
+	grep -q "is not known; become root" "$scratch/err" || fail "got $(cat "$scratch/err")"
+}
+
+# The kernel accepts what the command says that it can patch.
+test_can_agrees_with_the_kernel()
+{
+	local name status
+
+	for name in schedule start_kernel memcpy_orig s_show cmdline_proc_show; do
+		status=0
+		"$kpatch" can $name > "$scratch/out" 2> "$scratch/err" || status=$?
+		if load_copy a name=$name; then
+			[ $status -eq 0 ] || fail "$name can be patched: $(cat "$scratch/err")"
+			unload test_kpatch_a
+		elif ! grep -q sympos "$scratch/out"; then
+			[ $status -ne 0 ] || fail "$name cannot be patched: $load_error"
+		fi
+	done
 }
 
 run_tests

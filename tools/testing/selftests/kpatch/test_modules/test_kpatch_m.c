@@ -54,6 +54,27 @@ static unsigned int fail_ms;
 module_param(fail_ms, uint, 0444);
 MODULE_PARM_DESC(fail_ms, "init fails after so many milliseconds");
 
+static bool hold;
+
+static int set_hold(const char *val, const struct kernel_param *kp)
+{
+	bool was = hold;
+	int ret = param_set_bool(val, kp);
+
+	if (!ret && hold && !was)
+		__module_get(THIS_MODULE);
+	if (!ret && !hold && was)
+		module_put(THIS_MODULE);
+	return ret;
+}
+
+static const struct kernel_param_ops hold_ops = {
+	.set = set_hold,
+	.get = param_get_bool,
+};
+module_param_cb(hold, &hold_ops, &hold, 0644);
+MODULE_PARM_DESC(hold, "the module cannot be removed");
+
 static char record[256];
 module_param_string(record, record, sizeof(record), 0644);
 MODULE_PARM_DESC(record, "the callbacks that were called");
@@ -179,5 +200,6 @@ static void __exit m_exit(void)
 }
 module_exit(m_exit);
 
+MODULE_INFO(kpatch, "Y");
 MODULE_DESCRIPTION("kpatch test: one of several patches");
 MODULE_LICENSE("GPL");
