@@ -69,7 +69,7 @@ session() {
 	\x03
 	guest# 
 	kpatch load kpatch-sample.ko && kpatch list\r
-	kpatch_sample  enabled
+	kpatch_sample [enabled]
 	cat /proc/cmdline; kpatch unload kpatch_sample && echo gone\r
 	this has been patched by kpatch
 	\r
