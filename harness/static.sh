@@ -292,7 +292,7 @@ abi() {
 scripts() {
 	cd "$top"
 	shellcheck harness/*.sh harness/bench/*.sh .ci/run tools/testing/selftests/kpatch/*.sh \
-		tools/kpatch/tests/*.t tools/kpatch/tests/*.sh
+		tools/kpatch/tests/*.t tools/kpatch/tests/*.sh tools/kpatch/kpatch.bash
 }
 
 tool() {

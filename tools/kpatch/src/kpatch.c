@@ -46,7 +46,7 @@ static const struct option all_options[] = {
 
 static int run_build(const struct options *opts);
 static int run_version(const struct options *opts);
-static int run_needless(const struct options *opts);
+static int run_signal(const struct options *opts);
 
 static const struct command cmd_build = {
 	.name = "build",
@@ -65,10 +65,10 @@ static const struct command cmd_version = {
 	"Show the version of the command.\n",
 };
 
-/* Scripts of the historical command may call these. */
+/* Scripts for the historical command may call it. */
 static const struct command cmd_signal = {
 	.name = "signal",
-	.run = run_needless,
+	.run = run_signal,
 	.options = OPT_JSON,
 	.max_args = -1,
 	.help =
@@ -78,19 +78,11 @@ static const struct command cmd_signal = {
 	"is back: no transition is left to be hurried.\n",
 };
 
-static const struct command cmd_force = {
-	.name = "force",
-	.run = run_needless,
-	.options = OPT_JSON,
-	.max_args = -1,
-	.help = cmd_signal.help,
-};
-
 static const struct command * const commands[] = {
 	&cmd_load, &cmd_unload, &cmd_enable, &cmd_disable, &cmd_switch, &cmd_replace,
 	&cmd_rollback, &cmd_confirm, &cmd_check, &cmd_list, &cmd_info, &cmd_status,
 	&cmd_blockers, &cmd_can, &cmd_build, &cmd_install, &cmd_uninstall, &cmd_version,
-	&cmd_signal, &cmd_force,
+	&cmd_signal,
 };
 
 /* From the directory of this command: in the kernel's source, and where both are installed. */
@@ -145,7 +137,7 @@ static int run_version(const struct options *opts)
 	return OK;
 }
 
-static int run_needless(const struct options *opts)
+static int run_signal(const struct options *opts)
 {
 	(void)opts;
 	out_done(true,

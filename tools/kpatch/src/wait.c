@@ -43,13 +43,18 @@ static unsigned int left_ms(void)
 	return left > 1 ? left : 1;
 }
 
+/* Whoever has started the command may have it ignore some, as nohup does. */
 static void block_signals(void)
 {
+	static const int signals[] = { SIGINT, SIGTERM, SIGHUP, SIGCHLD };
+	struct sigaction action;
+	size_t i;
+
 	sigemptyset(&wait_state.set);
-	sigaddset(&wait_state.set, SIGINT);
-	sigaddset(&wait_state.set, SIGTERM);
-	sigaddset(&wait_state.set, SIGHUP);
-	sigaddset(&wait_state.set, SIGCHLD);
+	for (i = 0; i < ARRAY_SIZE(signals); i++) {
+		if (sigaction(signals[i], NULL, &action) || action.sa_handler != SIG_IGN)
+			sigaddset(&wait_state.set, signals[i]);
+	}
 	sigprocmask(SIG_BLOCK, &wait_state.set, NULL);
 	/* If the terminal is gone, what has begun is ended without messages. */
 	signal(SIGPIPE, SIG_IGN);
