@@ -331,6 +331,8 @@ if [ "$BASE" = 6.12 ] && [ -z "$KSRC" ]; then
 	try "the kpatch command passes its own tests" tool
 	try "kpatch build notices changes of types" "$top/harness/layouttest.py"
 	try "the documentation is valid reStructuredText" is_rst "$top/Documentation/kpatch.txt"
+	try "the page on the command is valid reStructuredText" \
+		is_rst "$top/Documentation/kpatch-command.txt"
 	try "the guide shows code that is there" "$top/harness/guide.py" "$top"
 	try "mandoc has nothing to say about the manual pages" manual_pages
 elif sparse_works > "$log" 2>&1; then
