@@ -67,7 +67,7 @@ static void read_order(const char *kernel, struct names *files)
 }
 
 /* The paths of all files that are installed for a kernel, in order. */
-enum status installed_files(const char *kernel, struct names *files)
+void installed_files(const char *kernel, struct names *files)
 {
 	struct names names = { 0 };
 	char path[PATH_MAX];
@@ -79,7 +79,6 @@ enum status installed_files(const char *kernel, struct names *files)
 		names_add(files, path);
 	}
 	names_free(&names);
-	return OK;
 }
 
 static void add_kernel(struct json_object *installed, const char *kernel)
@@ -317,7 +316,7 @@ static int run_on_args(const struct options *opts, bool remove)
 
 	if (!kernel)
 		return usage_error("install", "invalid release of a kernel:", opts->kernel);
-	status = wait_begin(opts);
+	status = wait_begin_alone(opts);
 	for (i = 0; i < opts->nr_args && !status; i++)
 		status = remove ? uninstall(opts->args[i], kernel, opts) :
 				  install(opts->args[i], kernel, opts);

@@ -134,12 +134,14 @@ void module_put(struct module *module);
 int module_insert(const struct module *module, const char *parameters);
 int module_remove(const char *name);
 void module_installed_path(char *path, const char *kernel, const char *file);
+bool module_find_installed(const char *arg, char *path);
 
-/* wait.c: one command at a time, requests with a deadline, signals */
+/* wait.c: requests with a deadline, signals, one command at a time */
 
 struct options;
 
-enum status wait_begin(const struct options *opts);
+void wait_begin(unsigned int timeout_ms);
+enum status wait_begin_alone(const struct options *opts);
 int wait_request(const char *file, const char *words, const char *patch);
 const char *wait_log_line(const char *name, int err);
 void wait_restart(unsigned int ms);
@@ -186,7 +188,7 @@ extern const struct command cmd_install;
 extern const struct command cmd_uninstall;
 struct json_object *installed_model(void);
 void installed_print(struct json_object *installed);
-enum status installed_files(const char *kernel, struct names *files);
+void installed_files(const char *kernel, struct names *files);
 
 /* switch.c */
 extern const struct command cmd_enable;

@@ -190,7 +190,7 @@ static enum status load_args(char **args, int nr, const struct options *opts, bo
 	if (!status)
 		status = look(&load, args, nr);
 	if (!status)
-		status = wait_begin(opts);
+		status = wait_begin_alone(opts);
 	if (!status)
 		status = load_all(&load, opts, replace);
 	wait_end();
@@ -198,18 +198,27 @@ static enum status load_args(char **args, int nr, const struct options *opts, bo
 	return status;
 }
 
-static int run_load(const struct options *opts)
+/* One that cannot be loaded must not keep the others out. */
+static enum status load_installed(const struct options *opts)
 {
+	enum status status = sysfs_available();
 	struct names files = { 0 };
-	enum status status;
+	unsigned int i;
 
-	if (!(opts->given & OPT_ALL))
-		return load_args(opts->args, opts->nr_args, opts, false);
-	status = installed_files(running_kernel(), &files);
-	if (!status && files.nr)
-		status = load_args(files.name, files.nr, opts, false);
+	if (status)
+		return status;
+	installed_files(running_kernel(), &files);
+	for (i = 0; i < files.nr && !wait_signal(); i++)
+		status = out_worse(status, load_args(files.name + i, 1, opts, false));
 	names_free(&files);
 	return status;
+}
+
+static int run_load(const struct options *opts)
+{
+	if (opts->given & OPT_ALL)
+		return load_installed(opts);
+	return load_args(opts->args, opts->nr_args, opts, false);
 }
 
 static int run_replace(const struct options *opts)
@@ -353,7 +362,7 @@ static int run_unload(const struct options *opts)
 	else if (!status)
 		status = module_names(opts->args, opts->nr_args, &names);
 	if (!status)
-		status = wait_begin(opts);
+		status = wait_begin_alone(opts);
 	if (!status) {
 		status = choose(&names, all, &chosen);
 		status = out_worse(status, unload(&chosen, opts));
@@ -375,7 +384,8 @@ const struct command cmd_load = {
 	"Usage: kpatch load [OPTION...] MODULE...\n"
 	"       kpatch load [OPTION...] --all\n"
 	"\n"
-	"Load patch modules and enable their patches, all at one instant or none.\n"
+	"Load patch modules and enable their patches, all at one instant or none; with\n"
+	"--all those that can be loaded, one after the other.\n"
 	"MODULE is a file if it has a '/' or ends in .ko, .ko.gz, .ko.xz or .ko.zst;\n"
 	"otherwise it is the name of an installed patch, or of a module in\n"
 	"/lib/modules, which is loaded with its dependencies. A patch that is loaded\n"

@@ -188,7 +188,7 @@ void module_installed_path(char *path, const char *kernel, const char *file)
 }
 
 /* Is there a patch of that name or file name among the installed ones? */
-static bool find_installed(const char *arg, char *path)
+bool module_find_installed(const char *arg, char *path)
 {
 	static const char * const suffix[] = { "", ".ko", ".ko.gz", ".ko.xz", ".ko.zst" };
 	char file[NAME_LEN + 8];
@@ -245,7 +245,7 @@ static enum status find_file(const char *arg, struct module *module)
 	struct stat st;
 
 	if (strchr(arg, '/') || (is_path(arg) && !access(arg, F_OK)) ||
-	    !find_installed(arg, module->path))
+	    !module_find_installed(arg, module->path))
 		snprintf(module->path, sizeof(module->path), "%s", arg);
 	if (!is_path(arg) && !strcmp(module->path, arg))
 		return find_by_name(arg, module);
@@ -274,7 +274,7 @@ enum status module_look(const char *arg, struct module *module)
 
 	/* What runs under that name is what is asked for, unless there is a file to compare. */
 	if (!is_path(arg) && arg_to_name(arg, module->name) && sysfs_has(module->name) &&
-	    !find_installed(arg, module->path))
+	    !module_find_installed(arg, module->path))
 		return OK;
 	status = find_file(arg, module);
 	if (status)

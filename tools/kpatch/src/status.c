@@ -175,8 +175,9 @@ static int read_patch(const char *patch, bool all, struct json_object **model)
 
 static enum status cannot_read(const char *patch, int err)
 {
-	return out_err(err == -EACCES || err == -EPERM ? NO_RIGHTS : FAILED, "cannot read '%s': %s",
-		       patch, strerror(-err));
+	return out_err(err == -EACCES || err == -EPERM ? NO_RIGHTS : FAILED,
+		       "cannot read '%s': %s; see 'ls -l " SYSFS "/%s'", patch, strerror(-err),
+		       patch);
 }
 
 /* All loaded patches. */
@@ -190,7 +191,8 @@ static enum status read_all(bool all, struct json_object *patches)
 
 	ret = sysfs_patches(&names);
 	if (ret)
-		status = out_err(FAILED, "cannot list the patches: %s", strerror(-ret));
+		status = out_err(FAILED, "cannot list the patches: %s; see 'ls -l " SYSFS "'",
+				 strerror(-ret));
 	for (i = 0; i < names.nr; i++) {
 		ret = read_patch(names.name[i], all, &model);
 		if (!ret) {
@@ -391,13 +393,15 @@ static enum status show_loaded(const char *patch, struct json_object *patches)
 static enum status show(const char *arg, struct json_object *files,
 			struct json_object *patches)
 {
+	char name[NAME_LEN], path[PATH_MAX];
 	struct module module = { 0 };
 	struct json_object *model;
 	bool is_file, loaded;
-	char name[NAME_LEN];
 	enum status status;
 
-	is_file = is_path(arg) && module_read(arg, &module) && module.is_patch;
+	if (strchr(arg, '/') || !module_find_installed(arg, path))
+		snprintf(path, sizeof(path), "%s", arg);
+	is_file = is_path(path) && module_read(path, &module) && module.is_patch;
 	if (is_file) {
 		model = file_model(&module);
 		json_object_array_add(files, model);

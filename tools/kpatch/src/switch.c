@@ -131,7 +131,7 @@ static enum status report(const struct request *req, int err, const char *line,
  * switch_patches() - enable and disable patches at one instant
  * @on: to enable, in this order
  * @off: to disable
- * @opts: options of the command; wait_begin() has been called
+ * @opts: options of the command; wait_begin_alone() has been called
  *
  * Return: the exit status. A failure has been reported; then nothing was changed.
  */
@@ -156,8 +156,7 @@ enum status switch_patches(const struct names *on, const struct names *off,
 		ret = 0;
 	disarm(opts);
 	if (ret)
-		return report(&req, ret, ret == -EINTR ? NULL : find_log_line(on, off, ret),
-			      attempts);
+		return report(&req, ret, find_log_line(on, off, ret), attempts);
 	return OK;
 }
 
@@ -189,7 +188,7 @@ static enum status switch_found(const struct names *on, const struct names *off,
 	if (!status)
 		status = out_worse(find_all(on), find_all(off));
 	if (!status)
-		status = wait_begin(opts);
+		status = wait_begin_alone(opts);
 	if (!status)
 		status = switch_patches(on, off, opts);
 	wait_end();
@@ -283,7 +282,7 @@ static int run_rollback(const struct options *opts)
 	if (!status)
 		status = sysfs_find(name);
 	if (!status)
-		status = wait_begin(opts);
+		status = wait_begin_alone(opts);
 	if (!status)
 		status = roll_back(name, opts);
 	wait_end();
@@ -368,7 +367,6 @@ static enum status check_patch(const char *name, struct json_object *results)
 static int run_check(const struct options *opts)
 {
 	struct json_object *results = json_object_new_array();
-	struct options own = *opts;
 	struct names names = { 0 };
 	enum status status;
 	unsigned int i;
@@ -378,8 +376,7 @@ static int run_check(const struct options *opts)
 	if (!status)
 		status = module_names(opts->args, opts->nr_args, &names);
 	for (i = 0; i < names.nr && !wait_signal(); i++) {
-		own.timeout_ms = CHECK_MS;
-		status = out_worse(status, wait_begin(&own));
+		wait_begin(CHECK_MS);
 		status = out_worse(status, check_patch(names.name[i], results));
 		wait_end();
 	}

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Requests that take time: one command at a time, a deadline, and signals.
+ * Requests that take time: a deadline, signals, and one command at a time.
  *
  * A request is one write, made by a child. The kernel gets the whole time that is left, so
  * its log has one line for the whole wait. A signal such as ctrl-C kills the child, which
@@ -105,13 +105,19 @@ static void open_log(void)
 		lseek(wait_state.log, 0, SEEK_END);
 }
 
-/* Begin to change something. wait_end() must follow, also after a failure. */
-enum status wait_begin(const struct options *opts)
+/* Begin to ask the kernel. wait_end() must follow. */
+void wait_begin(unsigned int timeout_ms)
 {
-	wait_state.deadline = now_ms() + opts->timeout_ms;
+	wait_state.deadline = now_ms() + timeout_ms;
 	wait_state.terminal = isatty(STDERR_FILENO);
 	block_signals();
 	open_log();
+}
+
+/* Begin to change something. wait_end() must follow, also after a failure. */
+enum status wait_begin_alone(const struct options *opts)
+{
+	wait_begin(opts->timeout_ms);
 	return take_lock();
 }
 
@@ -153,7 +159,7 @@ static bool is_about(const char *line, const char *name, int err)
 }
 
 /**
- * wait_log_line() - what the kernel has logged about a failure since wait_begin()
+ * wait_log_line() - what the kernel has logged about a failure since the last line that this has returned
  * @name: the patch or module
  * @err: the negative errno
  *

@@ -146,7 +146,7 @@ rm "$sysfs/good/stop_ns"
 mkdir "$sysfs/good/stop_ns"
 try info good
 exits 1 "unreadable file"
-err_is "kpatch: cannot read 'good': Is a directory" "unreadable file"
+err_is "kpatch: cannot read 'good': Is a directory; see 'ls -l /sys/kernel/kpatch/good'" "unreadable file"
 out_is "" "unreadable file"
 
 finish

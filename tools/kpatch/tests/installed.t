@@ -72,12 +72,26 @@ for kernel in "" . .. ../x a/b; do
 	exits 2 "install -k '$kernel'"
 done
 
-# They are loaded in one transaction, in this order; here both are loaded.
+# An installed patch is known by its name.
+try info fix_one
+exits 0 "info of an installed patch"
+out_is "file:        $dir/$release/fix_one.ko
+name:        fix_one
+loaded:      no" "info of an installed patch"
+
+# Here they are loaded already, to be enabled. One that fails does not keep others out.
 fake fix_one 0 vfs_read,1
 fake a_fix 0 tty_open,1
-try load --all
+try load -v --all
 exits 0 "load --all"
-ok "load --all: in order" grep -q '^+a_fix +fix_one ' "$sysfs/switch"
+out_is "enabled 'a_fix'
+enabled 'fix_one'" "load --all: in order"
+echo 0 > "$sysfs/fix_one/enabled"
+rm "$sysfs/a_fix/enabled"
+mkdir "$sysfs/a_fix/enabled"
+try load --all
+exits 1 "load --all, one fails"
+ok "load --all, one fails: the other is enabled" [ "$(enabled fix_one)" = 1 ]
 
 try uninstall -v fix-one.ko
 exits 0 "uninstall"

@@ -73,13 +73,13 @@ rm "$sysfs/first_patch/enabled"
 try list
 exits 1 "unreadable patch"
 list_is "second [disabled]" "unreadable patch does not hide others"
-err_is "kpatch: cannot read 'first_patch': No such file or directory" \
+err_is "kpatch: cannot read 'first_patch': No such file or directory; see 'ls -l /sys/kernel/kpatch/first_patch'" \
 	"unreadable patch"
 
 echo maybe > "$sysfs/first_patch/enabled"
 try list
 exits 1 "nonsense in a file"
-err_is "kpatch: cannot read 'first_patch': Invalid argument" \
+err_is "kpatch: cannot read 'first_patch': Invalid argument; see 'ls -l /sys/kernel/kpatch/first_patch'" \
 	"nonsense in a file"
 
 if [ -e /dev/full ]; then

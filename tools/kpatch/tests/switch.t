@@ -125,4 +125,28 @@ exits 0 "confirm"
 out_is "confirmed '+two -one'" "confirm"
 ok "confirm wrote 0" [ "$(head -n 1 "$sysfs/confirm")" = 0 ]
 
+# One command at a time, but only for as long as -t says.
+if command -v flock > "$tmp/flock"; then
+	mkdir "$tmp/run"
+	: > "$tmp/run/kpatch.lock"
+	echo 0 > "$sysfs/two/enabled"
+	(flock 9 && exec sleep 60) 9> "$tmp/run/kpatch.lock" > "$tmp/sleep" &
+	while flock -n "$tmp/run/kpatch.lock" true; do
+		sleep 0.1
+	done
+	try enable -t 0.2 two
+	exits 5 "another command is at work"
+	err_is "kpatch: another kpatch command is at work; try again when it has ended, or wait longer with -t" \
+		"another command is at work"
+	ok "another command is at work: nothing is asked for" [ "$(enabled two)" = 0 ]
+	: > "$sysfs/two/check"
+	try check two
+	exits 0 "check while another command is at work"
+	kill $!
+	try enable -t 5 two
+	exits 0 "the other command has ended"
+else
+	skip "another command is at work" "no flock"
+fi
+
 finish

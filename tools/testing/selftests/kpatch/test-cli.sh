@@ -203,6 +203,69 @@ test_a_wait_leaves_one_line_in_the_log()
 	check_is "lines in the log" 1 "$(kpatch_log | grep -c '(-')"
 }
 
+# on_terminal INPUT COMMAND...: kpatch on a terminal, with shell commands that type;
+# what it shows goes to $scratch/out
+on_terminal()
+{
+	local input=$1
+
+	shift
+	bash -c "$input" | script -qefc "$kpatch $*" /dev/null > "$scratch/out"
+}
+
+test_a_terminal_shows_what_blocks()
+{
+	local seconds="[0-9.]* s left"
+
+	command -v script > /dev/null || { skip "no script(1)"; return; }
+	check "load" "$kpatch" load "$mods/$pause.ko"
+	start_sleeper
+	! on_terminal "sleep 20" unload -t 6 $pause || fail "unload succeeded"
+	grep -qF "blocked by $child sleeper (new_pause)" "$scratch/out" &&
+		grep -q "kpatch: waiting for '$pause', $seconds, blocked by " "$scratch/out" ||
+		fail "got '$(cat "$scratch/out")'"
+	# Ctrl-C
+	! on_terminal "sleep 5; printf '\\003'; sleep 20" unload -t 600 $pause ||
+		fail "unload succeeded"
+	grep -q "kpatch: interrupted; nothing was changed" "$scratch/out" ||
+		fail "ctrl-C: got '$(cat "$scratch/out")'"
+	check_is "enabled" 1 "$(is_enabled $pause)"
+	# No such line elsewhere.
+	kpatch_is_blocked "$child sleeper new_pause asleep" unload -t 3 $pause
+	! grep -q "waiting" "$scratch/err" || fail "got '$(cat "$scratch/err")'"
+}
+
+# What is installed is below a root of its own, and what the kernel shows is the same.
+test_installed_patches_are_loaded()
+{
+	local root=$scratch/root
+
+	mkdir "$root"
+	at_end rm -rf "$root"
+	check "links" ln -s /sys /proc /dev "$root"
+	export KPATCH_ROOT=$root
+	at_end unset KPATCH_ROOT
+	kpatch_says 0 "" install "$mods/$pause.ko"
+	kpatch_says 0 "" install "$mods/$patch.ko"
+	kpatch_says 0 "" load --all
+	check_is "enabled" 1 "$(is_enabled $pause)"
+	check_is "enabled" 1 "$(is_enabled $patch)"
+	kpatch_says 0 "" list
+	check_is "list" "Loaded patch modules:
+$patch [enabled]
+$pause [enabled]
+
+Installed patch modules:
+$pause ($(uname -r))
+$patch ($(uname -r))" "$(cat "$scratch/out")"
+	kpatch_says 0 "" unload --all
+	kpatch_says 0 "" load $patch
+	check_gone $pause
+	check_is "enabled" 1 "$(is_enabled $patch)"
+	kpatch_says 0 "" uninstall $patch.ko
+	kpatch_says 0 "" uninstall $pause
+}
+
 test_load_waits_for_a_task_inside()
 {
 	start_sleeper
