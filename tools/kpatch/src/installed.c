@@ -227,51 +227,69 @@ static const char *kernel_of(const struct options *opts)
 	return *kernel && *kernel != '.' && !strchr(kernel, '/') ? kernel : NULL;
 }
 
-/* A file is of the module that its name says, so that uninstall finds it. */
-static enum status install(const char *arg, const char *kernel, const struct options *opts)
+/*
+ * Read what is to be installed. @file becomes its name there, which is that of the module,
+ * so that uninstall finds it.
+ */
+static enum status look(const char *arg, const char *kernel, char *file, size_t size)
 {
-	char path[PATH_MAX], new[PATH_MAX], file[NAME_LEN + 8];
-	const char *base = strrchr(arg, '/');
+	const char *base = strrchr(arg, '/'), *suffix = strstr(base ? base : arg, ".ko");
 	struct module module = { 0 };
-	struct names files = { 0 };
+	enum status status = OK;
+
+	if (!module_read(arg, &module) || !module.is_patch)
+		status = out_err(access(arg, F_OK) ? NOT_FOUND : REFUSED,
+				 "'%s' is not the file of a patch module; give one that 'kpatch build' has made",
+				 arg);
+	else if (*module.kernel && strcmp(module.kernel, kernel))
+		status = out_err(WRONG_KERNEL,
+				 "'%s' was built for Linux %s, not for %s; build it for that, or name its kernel with -k",
+				 arg, module.kernel, kernel);
+	snprintf(file, size, "%s%s", module.name, suffix ? suffix : ".ko");
+	module_put(&module);
+	return status;
+}
+
+/* Copy a file, and add it to the order. */
+static int add(const char *arg, const char *kernel, const char *file, struct names *files)
+{
+	char path[PATH_MAX], new[PATH_MAX];
 	int ret;
 
-	base = base ? base + 1 : arg;
-	if (!module_read(arg, &module) || !module.is_patch) {
-		module_put(&module);
-		return out_err(access(arg, F_OK) ? NOT_FOUND : REFUSED,
-			       "'%s' is not the file of a patch module; give one that 'kpatch build' has made",
-			       arg);
-	}
-	if (*module.kernel && strcmp(module.kernel, kernel)) {
-		out_err(WRONG_KERNEL,
-			"'%s' was built for Linux %s, not for %s; build it for that, or name its kernel with -k",
-			arg, module.kernel, kernel);
-		module_put(&module);
-		return WRONG_KERNEL;
-	}
-	snprintf(file, sizeof(file), "%s%s", module.name, strstr(base, ".ko") ?: ".ko");
-	module_put(&module);
-	read_order(kernel, &files);
-	if (names_has(&files, file)) {
-		names_free(&files);
-		return out_err(REFUSED,
-			       "'%s' is already installed for Linux %s; uninstall it first",
-			       file, kernel);
-	}
-	names_add(&files, file);
+	names_add(files, file);
 	module_installed_path(path, kernel, file);
 	module_installed_path(new, kernel, ".new");
 	ret = make_dirs(kernel);
 	if (!ret)
 		ret = copy(arg, path, new);
 	if (!ret)
-		ret = write_order(kernel, &files);
+		ret = write_order(kernel, files);
+	return ret;
+}
+
+static enum status install(const char *arg, const char *kernel, const struct options *opts)
+{
+	struct names files = { 0 };
+	char file[NAME_LEN + 8];
+	enum status status;
+	int ret = 0;
+
+	status = look(arg, kernel, file, sizeof(file));
+	if (status)
+		return status;
+	read_order(kernel, &files);
+	if (names_has(&files, file))
+		status = out_err(REFUSED,
+				 "'%s' is already installed for Linux %s; uninstall it first",
+				 file, kernel);
+	else
+		ret = add(arg, kernel, file, &files);
 	names_free(&files);
 	if (ret)
 		return failed("install", arg, ret);
-	out_done(opts->given & OPT_VERBOSE, "installed '%s' (%s)", file, kernel);
-	return OK;
+	if (!status)
+		out_done(opts->given & OPT_VERBOSE, "installed '%s' (%s)", file, kernel);
+	return status;
 }
 
 static enum status uninstall(const char *arg, const char *kernel, const struct options *opts)

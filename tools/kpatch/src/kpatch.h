@@ -72,6 +72,7 @@ enum action {
 	ACT_DISABLE,
 	ACT_SWITCH,
 	ACT_ROLLBACK,
+	ACT_TRIAL,
 	ACT_REMOVE,
 };
 
@@ -144,7 +145,7 @@ void wait_begin(unsigned int timeout_ms);
 enum status wait_begin_alone(const struct options *opts);
 int wait_request(const char *file, const char *words, const char *patch);
 const char *wait_log_line(const char *name, int err);
-void wait_restart(unsigned int ms);
+void wait_undo(unsigned int ms);
 int wait_signal(void);
 void wait_end(void);
 

@@ -16,8 +16,8 @@
 
 #include "kpatch.h"
 
-/* How long to try to enable a patch again whose module could not be removed. */
-#define ENABLE_AGAIN_MS		5000
+/* How long to try to take back a switch. */
+#define UNDO_MS		5000
 
 /* The patches of one command. */
 struct load {
@@ -79,14 +79,29 @@ static enum status insert(struct load *load, const struct module *module, bool r
 	return OK;
 }
 
+/* Disable a patch whose init has enabled it. */
+static void disable(const char *name, const struct options *opts)
+{
+	struct names names = { 0 }, none = { 0 };
+	struct options own = *opts;
+
+	own.trial = 0;
+	names_add(&names, name);
+	wait_undo(UNDO_MS);
+	switch_patches(&none, &names, &own);
+	names_free(&names);
+}
+
 /* What has been inserted goes again. */
-static void take_back(struct load *load)
+static void take_back(struct load *load, const struct options *opts)
 {
 	const char *name;
 	int ret;
 
 	while (load->inserted.nr) {
 		name = load->inserted.name[load->inserted.nr - 1];
+		if (sysfs_is_enabled(name) == 1)
+			disable(name, opts);
 		ret = module_remove(name);
 		if (ret)
 			out_err(FAILED,
@@ -154,7 +169,7 @@ static enum status load_all(struct load *load, const struct options *opts, bool 
 	if (!status && sysfs_may_enable())
 		status = switch_patches(&load->enable, &load->disable, opts);
 	if (status)
-		take_back(load);
+		take_back(load, opts);
 	return status ? status : say_loaded(load, opts);
 }
 
@@ -283,7 +298,7 @@ static void enable_again(const char *name, bool was_enabled, const struct option
 
 	own.trial = 0;
 	names_add(&names, name);
-	wait_restart(ENABLE_AGAIN_MS);
+	wait_undo(UNDO_MS);
 	if (was_enabled)
 		switch_patches(&names, &none, &own);
 	names_free(&names);
@@ -299,7 +314,7 @@ static enum status remove_all(const struct names *names, const struct names *ena
 
 	for (i = 0; i < names->nr; i++) {
 		ret = module_remove(names->name[i]);
-		/* Somebody else may have removed it. */
+		/* Another process may have removed it. */
 		if (!ret || !sysfs_has(names->name[i])) {
 			out_done(opts->given & OPT_VERBOSE, "unloaded '%s'", names->name[i]);
 			continue;

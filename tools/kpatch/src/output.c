@@ -120,7 +120,8 @@ struct meaning {
 #define ON(action)	(1u << (action))
 #define LOADS		ON(ACT_LOAD)
 #define REMOVES		ON(ACT_REMOVE)
-#define SWITCHES	(ON(ACT_ENABLE) | ON(ACT_DISABLE) | ON(ACT_SWITCH) | ON(ACT_ROLLBACK))
+#define SWITCHES	(ON(ACT_ENABLE) | ON(ACT_DISABLE) | ON(ACT_SWITCH) | ON(ACT_ROLLBACK) | \
+			 ON(ACT_TRIAL))
 #define ALL		(LOADS | SWITCHES | REMOVES)
 
 static const struct meaning meanings[] = {
@@ -181,6 +182,7 @@ static const char * const action_text[] = {
 	[ACT_DISABLE]	= "disable",
 	[ACT_SWITCH]	= "switch",
 	[ACT_ROLLBACK]	= "roll back",
+	[ACT_TRIAL]	= "change",
 	[ACT_REMOVE]	= "remove the module of",
 };
 

@@ -16,7 +16,7 @@
 /* One request, and what it is about. */
 struct request {
 	char file[NAME_LEN + 16];
-	char words[2048];
+	char words[4000];
 	const char *patch;
 	enum action action;
 };
@@ -77,7 +77,7 @@ static enum status arm(const struct options *opts)
 	ret = write_confirm(opts->trial);
 	if (!ret)
 		return OK;
-	return out_errno(ACT_SWITCH, "confirm", ret, wait_log_line("confirm", ret));
+	return out_errno(ACT_TRIAL, SYSFS "/confirm", ret, wait_log_line("confirm", ret));
 }
 
 /* A switch that failed, or changed nothing, was no trial, and the next one must not be. */
@@ -118,7 +118,7 @@ static enum status report(const struct request *req, int err, const char *line,
 {
 	enum status status;
 
-	if (wait_signal())
+	if (err == -EINTR && wait_signal())
 		return out_err(BUSY, "interrupted; nothing was changed");
 	status = out_errno(req->action, req->action == ACT_SWITCH ? req->words : req->patch,
 			   err, line);
@@ -157,6 +157,8 @@ enum status switch_patches(const struct names *on, const struct names *off,
 	disarm(opts);
 	if (ret)
 		return report(&req, ret, find_log_line(on, off, ret), attempts);
+	if (wait_signal())
+		out_err(OK, "interrupted, but the switch had been made");
 	return OK;
 }
 
@@ -308,7 +310,7 @@ static int run_confirm(const struct options *opts)
 		return out_err(NOT_FOUND,
 			       "the trial was undone in the meantime; see 'kpatch status'");
 	if (ret < 0)
-		return out_errno(ACT_SWITCH, "confirm", ret, NULL);
+		return out_errno(ACT_TRIAL, SYSFS "/confirm", ret, NULL);
 	out_done(opts->given & OPT_VERBOSE, "confirmed '%s'",
 		 text + strlen("trial ") + strcspn(text + strlen("trial "), " ") + 1);
 	return OK;

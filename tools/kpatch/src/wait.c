@@ -31,6 +31,7 @@ static struct {
 	int lock;
 	int log;
 	int signal;
+	bool undoing;
 	bool terminal;
 	sigset_t set;
 } wait_state = { .lock = -1, .log = -1 };
@@ -43,14 +44,16 @@ static unsigned int left_ms(void)
 	return left > 1 ? left : 1;
 }
 
-/* Whoever has started the command may have it ignore some, as nohup does. */
+/* A command that nohup starts, for instance, ignores one of them, and goes on to. */
 static void block_signals(void)
 {
-	static const int signals[] = { SIGINT, SIGTERM, SIGHUP, SIGCHLD };
+	static const int signals[] = { SIGINT, SIGTERM, SIGHUP };
 	struct sigaction action;
 	size_t i;
 
 	sigemptyset(&wait_state.set);
+	signal(SIGCHLD, SIG_DFL);
+	sigaddset(&wait_state.set, SIGCHLD);
 	for (i = 0; i < ARRAY_SIZE(signals); i++) {
 		if (sigaction(signals[i], NULL, &action) || action.sa_handler != SIG_IGN)
 			sigaddset(&wait_state.set, signals[i]);
@@ -109,6 +112,7 @@ static void open_log(void)
 void wait_begin(unsigned int timeout_ms)
 {
 	wait_state.deadline = now_ms() + timeout_ms;
+	wait_state.undoing = false;
 	wait_state.terminal = isatty(STDERR_FILENO);
 	block_signals();
 	open_log();
@@ -131,11 +135,16 @@ void wait_end(void)
 	wait_state.log = -1;
 }
 
-/* What has begun is to be taken back, which takes time of its own. */
-void wait_restart(unsigned int ms)
+/* What has begun is to be taken back, which takes time of its own, and is not interrupted. */
+void wait_undo(unsigned int ms)
 {
 	wait_state.deadline = now_ms() + ms;
-	wait_state.signal = 0;
+	wait_state.undoing = true;
+}
+
+static bool is_cancelled(void)
+{
+	return wait_state.signal && !wait_state.undoing;
 }
 
 /* The signal that has interrupted the command, 0 if there was none. */
@@ -223,7 +232,7 @@ static int wait_child(pid_t child, const char *patch, const char *blocker)
 	int status;
 
 	while (!waitpid(child, &status, WNOHANG)) {
-		if (wait_state.signal)
+		if (is_cancelled())
 			kill(child, SIGKILL);
 		/* What is done at once needs no progress. */
 		if (now_ms() - begin > TICK_MS || *blocker)
@@ -261,6 +270,20 @@ static void name_blocker(const char *patch, char *buf, size_t size)
 	json_object_put(blockers);
 }
 
+/* On a terminal: if the first request finds a task in the way, name it from then on. */
+static int request_twice(const char *path, const char *words, const char *patch)
+{
+	long long attempts = sysfs_number(patch, "attempts");
+	char blocker[512];
+	int ret;
+
+	ret = request(path, words, FIRST_MS, patch, "");
+	if (ret != -EBUSY || is_cancelled() || sysfs_number(patch, "attempts") == attempts)
+		return ret;
+	name_blocker(patch, blocker, sizeof(blocker));
+	return *blocker ? request(path, words, left_ms(), patch, blocker) : ret;
+}
+
 /**
  * wait_request() - have the kernel carry out an operation
  * @file: the file below /sys/kernel/kpatch
@@ -272,21 +295,16 @@ static void name_blocker(const char *patch, char *buf, size_t size)
  */
 int wait_request(const char *file, const char *words, const char *patch)
 {
-	char path[PATH_MAX], blocker[512];
 	unsigned int ms = left_ms();
+	char path[PATH_MAX];
 	int ret;
 
-	if (wait_state.signal)
+	if (is_cancelled())
 		return -EINTR;
 	ret = make_path(path, SYSFS "/%s", file);
 	if (ret)
 		return ret;
-	if (wait_state.terminal && ms > 2 * FIRST_MS) {
-		ret = request(path, words, FIRST_MS, patch, "");
-		name_blocker(patch, blocker, sizeof(blocker));
-		if (ret != -EBUSY || !*blocker || wait_state.signal)
-			return ret;
-		return request(path, words, left_ms(), patch, blocker);
-	}
+	if (wait_state.terminal && ms > 2 * FIRST_MS)
+		return request_twice(path, words, patch);
 	return request(path, words, ms, patch, "");
 }
