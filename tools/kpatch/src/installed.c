@@ -167,7 +167,12 @@ static int write_order(const char *kernel, const struct names *files)
 		if (dprintf(fd, "%s\n", files->name[i]) < 0)
 			ret = -errno;
 	}
-	return ret ? (close(fd), ret) : commit(fd, new, path);
+	if (ret) {
+		close(fd);
+		unlink(new);
+		return ret;
+	}
+	return commit(fd, new, path);
 }
 
 static int copy(const char *from, const char *to, const char *temporary)

@@ -334,14 +334,14 @@ static enum status parse(const struct command *cmd, struct words words,
 
 	find_json(cmd, &words);
 	opts->args = words.word;
-	for (; words.nr && !status; words.word++, words.nr--) {
+	for (; words.nr && !status && !*help; words.word++, words.nr--) {
 		word = *words.word;
 		if (!options || *word != '-' || !word[1] || is_signed(cmd, word))
 			opts->args[opts->nr_args++] = word;
 		else if (!strcmp(word, "--"))
 			options = false;
 		else if (is_option(word, "-h", "--help"))
-			return *help = true, OK;
+			*help = true;
 		else if (word[1] == '-')
 			status = parse_long(cmd, &words, opts);
 		else

@@ -203,9 +203,9 @@ static enum status load_args(char **args, int nr, const struct options *opts, bo
 
 	status = sysfs_available();
 	if (!status)
-		status = look(&load, args, nr);
-	if (!status)
 		status = wait_begin_alone(opts);
+	if (!status)
+		status = look(&load, args, nr);
 	if (!status)
 		status = load_all(&load, opts, replace);
 	wait_end();

@@ -362,6 +362,11 @@ test_check_of_a_covered_patch_names_the_newer_one()
 	kpatch_says 5 "'$patch': cannot disable: '$newer' has patched 'cmdline_proc_show' since" \
 		check $patch
 	kpatch_says 0 "" check $newer
+	! "$kpatch" unload $patch 2> "$scratch/err" || fail "unload of the covered one succeeded"
+	check_is "unload" "kpatch: '$patch': cannot disable: '$newer' has patched" \
+		"$(grep -o "^kpatch: '$patch': cannot disable: '$newer' has patched" "$scratch/err")"
+	check_is "unload" "kpatch: '$patch' stays loaded and enabled" "$(tail -n 1 "$scratch/err")"
+	check_is "enabled" 1 "$(is_enabled $patch)"
 	kpatch_says 0 "" disable $patch $newer
 }
 
@@ -393,27 +398,37 @@ with_readonly_sys()
 	unshare -m bash -c 'mount -o bind,remount,ro /sys && exec "$@"' bash "$@"
 }
 
-# cannot_disable TEXT COMMAND...: if kpatch is run by COMMAND, it says TEXT
-cannot_disable()
+# refuses TEXT COMMAND...: COMMAND, which runs kpatch, is not allowed that, and says TEXT
+refuses()
 {
 	local text=$1 status=0
 
 	shift
-	"$@" "$kpatch" disable $patch 2> "$scratch/err" || status=$?
+	"$@" 2> "$scratch/err" || status=$?
 	check_is "$text: exit status" 7 "$status"
-	check_is "$text" "kpatch: cannot disable '$patch': $text" "$(cat "$scratch/err")"
+	check_is "errors" "kpatch: cannot $text" "$(cat "$scratch/err")"
 }
 
 test_rights_that_are_missing_are_named()
 {
 	local text
 
+	text="load '$patch': root lacks CAP_SYS_MODULE, or a security module or lockdown forbids it"
+	refuses "$text; see dmesg and the audit log (-1)" \
+		setpriv --bounding-set=-sys_module --inh-caps=-sys_module \
+		"$kpatch" load "$mods/$patch.ko"
+	refuses "load '$patch': only root may do that; become root (-1)" \
+		as_nobody "$kpatch" load "$mods/$patch.ko"
+	check_gone $patch
 	check "load" "$kpatch" load "$mods/$patch.ko"
-	cannot_disable "only root may do that; become root (-13)" as_nobody
-	text="root lacks CAP_SYS_ADMIN, or a security module forbids it; see the audit log (-1)"
-	cannot_disable "$text" setpriv --bounding-set=-sys_admin --inh-caps=-sys_admin
-	text="/sys is mounted read-only; remount it with 'mount -o remount,rw /sys' (-30)"
-	cannot_disable "$text" with_readonly_sys
+	refuses "disable '$patch': only root may do that; become root (-13)" \
+		as_nobody "$kpatch" disable $patch
+	text="disable '$patch': root lacks CAP_SYS_ADMIN, or a security module forbids it"
+	refuses "$text; see the audit log (-1)" \
+		setpriv --bounding-set=-sys_admin --inh-caps=-sys_admin "$kpatch" disable $patch
+	text="disable '$patch': /sys is mounted read-only"
+	refuses "$text; remount it with 'mount -o remount,rw /sys' (-30)" \
+		with_readonly_sys "$kpatch" disable $patch
 	check "info without root" as_nobody "$kpatch" info $patch > "$scratch/out"
 	check_is "info without root" "blockers:    not shown, needs CAP_SYS_ADMIN" \
 		"$(tail -n 1 "$scratch/out")"
