@@ -302,7 +302,8 @@ static enum status ask(const char *name, struct json_object *functions)
 	set_str(model, "reason", status ? reason : NULL);
 	json_object_array_add(functions, model);
 	if (ret)
-		status = out_err(FAILED, "cannot read /proc/kallsyms: %s; mount /proc", strerror(-ret));
+		status = out_err(FAILED,
+				 "cannot read /proc/kallsyms: %s; mount /proc", strerror(-ret));
 	else if (status)
 		out_err(status, "'%s' cannot be patched: %s", name, reason);
 	else if (!search->hooks_known)

@@ -30,6 +30,7 @@ static struct {
 	long long deadline;
 	int lock;
 	int log;
+	char logged[65536];
 	int signal;
 	bool undoing;
 	bool terminal;
@@ -113,6 +114,7 @@ void wait_begin(unsigned int timeout_ms)
 {
 	wait_state.deadline = now_ms() + timeout_ms;
 	wait_state.undoing = false;
+	*wait_state.logged = '\0';
 	wait_state.terminal = isatty(STDERR_FILENO);
 	block_signals();
 	open_log();
@@ -153,22 +155,49 @@ int wait_signal(void)
 	return wait_state.signal;
 }
 
-/* Does a line of the log belong to @name, and end with the errno, if there is one? */
-static bool is_about(const char *line, const char *name, int err)
+/*
+ * Is a line of the log about @name? Those of kpatch end with the errno. The module loader
+ * also logs that a module taints the kernel, which is no failure.
+ */
+static bool is_about(const char *line, size_t len, const char *name, int err)
 {
-	char quoted[NAME_LEN + 4], plain[NAME_LEN + 4], code[16];
+	char quoted[NAME_LEN + 4], plain[NAME_LEN + 4], code[16], text[1024];
 
+	snprintf(text, sizeof(text), "%.*s", (int)len, line);
 	snprintf(quoted, sizeof(quoted), "'%s'", name);
 	snprintf(plain, sizeof(plain), "%s: ", name);
 	snprintf(code, sizeof(code), "(%d)", err);
-	if (!strncmp(line, "kpatch: ", strlen("kpatch: ")))
-		return strstr(line, code) &&
-		       (strstr(line, quoted) || strstr(line, plain));
-	return !strncmp(line, plain, strlen(plain));
+	if (!strncmp(text, "kpatch: ", strlen("kpatch: ")))
+		return strstr(text, code) && (strstr(text, quoted) || strstr(text, plain));
+	return !strncmp(text, plain, strlen(plain)) && !strstr(text, "taint");
+}
+
+/* Keep what the kernel has logged since the last time, without the fields before it. */
+static void read_log(void)
+{
+	char record[8192], *line, *rest, *message;
+	size_t len = strlen(wait_state.logged);
+	ssize_t got;
+
+	while (wait_state.log >= 0) {
+		got = read(wait_state.log, record, sizeof(record) - 1);
+		if (got < 0 && errno == EPIPE)
+			continue;
+		if (got <= 0)
+			break;
+		record[got] = '\0';
+		for (rest = record; (line = strsep(&rest, "\n")); ) {
+			message = *line == ' ' ? NULL : strchr(line, ';');
+			if (message && len < sizeof(wait_state.logged))
+				len += snprintf(wait_state.logged + len,
+						sizeof(wait_state.logged) - len, "%s\n",
+						message + 1);
+		}
+	}
 }
 
 /**
- * wait_log_line() - what the kernel has logged about a failure since the last line that this has returned
+ * wait_log_line() - what the kernel has logged about a failure, since wait_begin()
  * @name: the patch or module
  * @err: the negative errno
  *
@@ -177,22 +206,13 @@ static bool is_about(const char *line, const char *name, int err)
 const char *wait_log_line(const char *name, int err)
 {
 	static char last[1024];
-	char text[8192], *line, *rest, *message;
-	ssize_t len;
+	const char *line, *end;
 
+	read_log();
 	*last = '\0';
-	for (;;) {
-		len = wait_state.log < 0 ? 0 : read(wait_state.log, text, sizeof(text) - 1);
-		if (len < 0 && errno == EPIPE)
-			continue;
-		if (len <= 0)
-			break;
-		text[len] = '\0';
-		for (rest = text; (line = strsep(&rest, "\n")); ) {
-			message = *line == ' ' ? NULL : strchr(line, ';');
-			if (message && is_about(message + 1, name, err))
-				snprintf(last, sizeof(last), "%s", message + 1);
-		}
+	for (line = wait_state.logged; (end = strchr(line, '\n')); line = end + 1) {
+		if (is_about(line, end - line, name, err))
+			snprintf(last, sizeof(last), "%.*s", (int)(end - line), line);
 	}
 	if (!*last)
 		return NULL;

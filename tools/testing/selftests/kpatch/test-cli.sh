@@ -363,8 +363,8 @@ test_check_of_a_covered_patch_names_the_newer_one()
 		check $patch
 	kpatch_says 0 "" check $newer
 	! "$kpatch" unload $patch 2> "$scratch/err" || fail "unload of the covered one succeeded"
-	check_is "unload" "kpatch: '$patch': cannot disable: '$newer' has patched" \
-		"$(grep -o "^kpatch: '$patch': cannot disable: '$newer' has patched" "$scratch/err")"
+	grep -q "^kpatch: '$patch': cannot disable: '$newer' has patched" "$scratch/err" ||
+		fail "got '$(cat "$scratch/err")'"
 	check_is "unload" "kpatch: '$patch' stays loaded and enabled" "$(tail -n 1 "$scratch/err")"
 	check_is "enabled" 1 "$(is_enabled $patch)"
 	kpatch_says 0 "" disable $patch $newer
@@ -413,8 +413,8 @@ test_rights_that_are_missing_are_named()
 {
 	local text
 
-	text="load '$patch': root lacks CAP_SYS_MODULE, or a security module or lockdown forbids it"
-	refuses "$text; see dmesg and the audit log (-1)" \
+	text="root lacks CAP_SYS_MODULE, or a security module or lockdown forbids it"
+	refuses "load '$patch': $text; see dmesg and the audit log (-1)" \
 		setpriv --bounding-set=-sys_module --inh-caps=-sys_module \
 		"$kpatch" load "$mods/$patch.ko"
 	refuses "load '$patch': only root may do that; become root (-1)" \
@@ -480,6 +480,12 @@ test_several_patches_are_one_transaction()
 	kpatch_says 0 "" enable test_kpatch_a test_kpatch_b
 	check_is "enabled" 110 "$(states a b c)"
 	kpatch_says 5 "two sets cannot share a function" switch +test_kpatch_c -test_kpatch_b
+	check "insmod" load_copy d name=cmdline_proc_show
+	kpatch_says 0 "" enable test_kpatch_d
+	# The line is about the second one.
+	kpatch_says 5 "'test_kpatch_a': cannot disable: 'test_kpatch_d' has patched " \
+		disable test_kpatch_b test_kpatch_a
+	kpatch_says 0 "" unload test_kpatch_d
 	check_is "enabled" 110 "$(states a b c)"
 	kpatch_says 0 "" switch +test_kpatch_c -test_kpatch_a
 	check_is "enabled" 011 "$(states a b c)"
