@@ -45,9 +45,13 @@ static enum status load_again(struct load *load, const struct module *module)
 		return out_err(REFUSED,
 			       "another build of '%s' is loaded: %s runs, and '%s' is %s; unload it first, or give the new one another name",
 			       module->name, running, module->path, module->build_id);
-	if (sysfs_is_enabled(module->name) == 1)
+	if (*module->path && !*module->build_id)
+		out_err(OK,
+			"'%s' is already loaded; whether '%s' is another build is not known: it has no build ID, or is compressed",
+			module->name, module->path);
+	else if (sysfs_is_enabled(module->name) == 1)
 		out_err(OK, "'%s' is already loaded and enabled", module->name);
-	else
+	if (sysfs_is_enabled(module->name) != 1)
 		names_add(&load->enable, module->name);
 	return OK;
 }

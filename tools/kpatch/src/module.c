@@ -187,7 +187,7 @@ void module_installed_path(char *path, const char *kernel, const char *file)
 		*path = '\0';
 }
 
-/* Is there a patch of that name or file name among the installed ones? */
+/* Is there a patch of that name or file name among the installed ones? Sets @path. */
 bool module_find_installed(const char *arg, char *path)
 {
 	static const char * const suffix[] = { "", ".ko", ".ko.gz", ".ko.xz", ".ko.zst" };
@@ -198,7 +198,7 @@ bool module_find_installed(const char *arg, char *path)
 	for (i = 0; i < 2 * ARRAY_SIZE(suffix); i++) {
 		dashes = i % 2;
 		if (snprintf(file, NAME_LEN, "%s", arg) >= NAME_LEN)
-			return false;
+			break;
 		for (c = file; dashes && *c; c++)
 			*c = *c == '_' ? '-' : *c;
 		strcat(file, suffix[i / 2]);
@@ -206,6 +206,7 @@ bool module_find_installed(const char *arg, char *path)
 		if (!access(path, F_OK))
 			return true;
 	}
+	*path = '\0';
 	return false;
 }
 

@@ -112,6 +112,14 @@ if compile "$tmp/plain.ko" name=plain; then
 	exits 4 "another build"
 	err_is "kpatch: another build of 'two' is loaded: 11223344 runs, and '$tmp/two.ko' is 11223399; unload it first, or give the new one another name" \
 		"another build"
+	if xz "$tmp/two.ko" 2> "$tmp/xz" && "$kpatch" info "$tmp/two.ko.xz" | grep -q ^file:; then
+		try load "$tmp/two.ko.xz"
+		exits 0 "a compressed file"
+		err_is "kpatch: 'two' is already loaded; whether '$tmp/two.ko.xz' is another build is not known: it has no build ID, or is compressed" \
+			"a compressed file"
+	else
+		skip "a compressed file" "no xz, here or in libkmod"
+	fi
 	use plain 0
 	compile "$tmp/plain.ko" name=plain kpatch=Y
 	try load "$tmp/plain.ko"
