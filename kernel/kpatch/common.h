@@ -149,6 +149,7 @@ struct kpatch_requester {
  * @replaced: those that are not kept clones
  * @list: link in the list of objects of the patch
  * @named: link in the list of modules that registered patches name, see target.c
+ * @next: link in the list of objects that are hooked together; only then
  * @mod: the module while it is bound, %NULL for vmlinux
  * @bound: the module is loaded, and the members below, the addresses in the functions
  *	of the object and the pointers to its symbols are valid
@@ -170,6 +171,7 @@ struct kpatch_object {
 	struct list_head replaced;
 	struct list_head list;
 	struct list_head named;
+	struct list_head next;
 	struct module *mod;
 	bool bound;
 	bool hooked;

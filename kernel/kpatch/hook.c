@@ -298,31 +298,34 @@ static enum kpatch_cause register_batch(struct batch *batch,
 	return KPATCH_CAUSE_SITE_DISABLED;
 }
 
-/* An object that is hooked with the next batch. */
-static bool is_next(const struct kpatch_object *object)
+/* List the objects that are bound and not hooked yet, of the patches that are enabled. */
+static void list_next(const struct kpatch_change *changes, unsigned int nr,
+		      struct list_head *next)
 {
-	return object->bound && !object->hooked;
+	struct kpatch_object *object;
+	unsigned int i;
+
+	for (i = 0; i < nr; i++) {
+		if (changes[i].to == KPATCH_OFF)
+			continue;
+		kpatch_for_each_object(object, changes[i].patch) {
+			if (object->bound && !object->hooked)
+				list_add_tail(&object->next, next);
+		}
+	}
 }
 
-/* The objects that are hooked with the next batch. */
-#define for_each_next(_object, _change, _changes, _nr)				\
-	for ((_change) = (_changes); (_change) < (_changes) + (_nr); (_change)++)	\
-		if ((_change)->to == KPATCH_ON)					\
-			kpatch_for_each_object(_object, (_change)->patch)	\
-				if (is_next(_object))
-
 /*
- * Set @site of all functions, and return how many have none. One that several patches
- * replace is counted by each.
+ * Set @site of the functions of all objects, and return how many have none. One that several
+ * patches replace is counted by each.
  */
-static unsigned int find_sites(const struct kpatch_change *changes, unsigned int nr)
+static unsigned int find_sites(const struct list_head *objects)
 {
-	const struct kpatch_change *change;
 	struct kpatch_object *object;
 	struct kpatch_func *func;
 	unsigned int missing = 0;
 
-	for_each_next(object, change, changes, nr) {
+	list_for_each_entry(object, objects, next) {
 		kpatch_for_each_replaced(func, object) {
 			func->site = find_site(func->ip);
 			missing += !func->site;
@@ -331,24 +334,11 @@ static unsigned int find_sites(const struct kpatch_change *changes, unsigned int
 	return missing;
 }
 
-/* Fill @batch, which has room for them, with the sites of the functions that have none. */
-static void fill_batch(struct batch *batch, const struct kpatch_change *changes,
-		       unsigned int nr)
+/* A function that several patches replace has one site. */
+static void add_sites(struct batch *batch)
 {
-	const struct kpatch_change *change;
-	struct kpatch_object *object;
-	struct kpatch_func *func;
-	unsigned int i = 0, num = 0;
+	unsigned int i, num = 0;
 
-	for_each_next(object, change, changes, nr) {
-		kpatch_for_each_replaced(func, object) {
-			if (!func->site)
-				batch->ips[i++] = func->ip;
-		}
-		/* Its hooks may outlive the patch, see kpatch_target_goes(). */
-		if (object->mod)
-			object->mod->kpatch_hooked = true;
-	}
 	sort(batch->ips, batch->num, sizeof(*batch->ips), cmp_ips, NULL);
 	for (i = 0; i < batch->num; i++) {
 		if (num && batch->ips[num - 1] == batch->ips[i])
@@ -359,8 +349,26 @@ static void fill_batch(struct batch *batch, const struct kpatch_change *changes,
 	batch->num = num;
 }
 
-static enum kpatch_cause hook_missing(const struct kpatch_change *changes,
-				      unsigned int nr, unsigned int missing,
+/* Fill @batch, which has room for them, with the sites of the functions that have none. */
+static void fill_batch(struct batch *batch, const struct list_head *objects)
+{
+	struct kpatch_object *object;
+	struct kpatch_func *func;
+	unsigned int i = 0;
+
+	list_for_each_entry(object, objects, next) {
+		kpatch_for_each_replaced(func, object) {
+			if (!func->site)
+				batch->ips[i++] = func->ip;
+		}
+		/* Its hooks may outlive the patch, see kpatch_target_goes(). */
+		if (object->mod)
+			object->mod->kpatch_hooked = true;
+	}
+	add_sites(batch);
+}
+
+static enum kpatch_cause hook_missing(const struct list_head *objects, unsigned int missing,
 				      struct kpatch_refused *refused)
 {
 	struct batch *batch = alloc_batch(missing);
@@ -373,7 +381,7 @@ static enum kpatch_cause hook_missing(const struct kpatch_change *changes,
 		return KPATCH_CAUSE_NO_MEMORY;
 	}
 	batch->drop = batch->ips + missing;
-	fill_batch(batch, changes, nr);
+	fill_batch(batch, objects);
 	return register_batch(batch, refused);
 }
 
@@ -392,22 +400,19 @@ static void use_sites(struct kpatch_object *object)
  * Find the patch whose function ftrace has refused to hook, or the first one that was to be
  * hooked if ftrace refused for another reason.
  */
-static const struct kpatch_patch *
-find_refused(const struct kpatch_change *changes, unsigned int nr, unsigned long ip)
+static const struct kpatch_patch *find_refused(const struct list_head *objects,
+					       unsigned long ip)
 {
-	const struct kpatch_patch *first = NULL;
-	const struct kpatch_change *change;
 	struct kpatch_object *object;
 	struct kpatch_func *func;
 
-	for_each_next(object, change, changes, nr) {
-		first = first ?: change->patch;
+	list_for_each_entry(object, objects, next) {
 		kpatch_for_each_replaced(func, object) {
 			if (func->ip == ip)
-				return change->patch;
+				return object->patch;
 		}
 	}
-	return first;
+	return list_first_entry(objects, struct kpatch_object, next)->patch;
 }
 
 /**
@@ -433,23 +438,24 @@ enum kpatch_cause kpatch_hook(const struct kpatch_change *changes, unsigned int 
 			      struct kpatch_refused *refused)
 {
 	enum kpatch_cause cause = KPATCH_CAUSE_NONE;
-	const struct kpatch_change *change;
 	struct kpatch_object *object;
 	unsigned int missing;
+	LIST_HEAD(objects);
 
 	lockdep_assert_held(&kpatch_mutex);
-	for_each_next(object, change, changes, nr)
+	list_next(changes, nr, &objects);
+	list_for_each_entry(object, &objects, next)
 		kpatch_original_write(object);
-	missing = find_sites(changes, nr);
+	missing = find_sites(&objects);
 	if (missing)
-		cause = hook_missing(changes, nr, missing, refused);
+		cause = hook_missing(&objects, missing, refused);
 	if (cause) {
-		refused->patch = find_refused(changes, nr, refused->addr);
+		refused->patch = find_refused(&objects, refused->addr);
 		return cause;
 	}
 	if (missing)
-		find_sites(changes, nr);
-	for_each_next(object, change, changes, nr)
+		find_sites(&objects);
+	list_for_each_entry(object, &objects, next)
 		use_sites(object);
 	return KPATCH_CAUSE_NONE;
 }

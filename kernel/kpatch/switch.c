@@ -382,6 +382,16 @@ static bool is_over(const struct kpatch_operation *op)
 	return time_after_eq(jiffies, op->by->deadline);
 }
 
+/* Whoever waits for the operation may look what keeps it waiting. */
+static void show_blockers(const struct kpatch_operation *op)
+{
+	const struct kpatch_txn *txn = &op->txn;
+	unsigned int i;
+
+	for (i = 0; i < txn->nr; i++)
+		txn->changes[i].patch->report = txn->report;
+}
+
 /*
  * Wait until all tasks that were sent to the park have arrived, or until the next
  * attempt is due. After a stop, always let the machine run until then.
@@ -393,6 +403,7 @@ static void wait_before_retry(struct kpatch_operation *op, bool coming, bool sto
 	long wait = msecs_to_jiffies(min(op->wait_ms, most));
 
 	coming = coming && !stopped;
+	show_blockers(op);
 	/*
 	 * Others may use the mutex now: the patches of this operation are not OFF, so
 	 * they stay registered.

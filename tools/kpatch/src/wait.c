@@ -23,8 +23,6 @@
 
 #define TICK_MS		200
 
-/* How long the first request takes on a terminal, so that the line can name a blocker. */
-#define FIRST_MS	2000
 
 static struct {
 	long long deadline;
@@ -226,55 +224,6 @@ static void clear_progress(void)
 		fputs("\r\033[K", stderr);
 }
 
-static void show_progress(const char *patch, const char *blocker)
-{
-	if (wait_state.terminal)
-		fprintf(stderr, "\r\033[Kkpatch: waiting for '%s', %.1f s left%s%s", patch,
-			left_ms() / 1000.0, *blocker ? ", blocked by " : "", blocker);
-}
-
-static pid_t start_write(const char *path, const char *text)
-{
-	pid_t parent = getpid(), child = fork();
-
-	if (child)
-		return child < 0 ? -errno : child;
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (getppid() != parent)
-		_exit(EINTR);
-	_exit(-write_text(path, text));
-}
-
-/* Wait for the child. Returns what it has returned; -EINTR if it was killed. */
-static int wait_child(pid_t child, const char *patch, const char *blocker)
-{
-	long long begin = now_ms();
-	int status;
-
-	while (!waitpid(child, &status, WNOHANG)) {
-		if (is_cancelled())
-			kill(child, SIGKILL);
-		/* What is done at once needs no progress. */
-		if (now_ms() - begin > TICK_MS || *blocker)
-			show_progress(patch, blocker);
-		sleep_ms(TICK_MS);
-	}
-	clear_progress();
-	return WIFEXITED(status) ? -WEXITSTATUS(status) : -EINTR;
-}
-
-static int request(const char *path, const char *words, unsigned int ms,
-		   const char *patch, const char *blocker)
-{
-	char text[PATH_MAX];
-	pid_t child;
-
-	if (snprintf(text, sizeof(text), "%s %u\n", words, ms) >= (int)sizeof(text))
-		return -E2BIG;
-	child = start_write(path, text);
-	return child < 0 ? child : wait_child(child, patch, blocker);
-}
-
 /* The first blocker of a patch in words. */
 static void name_blocker(const char *patch, char *buf, size_t size)
 {
@@ -290,18 +239,46 @@ static void name_blocker(const char *patch, char *buf, size_t size)
 	json_object_put(blockers);
 }
 
-/* On a terminal: if the first request finds a task in the way, name it from then on. */
-static int request_twice(const char *path, const char *words, const char *patch)
+/* While it retries, the kernel shows the blockers of the last attempt. */
+static void show_progress(const char *patch)
 {
-	long long attempts = sysfs_number(patch, "attempts");
 	char blocker[512];
-	int ret;
 
-	ret = request(path, words, FIRST_MS, patch, "");
-	if (ret != -EBUSY || is_cancelled() || sysfs_number(patch, "attempts") == attempts)
-		return ret;
+	if (!wait_state.terminal)
+		return;
 	name_blocker(patch, blocker, sizeof(blocker));
-	return *blocker ? request(path, words, left_ms(), patch, blocker) : ret;
+	fprintf(stderr, "\r\033[Kkpatch: waiting for '%s', %.1f s left%s%s", patch,
+		left_ms() / 1000.0, *blocker ? ", blocked by " : "", blocker);
+}
+
+static pid_t start_write(const char *path, const char *text)
+{
+	pid_t parent = getpid(), child = fork();
+
+	if (child)
+		return child < 0 ? -errno : child;
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != parent)
+		_exit(EINTR);
+	_exit(-write_text(path, text));
+}
+
+/* Wait for the child. Returns what it has returned; -EINTR if it was killed. */
+static int wait_child(pid_t child, const char *patch)
+{
+	long long begin = now_ms();
+	int status;
+
+	while (!waitpid(child, &status, WNOHANG)) {
+		if (is_cancelled())
+			kill(child, SIGKILL);
+		/* What is done at once needs no progress. */
+		else if (now_ms() - begin > TICK_MS)
+			show_progress(patch);
+		sleep_ms(TICK_MS);
+	}
+	clear_progress();
+	return WIFEXITED(status) ? -WEXITSTATUS(status) : -EINTR;
 }
 
 /**
@@ -315,8 +292,8 @@ static int request_twice(const char *path, const char *words, const char *patch)
  */
 int wait_request(const char *file, const char *words, const char *patch)
 {
-	unsigned int ms = left_ms();
-	char path[PATH_MAX];
+	char path[PATH_MAX], text[PATH_MAX];
+	pid_t child;
 	int ret;
 
 	if (is_cancelled())
@@ -324,7 +301,8 @@ int wait_request(const char *file, const char *words, const char *patch)
 	ret = make_path(path, SYSFS "/%s", file);
 	if (ret)
 		return ret;
-	if (wait_state.terminal && ms > 2 * FIRST_MS)
-		return request_twice(path, words, patch);
-	return request(path, words, ms, patch, "");
+	if (snprintf(text, sizeof(text), "%s %u\n", words, left_ms()) >= (int)sizeof(text))
+		return -E2BIG;
+	child = start_write(path, text);
+	return child < 0 ? child : wait_child(child, patch);
 }

@@ -220,7 +220,9 @@ test_a_terminal_shows_what_blocks()
 	command -v script > /dev/null || { skip "no script(1)"; return; }
 	check "load" "$kpatch" load "$mods/$pause.ko"
 	start_sleeper
-	! on_terminal "sleep 7" unload -t 6 $pause || fail "unload succeeded"
+	mark_log
+	! on_terminal "sleep 5" unload -t 4 $pause || fail "unload succeeded"
+	check_is "lines in the log" 1 "$(kpatch_log | grep -c '(-')"
 	line="kpatch: waiting for '$pause', $left, blocked by $child sleeper (new_pause)"
 	grep -q "$line" "$scratch/out" || fail "got '$(cat "$scratch/out")'"
 	# Ctrl-C

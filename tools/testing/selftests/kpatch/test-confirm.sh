@@ -277,21 +277,20 @@ test_a_patch_that_shares_a_state_that_cannot_be_left_stays()
 # Undone while the module is loaded, it would put the older patch over the newer one.
 test_a_patch_below_a_newer_one_is_not_disabled_on_trial()
 {
-	local before object=test_kpatch_object
+	local older=test_kpatch_module newer=test_kpatch_object
 
 	at_end end_trial
-	check "insmod" load_copy a name=target_value objname=$target enable=1
-	check "insmod" load $object name=target_value answer=700
+	check "insmod" load $older
+	check "insmod" load $newer name=target_value
 	check "arm" confirm 3
-	check_fails_with "resource busy" "'$a': cannot be disabled on trial: '$object' is newer" \
-		enabled $a 0
-	check "both" switch -$a -$object
+	check_fails_with "resource busy" "'$older': cannot be disabled on trial: '$newer'" \
+		enabled $older 0
+	check "both" switch -$older -$newer
 	check "insmod" load $target
-	before=$(parameter $target value)
-	check "undone" wait_for 15 has_ended $object 1
-	[ "$(parameter $target value)" != "$before" ] || fail "not patched"
-	check "no trial" enabled $object 0
-	check "no trial" enabled $a 0
+	check "undone" wait_for 15 has_ended $older 1
+	check_is "value" 401 "$(parameter $target value)"
+	check "no trial" enabled $newer 0
+	check "no trial" enabled $older 0
 }
 
 test_all_ways_to_switch()

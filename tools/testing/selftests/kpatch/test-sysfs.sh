@@ -271,6 +271,24 @@ test_a_reader_of_blockers_sees_the_tids_of_its_pid_namespace()
 		"$(cat $blockers)"
 }
 
+test_blockers_are_shown_while_a_switch_waits()
+{
+	local line
+
+	start_blocker
+	line="$sleeper sleeper new_pause asleep"
+	check "another attempt" eval "! echo '1 1' > $kpatch_sysfs/$pause/check" 2>/dev/null
+	check "none" eval "[ -z \"\$(cat $blockers)\" ]"
+	echo "0 60000" > "$scratch/request"
+	background dd if="$scratch/request" of="$kpatch_sysfs/$pause/enabled" status=none
+	check "the blocker is shown" wait_for 5 grep -qx "$line" $blockers
+	check "the switch waits" kill -0 "$child"
+	kill -KILL "$sleeper"
+	wait "$child"
+	check_is "enabled" 0 "$(is_enabled $pause)"
+	check_is "blockers" "" "$(cat $blockers)"
+}
+
 # start_watch FILE [SECONDS]: read FILE, and again when poll() reports a change
 start_watch()
 {

@@ -409,7 +409,6 @@ static void commit(struct model *m, const struct change *c)
 	unsigned int i, p;
 
 	log_commit(m, c);
-	m->gone = false;
 	for (p = 0; p < NR_PATCHES; p++) {
 		if (!goes(c, p))
 			continue;
@@ -746,7 +745,6 @@ errnos_t model_unload_target(struct model *m, unsigned int target)
 	leave_states(m, "leave", target);
 	leave_states(m, "release", target);
 	m->loaded &= ~BIT(target);
-	m->gone = true;
 	return 0;
 }
 
@@ -786,16 +784,12 @@ bool model_entered(const struct model *m, unsigned int p, unsigned int state)
 	return state_exists(m, state) && users_before(m, p, state);
 }
 
-/* Functions that were hooked at one time stay so while one of them is replaced. */
-bool model_may_have_hooks(const struct model *m)
+/* A function is hooked exactly as long as a patch replaces it. */
+unsigned int model_hooks(const struct model *m)
 {
-	unsigned int f;
+	unsigned int f, hooks = 0;
 
-	if (m->gone)
-		return true;
-	for (f = 0; f < WALK_NR_FUNCS; f++) {
-		if (newest(m, f) < NR_PATCHES)
-			return true;
-	}
-	return false;
+	for (f = 0; f < WALK_NR_FUNCS; f++)
+		hooks += newest(m, f) < NR_PATCHES;
+	return hooks;
 }

@@ -85,7 +85,6 @@ struct change {
  * @patch: the patches
  * @enabled: those that are enabled, the oldest one first
  * @loaded: the targets that are loaded, a bit each
- * @gone: a target has gone since the last switch, so hooks of others may be left
  * @seen: which patch the init of a target has seen of each function, a serial or 0
  * @data: the patch that has set up a state that is entered, a serial; but for state 0
  * @armed: how long the next trial takes, 0 if the next switch is none
@@ -98,7 +97,6 @@ struct model {
 	struct patch patch[NR_PATCHES];
 	struct list enabled;
 	unsigned int loaded;
-	bool gone;
 	unsigned int seen[WALK_NR_FUNCS];
 	unsigned int data[WALK_NR_STATES];
 	unsigned int armed;
@@ -134,6 +132,6 @@ bool model_is_live(const struct model *m, unsigned int p, unsigned int func);
 bool model_entered(const struct model *m, unsigned int p, unsigned int state);
 unsigned int model_references(const struct model *m, unsigned int p);
 unsigned int model_target_references(const struct model *m, unsigned int target);
-bool model_may_have_hooks(const struct model *m);
+unsigned int model_hooks(const struct model *m);
 
 #endif /* WALK_MODEL_H */
