@@ -23,7 +23,6 @@
 
 #define TICK_MS		200
 
-
 static struct {
 	long long deadline;
 	int lock;
