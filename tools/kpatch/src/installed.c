@@ -5,8 +5,8 @@
  *   /var/lib/kpatch/<kernel release>/<module file>
  *   /var/lib/kpatch/<kernel release>/order
  *
- * "order" lists the files, one line each, in the order in which they are loaded. Files that
- * it does not list, which the historical command has installed, come after them.
+ * "order" is a list of the files, in the order in which they are loaded. Files that it does
+ * not list, which the historical command has installed, come after them.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -46,39 +46,23 @@ static void list_files(const char *dir, struct names *files)
 }
 
 /* The files of a kernel, without their directory, in the order in which they are loaded. */
-static void read_order(const char *kernel, struct names *files)
+void installed_files(const char *kernel, struct names *files)
 {
-	struct names present = { 0 };
-	char dir[PATH_MAX], text[65536];
-	char *line, *rest = text;
+	struct names present = { 0 }, order = { 0 };
+	char dir[PATH_MAX];
 	unsigned int i;
 
 	module_installed_path(dir, kernel, "");
 	list_files(dir, &present);
-	if (read_text(text, sizeof(text), "/var/lib/kpatch/%s/" ORDER, kernel) < 0)
-		*text = '\0';
-	while ((line = strsep(&rest, "\n"))) {
-		if (names_has(&present, line))
-			names_add(files, line);
+	list_read(kernel, ORDER, &order);
+	for (i = 0; i < order.nr; i++) {
+		if (names_has(&present, order.name[i]))
+			names_add(files, order.name[i]);
 	}
 	for (i = 0; i < present.nr; i++)
 		names_add(files, present.name[i]);
 	names_free(&present);
-}
-
-/* The paths of all files that are installed for a kernel, in order. */
-void installed_files(const char *kernel, struct names *files)
-{
-	struct names names = { 0 };
-	char path[PATH_MAX];
-	unsigned int i;
-
-	read_order(kernel, &names);
-	for (i = 0; i < names.nr; i++) {
-		module_installed_path(path, kernel, names.name[i]);
-		names_add(files, path);
-	}
-	names_free(&names);
+	names_free(&order);
 }
 
 static void add_kernel(struct json_object *installed, const char *kernel)
@@ -88,7 +72,7 @@ static void add_kernel(struct json_object *installed, const char *kernel)
 	char name[NAME_LEN];
 	unsigned int i;
 
-	read_order(kernel, &files);
+	installed_files(kernel, &files);
 	for (i = 0; i < files.nr; i++) {
 		entry = json_object_new_object();
 		set_str(entry, "kernel", kernel);
@@ -136,46 +120,7 @@ void installed_print(struct json_object *installed)
 	}
 }
 
-/* Replace a file at once, so that a machine that dies boots with the old or the new one. */
-static int commit(int fd, const char *from, const char *to)
-{
-	int ret = 0;
-
-	if (fsync(fd))
-		ret = -errno;
-	if (close(fd) && !ret)
-		ret = -errno;
-	if (!ret && rename(from, to))
-		ret = -errno;
-	if (ret)
-		unlink(from);
-	return ret;
-}
-
-static int write_order(const char *kernel, const struct names *files)
-{
-	char path[PATH_MAX], new[PATH_MAX];
-	unsigned int i;
-	int fd, ret = 0;
-
-	module_installed_path(path, kernel, ORDER);
-	module_installed_path(new, kernel, "." ORDER);
-	fd = open(new, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-	if (fd < 0)
-		return -errno;
-	for (i = 0; i < files->nr && !ret; i++) {
-		if (dprintf(fd, "%s\n", files->name[i]) < 0)
-			ret = -errno;
-	}
-	if (ret) {
-		close(fd);
-		unlink(new);
-		return ret;
-	}
-	return commit(fd, new, path);
-}
-
-static int copy(const char *from, const char *to, const char *temporary)
+static int copy(const char *from, const char *kernel, const char *to, const char *temporary)
 {
 	int in, out, ret = 0;
 	ssize_t sent;
@@ -197,7 +142,7 @@ static int copy(const char *from, const char *to, const char *temporary)
 		close(out);
 		unlink(temporary);
 	} else {
-		ret = commit(out, temporary, to);
+		ret = list_commit(kernel, out, temporary, to);
 	}
 	close(in);
 	return ret;
@@ -255,20 +200,38 @@ static enum status look(const char *arg, const char *kernel, char *file, size_t 
 	return status;
 }
 
-/* Copy a file, and add it to the order. */
-static int add(const char *arg, const char *kernel, const char *file, struct names *files)
+/* Put a file at the end of the order, behind @files, some of which it may not list. */
+static int append(const char *kernel, const char *file, const struct names *files)
+{
+	struct names order = { 0 };
+	unsigned int i;
+	int ret = 0;
+
+	list_read(kernel, ORDER, &order);
+	for (i = 0; i < files->nr && !ret; i++) {
+		if (!names_has(&order, files->name[i]))
+			ret = list_edit(kernel, ORDER, NULL, files->name[i]);
+	}
+	names_free(&order);
+	return ret ? ret : list_edit(kernel, ORDER, NULL, file);
+}
+
+/* Copy a file, and add it to the order. What lists say of an older file of that name goes. */
+static int add(const char *arg, const char *kernel, const char *file,
+	       const struct names *files)
 {
 	char path[PATH_MAX], new[PATH_MAX];
 	int ret;
 
-	names_add(files, file);
 	module_installed_path(path, kernel, file);
 	module_installed_path(new, kernel, ".new");
 	ret = make_dirs(kernel);
 	if (!ret)
-		ret = copy(arg, path, new);
+		ret = list_forget(kernel, file);
 	if (!ret)
-		ret = write_order(kernel, files);
+		ret = copy(arg, kernel, path, new);
+	if (!ret)
+		ret = append(kernel, file, files);
 	return ret;
 }
 
@@ -282,7 +245,7 @@ static enum status install(const char *arg, const char *kernel, const struct opt
 	status = look(arg, kernel, file, sizeof(file));
 	if (status)
 		return status;
-	read_order(kernel, &files);
+	installed_files(kernel, &files);
 	if (names_has(&files, file))
 		status = out_err(REFUSED,
 				 "'%s' is already installed for Linux %s; uninstall it first",
@@ -300,7 +263,7 @@ static enum status install(const char *arg, const char *kernel, const struct opt
 static enum status uninstall(const char *arg, const char *kernel, const struct options *opts)
 {
 	char path[PATH_MAX], name[NAME_LEN], other[NAME_LEN];
-	struct names files = { 0 }, rest = { 0 };
+	struct names files = { 0 };
 	const char *found = NULL;
 	unsigned int i;
 	int ret = 0;
@@ -308,18 +271,15 @@ static enum status uninstall(const char *arg, const char *kernel, const struct o
 	if (!arg_to_name(arg, name))
 		return out_err(NOT_FOUND,
 			       "'%s' is not the name of a module; see 'kpatch list'", arg);
-	read_order(kernel, &files);
+	installed_files(kernel, &files);
 	for (i = 0; i < files.nr; i++) {
 		if (arg_to_name(files.name[i], other) && !strcmp(name, other))
 			found = files.name[i];
-		else
-			names_add(&rest, files.name[i]);
 	}
 	if (found) {
 		module_installed_path(path, kernel, found);
-		ret = unlink(path) ? -errno : write_order(kernel, &rest);
+		ret = unlink(path) ? -errno : list_forget(kernel, found);
 	}
-	names_free(&rest);
 	if (!found)
 		out_err(NOT_FOUND, "'%s' is not installed for Linux %s; see 'kpatch list'",
 			name, kernel);

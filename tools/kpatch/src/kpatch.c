@@ -38,6 +38,8 @@ static const struct option all_options[] = {
 	  "  -k, --kernel-version RELEASE\n"
 	  "                         for which kernel (default: the one that runs)\n" },
 	{ 0, "all", OPT_ALL, NULL, "" },
+	{ 0, "boot", OPT_BOOT, NULL, "" },
+	{ 0, "retry", OPT_RETRY, NULL, "" },
 	{ 'v', "verbose", OPT_VERBOSE, NULL,
 	  "  -v, --verbose          report what has been done, or more of what is known\n" },
 	{ 0, "json", OPT_JSON, NULL,

@@ -113,6 +113,9 @@ bool sysfs_may_enable(void);
 
 /* module.c: module files, insertion and removal */
 
+/* Has a directory for each kernel. */
+#define INSTALLED		"/var/lib/kpatch"
+
 /* A module file, or a name that libkmod has found one for. */
 struct module {
 	char name[NAME_LEN];
@@ -136,6 +139,14 @@ int module_insert(const struct module *module, const char *parameters);
 int module_remove(const char *name);
 void module_installed_path(char *path, const char *kernel, const char *file);
 bool module_find_installed(const char *arg, char *path);
+
+/* lists.c: lists of installed patches */
+
+void list_read(const char *kernel, const char *list, struct names *names);
+int list_write(const char *kernel, const char *list, const struct names *names);
+int list_edit(const char *kernel, const char *list, const char *drop, const char *add);
+int list_forget(const char *kernel, const char *name);
+int list_commit(const char *kernel, int fd, const char *from, const char *to);
 
 /* wait.c: requests with a deadline, signals, one command at a time */
 
@@ -161,6 +172,8 @@ enum option_flags {
 	OPT_KERNEL = 32,
 	/* Words that begin with "-" and are no options are arguments. */
 	OPT_SIGNS = 64,
+	OPT_BOOT = 128,
+	OPT_RETRY = 256,
 };
 
 struct options {
@@ -190,6 +203,10 @@ extern const struct command cmd_uninstall;
 struct json_object *installed_model(void);
 void installed_print(struct json_object *installed);
 void installed_files(const char *kernel, struct names *files);
+
+/* boot.c: which installed patches are loaded */
+enum status boot_begin(const struct options *opts, struct names *files);
+void boot_end(const struct options *opts, const struct names *files);
 
 /* switch.c */
 extern const struct command cmd_enable;

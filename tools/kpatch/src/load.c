@@ -26,6 +26,7 @@ struct load {
 	struct names inserted;
 	struct names enable;
 	struct names disable;	/* what is replaced */
+	bool partial;		/* load what can be loaded, and leave out the rest */
 };
 
 static bool is_loaded(const char *name)
@@ -154,39 +155,110 @@ static enum status say_loaded(const struct load *load, const struct options *opt
 	return OK;
 }
 
-/* Returns with nothing changed unless it succeeds. */
+static enum status load_one(struct load *load, const struct module *module, bool replace)
+{
+	enum status status;
+
+	if (sysfs_has(module->name))
+		status = load_again(load, module);
+	else
+		status = insert(load, module, replace);
+	/* The kernel knows what the patch replaces, if its module was told. */
+	if (!status && replace &&
+	    !(module->has_replace && names_has(&load->inserted, module->name)))
+		find_replaced(load, module->name);
+	return status;
+}
+
+/* Move the patches that are not enabled from @names to @disabled. */
+static void split(struct names *names, struct names *disabled)
+{
+	struct names enabled = { 0 };
+	unsigned int i;
+
+	for (i = 0; i < names->nr; i++)
+		names_add(sysfs_is_enabled(names->name[i]) == 1 ? &enabled : disabled,
+			  names->name[i]);
+	names_free(names);
+	*names = enabled;
+}
+
+static enum status enable_one(const char *name, const struct options *opts)
+{
+	struct names one = { 0 }, none = { 0 };
+	enum status status;
+
+	names_add(&one, name);
+	status = switch_patches(&one, &none, opts);
+	names_free(&one);
+	return status;
+}
+
+/*
+ * All at one instant, if the kernel can do that. If not, one after the other: at boot some
+ * fixes are better than none. Only the first switch of a trial would be undone.
+ */
+static enum status enable_possible(struct load *load, const struct options *opts)
+{
+	struct load failed = { 0 };
+	struct names none = { 0 };
+	enum status status;
+	unsigned int i;
+
+	status = switch_patches(&load->enable, &none, opts);
+	if (status && load->enable.nr > 1 && !opts->trial && !wait_signal()) {
+		for (i = 0, status = OK; i < load->enable.nr; i++)
+			status = out_worse(status, enable_one(load->enable.name[i], opts));
+	}
+	split(&load->inserted, &failed.inserted);
+	split(&load->enable, &failed.enable);
+	take_back(&failed, opts);
+	names_free(&failed.inserted);
+	names_free(&failed.enable);
+	return status;
+}
+
+/* Returns with nothing changed unless it succeeds, or may leave something out. */
 static enum status load_all(struct load *load, const struct options *opts, bool replace)
 {
 	enum status status = OK;
-	struct module *module;
+	unsigned int i;
 
-	for (module = load->modules; module < load->modules + load->nr && !status; module++) {
-		if (sysfs_has(module->name))
-			status = load_again(load, module);
-		else
-			status = insert(load, module, replace);
-		/* The kernel knows what the patch replaces, if its module was told. */
-		if (!status && replace &&
-		    !(module->has_replace && names_has(&load->inserted, module->name)))
-			find_replaced(load, module->name);
-	}
-	if (!status && sysfs_may_enable())
+	for (i = 0; i < load->nr && (!status || load->partial); i++)
+		status = out_worse(status, load_one(load, &load->modules[i], replace));
+	if (load->partial && sysfs_may_enable())
+		status = out_worse(status, enable_possible(load, opts));
+	else if (!status && sysfs_may_enable())
 		status = switch_patches(&load->enable, &load->disable, opts);
-	if (status)
+	if (status && !load->partial) {
 		take_back(load, opts);
-	return status ? status : say_loaded(load, opts);
+		return status;
+	}
+	return out_worse(status, say_loaded(load, opts));
+}
+
+static void leave_out_last(struct load *load)
+{
+	struct module *module = &load->modules[--load->nr];
+
+	module_put(module);
+	memset(module, 0, sizeof(*module));
 }
 
 static enum status look(struct load *load, char **args, int nr)
 {
-	enum status status = OK;
+	enum status status = OK, one;
 	int i;
 
 	load->modules = calloc(nr, sizeof(*load->modules));
 	if (!load->modules)
 		return out_err(FAILED, "out of memory; free some, then try again");
-	for (i = 0; i < nr && !status; i++)
-		status = module_look(args[i], &load->modules[load->nr++]);
+	for (i = 0; i < nr && (!status || load->partial); i++) {
+		one = module_look(args[i], &load->modules[load->nr++]);
+		if (one && load->partial)
+			leave_out_last(load);
+		status = out_worse(status, one);
+	}
 	return status;
 }
 
@@ -217,18 +289,42 @@ static enum status load_args(char **args, int nr, const struct options *opts, bo
 	return status;
 }
 
-/* One that cannot be loaded must not keep the others out. */
-static enum status load_installed(const struct options *opts)
+/* The files are in the directory of the running kernel. */
+static enum status load_files(const struct names *files, const struct options *opts)
 {
-	enum status status = sysfs_available();
-	struct names files = { 0 };
+	struct load load = { .partial = true };
+	struct names paths = { 0 };
+	char path[PATH_MAX];
+	enum status status;
 	unsigned int i;
 
-	if (status)
-		return status;
-	installed_files(running_kernel(), &files);
-	for (i = 0; i < files.nr && !wait_signal(); i++)
-		status = out_worse(status, load_args(files.name + i, 1, opts, false));
+	for (i = 0; i < files->nr; i++) {
+		module_installed_path(path, running_kernel(), files->name[i]);
+		names_add(&paths, path);
+	}
+	status = look(&load, paths.name, paths.nr);
+	status = out_worse(status, load_all(&load, opts, false));
+	put_load(&load);
+	names_free(&paths);
+	return status;
+}
+
+static enum status load_installed(const struct options *opts)
+{
+	struct names files = { 0 };
+	enum status status;
+
+	status = sysfs_available();
+	if (!status)
+		status = wait_begin_alone(opts);
+	if (!status && opts->given & OPT_BOOT && !sysfs_may_enable()) {
+		out_done(true, "nothing is loaded, as kpatch.enable=0 has it");
+	} else if (!status) {
+		status = boot_begin(opts, &files);
+		status = out_worse(status, load_files(&files, opts));
+		boot_end(opts, &files);
+	}
+	wait_end();
 	names_free(&files);
 	return status;
 }
@@ -237,6 +333,8 @@ static int run_load(const struct options *opts)
 {
 	if (opts->given & OPT_ALL)
 		return load_installed(opts);
+	if (opts->given & (OPT_BOOT | OPT_RETRY))
+		return usage_error("load", "--boot and --retry need --all", NULL);
 	return load_args(opts->args, opts->nr_args, opts, false);
 }
 
@@ -396,22 +494,26 @@ const struct command cmd_load = {
 	.name = "load",
 	.run = run_load,
 	.summary = "load patch modules and enable their patches",
-	.options = OPT_ALL | OPT_TIMEOUT | OPT_TRIAL | OPT_VERBOSE | OPT_JSON,
+	.options = OPT_ALL | OPT_BOOT | OPT_RETRY | OPT_TIMEOUT | OPT_TRIAL | OPT_VERBOSE |
+		   OPT_JSON,
 	.min_args = 1,
 	.max_args = -1,
 	.help =
 	"Usage: kpatch load [OPTION...] MODULE...\n"
 	"       kpatch load [OPTION...] --all\n"
 	"\n"
-	"Load patch modules and enable their patches, all at one instant or none; with\n"
-	"--all those that can be loaded, one after the other.\n"
+	"Load patch modules and enable their patches, all at one instant or none.\n"
 	"MODULE is a file if it has a '/' or ends in .ko, .ko.gz, .ko.xz or .ko.zst;\n"
 	"otherwise it is the name of an installed patch, or of a module in\n"
 	"/lib/modules, which is loaded with its dependencies. A patch that is loaded\n"
 	"but disabled is enabled. If it is already enabled, a message says so; if\n"
 	"what is loaded is another build, that is an error.\n"
 	"\n"
-	"      --all              load the patches that are installed for this kernel\n",
+	"      --all              load the patches that are installed for this kernel;\n"
+	"                         what cannot be loaded is reported and left out\n"
+	"      --boot             with --all: remember what is tried, and if the machine\n"
+	"                         dies with it, skip that at later boots\n"
+	"      --retry            with --all: do not skip what the machine has died with\n",
 };
 
 const struct command cmd_replace = {

@@ -183,7 +183,7 @@ enum status module_names(char **args, int nr, struct names *names)
 /* Where a patch is installed; the directory without @file. */
 void module_installed_path(char *path, const char *kernel, const char *file)
 {
-	if (make_path(path, "/var/lib/kpatch/%s%s%s", kernel, *file ? "/" : "", file))
+	if (make_path(path, INSTALLED "/%s%s%s", kernel, *file ? "/" : "", file))
 		*path = '\0';
 }
 

@@ -40,6 +40,16 @@ fake() {
 	done
 }
 
+# modinfo FILE LINE...: an object with these lines of modinfo; fails without a
+# compiler
+modinfo() {
+	modinfo_file=$1
+	shift
+	printf '%s\0' "$@" > "$tmp/modinfo"
+	printf '.section .modinfo,"a"\n.incbin "%s"\n' "$tmp/modinfo" > "$tmp/modinfo.S"
+	${CC:-cc} -c -o "$modinfo_file" "$tmp/modinfo.S" 2> "$tmp/cc"
+}
+
 # note OWNER TEXT...: notes of a module, each with a TEXT of less than 64 bytes
 note() {
 	note_owner=$1
@@ -101,6 +111,10 @@ skip() {
 exits() {
 	ok "$2: exit status $1" [ "$status" -eq "$1" ]
 	ok "$2: all errors start with kpatch:" prefixed
+}
+
+not() {
+	! "$@"
 }
 
 prefixed() {
