@@ -15,8 +15,9 @@
 
 export BASE FLAVOR KSRC ACCEL CPUS JOBS MODE UNITS
 
-.PHONY: help setup demo build-demo test build shell selftests kunit torture walk series check-series \
-	static recipes mutants difftest difftree buildtest kindtest updatetest bench bench-check \
+.PHONY: help setup demo build-demo test build shell selftests kunit torture walk series \
+	check-series static recipes mutants difftest difftree buildtest kindtest updatetest \
+	boottest bench bench-check \
 	bench-isolated bench-record clean
 
 help:
@@ -34,6 +35,7 @@ help:
 	@echo 'make buildtest     what kpatch build says of patches, and how it signs them'
 	@echo 'make updatetest    what kpatch build --update does with a small update'
 	@echo 'make kindtest      what kpatch build does with its cache, and with kinds of kernels'
+	@echo 'make boottest      installed patches in guests that boot with systemd'
 	@echo 'make static        checkpatch, sparse, kernel-doc, layers, ...'
 	@echo 'make recipes       run the commands that README and documentation give'
 	@echo 'make mutants       break the core in known ways; the tests have to fail'
@@ -74,6 +76,9 @@ updatetest: build
 
 kindtest: build
 	@harness/kindtest.sh
+
+boottest: build
+	@harness/boottest.sh
 
 selftests: build
 	@harness/selftests.sh $(TESTS)

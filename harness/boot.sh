@@ -7,6 +7,8 @@
 # in the same directory. Fails if the command fails, the guest dies or hangs, or the
 # kernel log has a warning or an oops.
 #
+# INIT=FILE is PID 1 in place of guest-init.sh, and SHARE=DIR is copied to /run/out before.
+#
 # ICOUNT=1: the guest's clock advances by one nanosecond for each instruction, and
 # jumps to the next timer when all CPUs are idle.
 
@@ -25,11 +27,12 @@ accel=$ACCEL
 
 rm -rf "$out"
 mkdir -p "$out"
+[ -z "${SHARE:-}" ] || cp -a "$SHARE/." "$out"
 append="console=ttyS0 panic=-1 reboot=t root=/dev/root rootfstype=9p"
 append+=" rootflags=trans=virtio,version=9p2000.L,ro,msize=262144,cache=loose"
 # The emulator translates the code of a program anew if it is found at another address, so
 # with random addresses it takes twice the time to start one.
-append+=" init=$top/harness/guest-init.sh norandmaps ${APPEND:-}"
+append+=" init=${INIT:-$top/harness/guest-init.sh} norandmaps ${APPEND:-}"
 # On a busy host the guest's TSC calibration fails, and without the TSC the guest has
 # no clock that can measure a stop. The guest's TSC runs at the frequency of the host's.
 khz=$(awk '/^cpu MHz/ { printf "%d", $4 * 1000; exit }' /proc/cpuinfo)
