@@ -74,6 +74,11 @@ boot 2
 try load --all --boot
 exits 0 "second boot"
 ok "second boot: loaded" [ "$(enabled one)" = 1 ]
+echo 0 > "$sysfs/one/enabled"
+try load --all
+exits 0 "by hand, in the same boot"
+ok "by hand, in the same boot: loaded" [ "$(enabled one)" = 1 ]
+ok "by hand, in the same boot: the mark stays" holds "$mark" one.ko
 mv "$mark" "$dir/proven"
 
 # By hand there is no mark.
