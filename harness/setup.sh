@@ -9,7 +9,7 @@
 packages=(bc binutils bison busybox-static ccache cpio devscripts flex gcc git gnuplot-nox jq kmod
 	libc6-dev libelf-dev libjson-c-dev libkmod-dev libssl-dev libxxhash-dev make mandoc patch perl
 	pkg-config procps python3 python3-docutils python3-jsonschema qemu-system-x86 rsync
-	shellcheck sparse util-linux xz-utils)
+	shellcheck sparse systemd util-linux xz-utils)
 
 missing() {
 	local p

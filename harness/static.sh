@@ -292,7 +292,8 @@ abi() {
 scripts() {
 	cd "$top"
 	shellcheck harness/*.sh harness/bench/*.sh .ci/run tools/testing/selftests/kpatch/*.sh \
-		tools/kpatch/tests/*.t tools/kpatch/tests/*.sh tools/kpatch/kpatch.bash
+		tools/kpatch/tests/*.t tools/kpatch/tests/*.sh tools/kpatch/kpatch.bash \
+		tools/kpatch/boot/initramfs-tools/*
 }
 
 tool() {

@@ -130,6 +130,7 @@ run() {
 	diffs) SHORT=1 "$h/difftest.sh" ;;
 	buildtest) "$h/buildtest.sh" ;;
 	updatetest) "$h/updatetest.sh" ;;
+	boottest) "$h/boottest.sh" ;;
 	counts) counts ;;
 	series) "$h/check-series.sh" "${SERIES_MODE:-ci}" ;;
 	esac
@@ -179,6 +180,7 @@ for base in "${bases[@]}"; do
 		job "recipes-$base" "diffs-$base"
 		job "buildtest-$base" "recipes-$base"
 		job "updatetest-$base" "buildtest-$base"
+		job "boottest-$base" "updatetest-$base"
 		;;
 	esac
 done
@@ -379,7 +381,7 @@ while finish_some; do
 	sleep 1
 done
 echo "1..$total" | tell
-note "left out: make bench, make bench-isolated, make mutants, make torture, make walk, make build-demo, make difftree, make kindtest, make recipes, make buildtest and make updatetest for 7.3, the diffs above that make difftest tries, all of FLAVOR=distro, and make selftests, with and without MODE=full, for what did not run on both kernels and in both modes"
+note "left out: make bench, make bench-isolated, make mutants, make torture, make walk, make build-demo, make difftree, make kindtest, make recipes, make buildtest, make updatetest and make boottest for 7.3, the diffs above that make difftest tries, all of FLAVOR=distro, and make selftests, with and without MODE=full, for what did not run on both kernels and in both modes"
 note "all of it took $((SECONDS - began)) s"
 
 verdict=0
