@@ -60,13 +60,13 @@ static void end_mark(const char *mark, struct names *skip)
 	list_read(kernel, mark, &names);
 	for (i = 0; i < names.nr; i++) {
 		if (!ret && !names_has(skip, names.name[i]))
-			ret = list_edit(kernel, "skip", NULL, names.name[i]);
+			ret = list_edit(kernel, SKIP, NULL, names.name[i]);
 		names_add(skip, names.name[i]);
 	}
 	names_free(&names);
 	module_installed_path(path, kernel, mark);
 	if (ret)
-		say_unwritten("skip", ret);
+		say_unwritten(SKIP, ret);
 	else
 		unlink(path);
 }
@@ -132,7 +132,7 @@ enum status boot_begin(const struct options *opts, struct names *files)
 	enum status status;
 	unsigned int i;
 
-	list_read(running_kernel(), "skip", &skip);
+	list_read(running_kernel(), SKIP, &skip);
 	end_old_marks(&skip);
 	installed_files(running_kernel(), &installed);
 	for (i = 0; i < installed.nr; i++) {
@@ -162,7 +162,7 @@ void boot_end(const struct options *opts, const struct names *files)
 			names_add(&live, files->name[i]);
 	}
 	for (i = 0; i < live.nr && opts->given & OPT_RETRY; i++)
-		say_unwritten("skip", list_edit(running_kernel(), "skip", live.name[i], NULL));
+		say_unwritten(SKIP, list_edit(running_kernel(), SKIP, live.name[i], NULL));
 	if (opts->given & OPT_BOOT && files->nr)
 		mark(&live);
 	names_free(&live);

@@ -67,20 +67,24 @@ void installed_files(const char *kernel, struct names *files)
 
 static void add_kernel(struct json_object *installed, const char *kernel)
 {
-	struct names files = { 0 };
+	struct names files = { 0 }, skip = { 0 };
 	struct json_object *entry;
 	char name[NAME_LEN];
 	unsigned int i;
 
 	installed_files(kernel, &files);
+	list_read(kernel, SKIP, &skip);
 	for (i = 0; i < files.nr; i++) {
 		entry = json_object_new_object();
 		set_str(entry, "kernel", kernel);
 		set_str(entry, "file", files.name[i]);
 		set_str(entry, "name", arg_to_name(files.name[i], name) ? name : files.name[i]);
+		json_object_object_add(entry, "skipped",
+				       json_object_new_boolean(names_has(&skip, files.name[i])));
 		json_object_array_add(installed, entry);
 	}
 	names_free(&files);
+	names_free(&skip);
 }
 
 /* All installed patches of all kernels. */
@@ -116,7 +120,8 @@ void installed_print(struct json_object *installed)
 
 	for (i = 0; i < json_object_array_length(installed); i++) {
 		entry = json_object_array_get_idx(installed, i);
-		printf("%s (%s)\n", str_of(entry, "name"), str_of(entry, "kernel"));
+		printf("%s (%s)%s\n", str_of(entry, "name"), str_of(entry, "kernel"),
+		       json_object_get_boolean(arr_of(entry, "skipped")) ? " skipped" : "");
 	}
 }
 

@@ -142,6 +142,9 @@ bool module_find_installed(const char *arg, char *path);
 
 /* lists.c: lists of installed patches */
 
+/* What "load --all" leaves out, see boot.c. */
+#define SKIP			"skip"
+
 void list_read(const char *kernel, const char *list, struct names *names);
 int list_write(const char *kernel, const char *list, const struct names *names);
 int list_edit(const char *kernel, const char *list, const char *drop, const char *add);

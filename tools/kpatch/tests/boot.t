@@ -102,6 +102,8 @@ ok "boot after that: the list of what is skipped" holds "$dir/skip" one.ko two.k
 ok "boot after that: the old mark is gone" [ ! -e "$old" ]
 ok "boot after that: off" [ "$(enabled one)$(enabled two)" = 00 ]
 ok "boot after that: nothing is asked for" [ ! -s "$sysfs/switch" ]
+try list
+out_has "^two (.*) skipped\$" "list says so"
 boot 6
 try load --all --boot
 exits 4 "still skipped"

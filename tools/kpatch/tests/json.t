@@ -47,8 +47,11 @@ mkdir -p "$tmp/var/lib/kpatch/6.1.0"
 json 0 ok version
 json 0 ok list
 ok "list: patches" is "[(p['name'], p['enabled'], p['expired']) for p in j['patches']] == [('one', True, '2020-02-29'), ('two', False, None)]"
-ok "list: installed" is "j['installed'] == [{'kernel': '6.1.0', 'file': 'my-fix.ko', 'name': 'my_fix'}]"
+ok "list: installed" is "j['installed'] == [{'kernel': '6.1.0', 'file': 'my-fix.ko', 'name': 'my_fix', 'skipped': False}]"
 ok "list: functions" is "j['patches'][0]['functions'][1] == {'object': 'vmlinux', 'name': 'vfs_read', 'sympos': 1, 'live': True}"
+echo my-fix.ko > "$tmp/var/lib/kpatch/6.1.0/skip"
+json 0 ok list
+ok "list: skipped" is "j['installed'][0]['skipped'] is True"
 json 0 ok info one
 ok "info: fields" is "('fix', 'CVE-2026-12345') in [(f['tag'], f['value']) for f in j['patches'][0]['fields']]"
 ok "info: UTF-8" is "('odd', 'é') in [(f['tag'], f['value']) for f in j['patches'][0]['fields']]"

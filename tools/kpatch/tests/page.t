@@ -88,9 +88,13 @@ says bad fix=CVE-2026-54321 expires=2020-02-29
 echo "17 sleeper tty_open asleep" > "$sysfs/bad/blockers"
 echo 60000000 > "$sysfs/good/max_stop_ns"
 echo "trial 12 +good" > "$sysfs/confirm"
+mkdir -p "$tmp/var/lib/kpatch/1.2.3"
+: > "$tmp/var/lib/kpatch/1.2.3/worse.ko"
+echo worse.ko > "$tmp/var/lib/kpatch/1.2.3/skip"
 run attention
 exits 1 "attention"
 out_is "bad is disabled
+worse is skipped at boot
 bad has expired on 2020-02-29
 bad was blocked by sleeper
 a stop took 60000000 ns
