@@ -271,17 +271,19 @@ test_a_reader_of_blockers_sees_the_tids_of_its_pid_namespace()
 		"$(cat $blockers)"
 }
 
+# The file has a task of an earlier operation, and then the one that is in the way now.
 test_blockers_are_shown_while_a_switch_waits()
 {
-	local line
-
 	start_blocker
-	line="$sleeper sleeper new_pause asleep"
-	check "another attempt" eval "! echo '1 1' > $kpatch_sysfs/$pause/check" 2>/dev/null
-	check "none" eval "[ -z \"\$(cat $blockers)\" ]"
+	kill -KILL "$sleeper"
+	wait "$sleeper" 2>/dev/null
+	background "$user" pause sleeper > /dev/null
+	sleeper=$child
+	check "the sleeper sleeps" wait_for 10 sleeps "$sleeper"
 	echo "0 60000" > "$scratch/request"
 	background dd if="$scratch/request" of="$kpatch_sysfs/$pause/enabled" status=none
-	check "the blocker is shown" wait_for 5 grep -qx "$line" $blockers
+	check "the blocker is shown" \
+		wait_for 5 grep -qx "$sleeper sleeper new_pause asleep" $blockers
 	check "the switch waits" kill -0 "$child"
 	kill -KILL "$sleeper"
 	wait "$child"
