@@ -173,7 +173,7 @@ test_the_writer_is_killed()
 
 	load_three
 	echo Y > /sys/module/$b/parameters/sleep
-	background cat /proc/version
+	background cat /proc/version > /dev/null
 	check "asleep" wait_for 5 grep -q "show.*\[$b\]" "/proc/$child/stack"
 	for order in "${orders[@]}"; do
 		mark_log
