@@ -55,13 +55,14 @@ start_sleeper()
 # rebuild FILE: copy the patch to it as if it had been built again: with another build ID
 rebuild()
 {
-	local id offset bytes
+	local id text before
 
 	id=$(od -An -v -tx1 -j16 "/sys/module/$patch/notes/.note.gnu.build-id" | tr -d ' \n')
-	bytes=$(fold -w 2 <<< "$id" | sed 's/^/\\x/' | tr -d '\n')
-	offset=$(LC_ALL=C grep -obUaP "$bytes" "$mods/$patch.ko" | cut -d: -f1)
-	cp "$mods/$patch.ko" "$1" && [ -n "$offset" ] &&
-		printf '\377\377' | dd of="$1" bs=1 seek="$offset" conv=notrunc status=none
+	text=$(od -An -v -tx1 "$mods/$patch.ko" | tr -d ' \n')
+	before=${text%%"$id"*}
+	cp "$mods/$patch.ko" "$1" && [ "$before" != "$text" ] &&
+		printf '\377\377' |
+		dd of="$1" bs=1 seek=$((${#before} / 2)) conv=notrunc status=none
 }
 
 [ -x "$kpatch" ] || skip_all "no kpatch command; build tools/kpatch and set KPATCH"
