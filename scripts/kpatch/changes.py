@@ -260,9 +260,19 @@ class Changes:
         for func in self.funcs:
             yield from self._check_func(func)
             func.position = self._position(func.symbol)
+        self._check_references()
         self._check_late()
         self._check_sealed(linked)
         self.renames = self._renames(linked)
+
+    def _check_references(self):
+        """What the engine has taken along must be there, and not its name alone."""
+        for section, reloc in self.out.all_relocs():
+            target = self.out.section_of(reloc.symbol)
+            if section.flags & SHF_ALLOC and target and target.flags & SHF_ALLOC and \
+               not target.flags & SHF_EXECINSTR and reloc.symbol.value >= target.size:
+                self.refuse(None, f"refers to {reloc.symbol.name or target.name}, which the "
+                            "engine has not copied", "this is a bug", SETUP)
 
     def check_prototypes(self, changed, exported, diffs):
         """@changed: functions that have another type

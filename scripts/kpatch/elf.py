@@ -11,7 +11,8 @@ import subprocess
 from collections import namedtuple
 
 SHT_PROGBITS, SHT_SYMTAB, SHT_RELA, SHT_NOBITS = 1, 2, 4, 8
-SHF_WRITE, SHF_ALLOC, SHF_EXECINSTR, SHF_STRINGS, SHF_INFO_LINK = 0x1, 0x2, 0x4, 0x20, 0x40
+SHF_WRITE, SHF_ALLOC, SHF_EXECINSTR, SHF_MERGE, SHF_STRINGS = 0x1, 0x2, 0x4, 0x10, 0x20
+SHF_INFO_LINK = 0x40
 SHN_UNDEF, SHN_LORESERVE, SHN_ABS, SHN_XINDEX = 0, 0xff00, 0xfff1, 0xffff
 STB_LOCAL, STB_GLOBAL, STB_WEAK = 0, 1, 2
 STT_NOTYPE, STT_OBJECT, STT_FUNC, STT_SECTION, STT_FILE = 0, 1, 2, 3, 4
@@ -209,6 +210,13 @@ class Elf:
         table = self.symtab()
         data = bytearray(self.contents(table))
         data[symbol.index * struct.calcsize(SYMBOL) + 4] = symbol.bind << 4 | kind
+        self.set_contents(table, data)
+
+    def set_size(self, symbol, size):
+        symbol.size = size
+        table = self.symtab()
+        data = bytearray(self.contents(table))
+        struct.pack_into("<Q", data, symbol.index * struct.calcsize(SYMBOL) + 16, size)
         self.set_contents(table, data)
 
     def undefined(self, name):

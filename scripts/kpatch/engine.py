@@ -12,8 +12,8 @@ import struct
 
 from cache import made_once
 from common import DATA, KEEP, NO_EFFECT, REFUSED, SETUP, UNAFFECTED, Failure, first_error
-from elf import (R_X86_64_PC32, SHF_ALLOC, SHF_INFO_LINK, SHT_PROGBITS, SHT_RELA,
-                 STT_NOTYPE, STT_SECTION, Elf)
+from elf import (R_X86_64_PC32, SHF_ALLOC, SHF_INFO_LINK, SHF_MERGE, SHF_STRINGS, SHT_PROGBITS,
+                 SHT_RELA, STT_NOTYPE, STT_SECTION, Elf)
 
 # Tables of entries with one size. Kernels before 7.0 do not say it in the section.
 ENTRY_SIZES = {
@@ -134,10 +134,23 @@ class Engine:
             elf.set_contents(modinfo, elf.contents(modinfo) + name)
         else:
             elf.add_section(".modinfo", SHT_PROGBITS, SHF_ALLOC, name)
+        self._set_constant_sizes(elf)
         if not self.kernel.annotates:
             self._set_entry_sizes(elf)
             self._annotate(elf)
         elf.write(path)
+
+    @staticmethod
+    def _set_constant_sizes(elf):
+        """Of the compiler's constants. The engine copies as much as a symbol has, and gcc says
+        of none how much that is.
+        """
+        for symbol in elf.symbols:
+            section = elf.section_of(symbol)
+            if section and section.entsize and symbol.type == STT_NOTYPE and \
+               not symbol.size and section.flags & SHF_MERGE and \
+               not section.flags & SHF_STRINGS:
+                elf.set_size(symbol, section.entsize)
 
     def _set_entry_sizes(self, elf):
         sizes = dict(ENTRY_SIZES)
