@@ -9,6 +9,7 @@
 #   CPUS=N          virtual CPUs of the guest
 #   TESTS="..."     for selftests: only these, e.g. test-busy.sh
 #   STEPS=N SEED=N  for walk: so many random steps, and those of this seed
+#   OLD=... NEW=... for update: versions of the package linux-source-BASE, or trees
 #   UNITS=N         for difftree: so many units, spread over the kernel
 #   MODE=full       for selftests: under full preemption, with all tasks scanned while
 #                   the machine is stopped
@@ -17,7 +18,7 @@ export BASE FLAVOR KSRC ACCEL CPUS JOBS MODE UNITS
 
 .PHONY: help setup demo build-demo test build shell selftests kunit torture walk series \
 	check-series static recipes mutants difftest difftree buildtest kindtest updatetest \
-	boottest bench bench-check \
+	boottest update bench bench-check \
 	bench-isolated bench-record clean
 
 help:
@@ -34,6 +35,7 @@ help:
 	@echo 'make difftree      compare all units of the kernel with themselves, or UNITS=50'
 	@echo 'make buildtest     what kpatch build says of patches, and how it signs them'
 	@echo 'make updatetest    what kpatch build --update does with a small update'
+	@echo 'make update        run the release OLD, live-patched to NEW; takes hours'
 	@echo 'make kindtest      what kpatch build does with its cache, and with kinds of kernels'
 	@echo 'make boottest      installed patches in guests that boot with systemd'
 	@echo 'make static        checkpatch, sparse, kernel-doc, layers, ...'
@@ -73,6 +75,12 @@ difftree: build
 
 updatetest: build
 	@harness/updatetest.sh
+
+# What the selftests of the kernel need.
+update:
+	@harness/setup.sh clang iproute2 libcap-dev libcap-ng-dev libfuse-dev libmnl-dev \
+		libnuma-dev libpopt-dev llvm
+	@harness/update.sh "$(OLD)" "$(NEW)"
 
 kindtest: build
 	@harness/kindtest.sh

@@ -4,7 +4,7 @@
 # difftree.sh: does kpatch build find no change where there is none? For each file of the
 # kernel it gets a diff that adds a blank line in front, which moves all others, and has to
 # say that this changes no code. Takes an hour; what is done already is not done again, until
-# the tool changes.
+# the tool changes. Files that have no change as one diff have none each.
 #
 # UNITS: only so many files, spread over the kernel
 # OBJTOOL_SOURCE: as for difftest.sh
@@ -27,16 +27,29 @@ sources() {
 		grep -vE '^\.\./|^(scripts|tools|samples|usr)/|^arch/x86/(boot|realmode)/' | sort -u
 }
 
-# compare FILE
+# compare FILE...: several have no change, or are compared one by one
 compare() {
-	local file=$1 dir status=0
+	local file dir status=0
 
 	dir=$(mktemp -d)
-	{ echo; cat "$src/$file"; } |
-		diff -u --label "a/$file" --label "b/$file" "$src/$file" - > "$dir/diff"
+	for file in "$@"; do
+		{ echo; cat "$src/$file"; } |
+			diff -u --label "a/$file" --label "b/$file" "$src/$file" - || :
+	done > "$dir/diff"
 	TMPDIR=$dir "$tool" --kernel "$obj" --source "$src" \
 		${OBJTOOL_SOURCE:+--objtool-source "$OBJTOOL_SOURCE"} \
 		--check -j 1 "$dir/diff" > "$dir/log" 2>&1 || status=$?
+	if [ $# -gt 1 ]; then
+		rm -rf "$dir"
+		if [ "$status" -eq 7 ]; then
+			printf 'same %s\n' "$@" >> "$record"
+		else
+			for file in "$@"; do
+				compare "$file"
+			done
+		fi
+		return
+	fi
 	case $status in
 	7) echo "same $file" >> "$record" ;;
 	4) echo "foreign $file" >> "$record"	# it says so of the vdso and the like
@@ -65,7 +78,7 @@ split -l 50 "$record.todo" "$record.part."
 for part in "$record".part.*; do
 	[ -e "$part" ] || break
 	# shellcheck disable=SC2016  # the shell that xargs starts expands it
-	xargs -d '\n' -P "$(nproc)" -I{} bash -c 'compare "$1"' _ {} < "$part" |
+	xargs -d '\n' -P "$(nproc)" -n 10 bash -c 'compare "$@"' _ < "$part" |
 		tee -a "$record.failures"
 	rm "$part"
 	say "$(sort "$record.wanted" | comm -12 - <(cut -d' ' -f2- "$record" | sort) | wc -l) of $wanted"

@@ -1,15 +1,15 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# setup.sh: see that the packages are there that everything else needs; install
-# them on Debian if we may, else say which ones are missing.
+# setup.sh [PACKAGE...]: see that the packages are there that everything else needs, and
+# those that are named; install them on Debian if we may, else say which ones are missing.
 
 . "$(dirname "$0")/lib.sh"
 
 packages=(bc binutils bison busybox-static ccache cpio devscripts flex gcc git gnuplot-nox jq kmod
 	libc6-dev libelf-dev libjson-c-dev libkmod-dev libssl-dev libxxhash-dev make mandoc patch perl
 	pkg-config procps python3 python3-docutils python3-jsonschema qemu-system-x86 rsync
-	shellcheck sparse systemd util-linux xz-utils)
+	shellcheck sparse systemd util-linux xz-utils "$@")
 
 missing() {
 	local p

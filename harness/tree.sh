@@ -7,6 +7,8 @@
 # tree.sh pristine DIR: make an unmodified copy in DIR.
 # tree.sh origin: print the tarball or directory that trees are made from.
 # tree.sh id: print a checksum that identifies that source, and its path.
+# tree.sh release VERSION: print the tarball of this version of Debian's package
+# linux-source-BASE, fetched if necessary; its changelog is beside it.
 #
 # The source is the first of these that exists: the directory or tarball that KSRC
 # names; the release that harness/kernels lists for BASE, from build/cache, from the
@@ -100,13 +102,15 @@ find_package() {
 	echo "$package"
 }
 
-# Only a complete tarball gets its final name.
+# unpack_from PACKAGE FILE TO: only a complete file gets its final name.
+unpack_from() {
+	dpkg-deb --fsys-tarfile "$cache/apt/$1"_*.deb | tar -x -O "$2" > "$3.tmp" && mv "$3.tmp" "$3"
+}
+
 unpack_package() {
 	local package=$1
 
-	dpkg-deb --fsys-tarfile "$cache/apt/$package"_*.deb |
-		tar -x -O "./usr/src/$package.tar.xz" > "$cache/$package.tmp" &&
-		mv "$cache/$package.tmp" "$cache/$package.tar.xz" || return 1
+	unpack_from "$package" "./usr/src/$package.tar.xz" "$cache/$package.tar.xz" || return 1
 	[ "$package" = "linux-source-$BASE" ] ||
 		ln -sf "$package.tar.xz" "$cache/linux-source-$BASE.tar.xz"
 }
@@ -166,6 +170,25 @@ install_package() {
 	apt-get -qq install -y --no-install-recommends "linux-source-$BASE" >&2 ||
 		{ apt-get -qq update >&2 &&
 		apt-get -qq install -y --no-install-recommends "linux-source-$BASE" >&2; }
+}
+
+# Print the tarball of VERSION of the package for BASE.
+release() {
+	local version=$1 package=linux-source-$BASE
+	local place=$cache/linux-source-$version
+
+	if [ ! -e "$place.tar.xz" ]; then
+		is_debian && start_apt && read_tested_suite || skip "no archive to fetch $package from"
+		(cd "$cache/apt" && private_apt apt-get download "$package=$version" >&2) ||
+			skip "the archive has no version $version of $package, only $(
+				private_apt apt-cache madison "$package" | cut -d'|' -f2 | tr -d ' ' | paste -sd ' ')"
+		unpack_from "$package" "./usr/share/doc/$package/changelog.Debian.gz" \
+			"$place.changelog.gz" &&
+			unpack_from "$package" "./usr/src/$package.tar.xz" "$place.tar.xz" ||
+			die "$package $version has no tarball, or the disk is full"
+		rm -rf "$cache/apt"
+	fi
+	echo "$place.tar.xz"
 }
 
 # Print the tarball or directory that trees are made from.
@@ -270,11 +293,14 @@ origin)
 id)
 	source_id
 	;;
+release)
+	release "${2:?usage: tree.sh release VERSION}"
+	;;
 '')
 	refresh
 	"$top/harness/overlay.sh" "$src"
 	;;
 *)
-	die "usage: tree.sh [pristine DIR | origin | id]"
+	die "usage: tree.sh [pristine DIR | origin | id | release VERSION]"
 	;;
 esac

@@ -1,0 +1,227 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# The steps of update.sh. Sourced by it.
+# shellcheck shell=bash disable=SC2154
+
+# The tarball or directory that VERSION of the package is in, or that a path names.
+origin_of() {
+	if [ -e "$1" ]; then
+		realpath "$1"
+	elif [ "$1" = "$(awk -v base="$BASE" '$1 == base { print $3 }' "$top/harness/kernels")" ]; then
+		echo ''		# what is built without KSRC
+	else
+		"$top/harness/tree.sh" release "$1"
+	fi
+}
+
+# Where the kernel of an origin is: sets KSRC, work, src and obj.
+at_release() {
+	export KSRC=$1
+	. "$top/harness/lib.sh"
+}
+
+build_kernels() {
+	KSRC=$new "$top/harness/build.sh"
+	KSRC=$old "$top/harness/build.sh"
+	build_tool
+}
+
+# The changelog of a package names fixes.
+changelogs() {
+	local place
+
+	place=$("$top/harness/tree.sh" release "$1" 2> /dev/null) || return 0
+	place=${place%.tar.xz}.changelog.gz
+	[ -e "$place" ] || return 0
+	zcat "$place" > "$out/changelog"
+	printf '%s\n' --changelog "$out/changelog"
+}
+
+build_module() {
+	local options=() status=0
+
+	if [ ! -e "$1" ]; then
+		mapfile -t options < <(changelogs "$1")
+	fi
+	[ -z "${DECISIONS:-}" ] || options+=(--decisions "$DECISIONS")
+	say "making the module, which may take hours; see $out/report.html then"
+	local start=$SECONDS
+	"$top/scripts/kpatch/kpatch-build" --kernel "$obj" --source "$src" \
+		--objtool-source "$OBJTOOL_SOURCE" --name update -o "$out/update.ko" \
+		--work "$out/state" --update "$src" "$new_src" "${options[@]}" \
+		--report "$out/report.html" --report "$out/report.json" \
+		--report "$out/report.txt" > /dev/null || status=$?
+	[ "$status" -eq 0 ] || die "no module, exit status $status"
+	say "made in $((SECONDS - start)) s"
+}
+
+show_sums() { sed '/^$/q' "$out/report.txt"; }
+
+# Functions that are neither patched nor wait for what only an author can decide, or cannot
+# be patched at all.
+has_enough() {
+	python3 - "$out/report.json" <<-'END'
+	import json, sys
+
+	with open(sys.argv[1], encoding="utf-8") as file:
+	    report = json.load(file)
+	sums = report["sums"]["functions"]
+	decided = sums["patched"] + sums["failed"]
+	by_unit = {u["unit"]: u for u in report["units"]}
+	for part in report["parts"]:
+	    if not any(by_unit[o]["category"] in ("author", "impossible") for o in part["units"]):
+	        decided += sum(f["category"] == "tied" for o in part["units"]
+	                       for f in by_unit[o]["functions"])
+	print(f"{sums['patched']} of {decided}")
+	sys.exit(sums["patched"] < 0.95 * decided or not decided)
+	END
+}
+
+# What kbuild makes of the new release, with the sections that the tool has.
+has_code_of_new() {
+	local reference=$out/reference units
+
+	mapfile -t units < <("$top/harness/update/compare.py" units "$out/report.json")
+	mkdir -p "$reference"
+	cmp -s "$new_obj/.config" "$reference/.config" || cp "$new_obj/.config" "$reference"
+	make -s -C "$new_src" O="$reference" KCFLAGS="-ffunction-sections -fdata-sections" \
+		-j"$JOBS" "${units[@]}" || return
+	"$top/harness/update/compare.py" code "$out/report.json" "$out/update.ko" "$reference"
+}
+
+# Selftests that do not build are left out, and the kernel's makefiles say which.
+build_suites() {
+	local tests=$new_src/tools/testing/selftests
+
+	[ ! -e "$out/suites/run_kselftest.sh" ] || return 0
+	make -s -C "$new_src" O="$out/headers" headers
+	make -k -s -C "$tests" O="$out/selftests" TARGETS="$SUITES" FORCE_TARGETS= \
+		KHDR_INCLUDES="-isystem $out/headers/usr/include" \
+		INSTALL_PATH="$out/suites" install || :
+	[ -e "$out/suites/run_kselftest.sh" ]
+}
+
+build_triggers() {
+	local source
+
+	mkdir -p "$out/triggers"
+	for source in "$top"/harness/update/triggers/*; do
+		case $source in
+		*.c) cc -Wall -Wextra -O2 -o "$out/triggers/$(basename "$source" .c)" "$source" ;;
+		*.sh) install "$source" "$out/triggers/$(basename "$source" .sh)" ;;
+		esac || return
+	done
+}
+
+# install_modules SOURCE OBJECTS ROOT
+install_modules() { make -s -C "$1" O="$2" INSTALL_MOD_PATH="$3" modules_install; }
+
+build_programs() {
+	local suite
+
+	say "building the programs of the proof"
+	{
+		build_suites && build_triggers &&
+			install_modules "$src" "$obj" "$out/modules.old" &&
+			install_modules "$new_src" "$new_obj" "$out/modules.new"
+	} > "$out/programs.log" 2>&1 || { tail -n 30 "$out/programs.log"; die "the programs do not build"; }
+	for suite in $SUITES; do
+		grep -q "^$suite:" "$out/suites/kselftest-list.txt" ||
+			skipped "selftests of $suite" "none of them builds here"
+	done
+}
+
+# What a guest does with one state of the kernel. The tests write to where they are.
+in_state() {
+	local state=$1 trigger
+
+	for trigger in "$out"/triggers/*; do
+		printf '%s: %s\n' "$(basename "$trigger")" \
+			"$(timeout 60 "$trigger" 2>&1 | tail -n 1)"
+	done > "/run/out/triggers.$state"
+	cp -r "$out/suites" /run/suites
+	(cd /run/suites && ./run_kselftest.sh -o 60 ${SUITES_OF:+-t "$SUITES_OF"}) \
+		> "/run/out/tests.$state" 2>&1
+	rm -rf /run/suites
+}
+
+# Something to do beside the tests, on all CPUs.
+load() {
+	while :; do
+		find /proc /sys/kernel -maxdepth 3 -type f -readable -size -64k \
+			-exec head -c 64 {} + > /dev/null 2>&1
+		dd if=/dev/zero bs=64k count=64 2> /dev/null | cat > /run/load
+	done
+}
+
+on_old() {
+	local functions
+
+	load &
+	in_state before
+	date +%s%N > /run/out/started
+	"$kpatch" load -t 600 "$out/update.ko" || exit
+	date +%s%N > /run/out/loaded
+	"$kpatch" status --json > /run/out/status.json
+	functions=(/sys/kernel/kpatch/update/*/*/live)
+	cat "${functions[@]}" | sort | uniq -c > /run/out/live
+	in_state patched
+	"$kpatch" disable -t 600 update && "$kpatch" unload -t 600 update || exit
+	in_state after
+	kill %1
+}
+
+on_new() { in_state new; }
+
+# run_guest ORIGIN NAME ROOT-OF-MODULES
+run_guest() {
+	local kpatch=$src/tools/kpatch/kpatch MODULES=$3 MODPROBE_OPTIONS="-d $3"
+
+	{
+		declare -p out kpatch
+		echo "export MODULES='$MODULES' MODPROBE_OPTIONS='$MODPROBE_OPTIONS' SUITES_OF='${SUITES_OF:-}'"
+		declare -f in_state load "$2"
+		echo "$2"
+	} > "$out/$2.sh"
+	KSRC=$1 TIMEOUT=${TIMEOUT:-14400} MEM=${MEM:-2048} "$top/harness/boot.sh" "update-$2" "bash $out/$2.sh" ||
+		die "the guest failed"
+}
+
+run_guests() {
+	say "running the old release, which takes the module, and the new one"
+	run_guest "$old" on_old "$out/modules.old"
+	run_guest "$new" on_new "$out/modules.new"
+	on_old=$work/out/update-on_old
+	on_new=$new_work/out/update-on_new
+}
+
+# Each trigger prints old or new, or why it cannot tell.
+fixes_are_right() {
+	local expected=(old new old) seen=0 i state name says
+
+	for i in 0 1 2; do
+		state=$(cut -d' ' -f"$((i + 1))" <<< "before patched after")
+		while IFS=': ' read -r name says; do
+			case $says in
+			skip*) ;;
+			"${expected[i]}") seen=$((seen + 1)) ;;
+			*) echo "$name: $state: $says"; return 1 ;;
+			esac
+		done < "$on_old/triggers.$state"
+	done
+	! grep -v -e ': new$' -e ': skip' "$on_new/triggers.new" || return
+	[ "$seen" -ge 24 ] || { echo "$((seen / 3)) fixes only"; return 1; }
+}
+
+same_after() { "$top/harness/update/suites.py" "$on_old/tests.before" "$on_old/tests.after"; }
+
+same_with() {
+	"$top/harness/update/suites.py" "$on_old/tests.before" "$on_old/tests.patched" \
+		"$on_new/tests.new"
+}
+
+show_numbers() {
+	jq -r '.patches[0] | "standstill: \(.statistics.stop_ns) ns, for \(.functions | length) functions"' \
+		"$on_old/status.json"
+	say "loaded and enabled in $((($(< "$on_old/loaded") - $(< "$on_old/started")) / 1000000)) ms"
+	cat "$on_old/live"
+}
