@@ -40,10 +40,12 @@ def finish_object(changes, old_objtool, run):
 
 
 def use_section_symbols(elf):
-    """Kernels before 7.0 have an objtool that knows no other symbol in annotations."""
+    """Kernels before 7.0 have an objtool that knows no other symbol in annotations, and takes
+    a jump of an alternative into its function for a call, unless it is by the section.
+    """
     for rela in elf.sections:
-        if rela.type != SHT_RELA or \
-           not elf.sections[rela.info].name.startswith(".discard."):
+        if rela.type != SHT_RELA or not elf.sections[rela.info].name.startswith(
+                (".discard.", ".altinstr_replacement")):
             continue
         section = elf.sections[rela.info]
         for reloc in elf.relocs(section):
