@@ -249,13 +249,33 @@ class Farm:
             place = new_end
             while place <= len(lines) and not places[place - 1]:
                 place += 1
-            if place <= len(lines):
-                insert[place] = old_end + place - new_end
+            # A hunk further down has the last word.
+            for at in [place, *self._ends_of_groups(lines, places, place)]:
+                if at <= len(lines) and places[at - 1]:
+                    insert[at] = old_end + at - new_end
         # One hunk may begin in front of the place of the one before.
         for place in sorted(insert, reverse=True):
             lines.insert(place - 1, f"#line {insert[place]}")
         with open(copy, "w", encoding="utf-8", errors="surrogateescape") as file:
             file.write("\n".join(lines))
+
+    @staticmethod
+    def _ends_of_groups(lines, places, place):
+        """The lines behind the directives that end parts of the groups of #if that @place is
+        in. In a part that is not compiled, a directive has no effect.
+        """
+        depth = 0
+        for number in range(place, len(lines) + 1):
+            directive = places[number - 1] and \
+                re.match(r"\s*#\s*(if|el|endif)", lines[number - 1])
+            if not directive:
+                continue
+            if directive.group(1) == "if":
+                depth += 1
+            elif depth == 0:
+                yield number + 1
+            elif directive.group(1) == "endif":
+                depth -= 1
 
     @staticmethod
     def _safe_places(lines):
