@@ -11,7 +11,6 @@
 #
 # DECISIONS=FILE: for kpatch build --update
 # SUITES="..." : the selftests of the kernel that run, below tools/testing/selftests
-# SUITES_OF=SUITE:TEST: only this one of them
 # OBJTOOL_SOURCE: as for difftest.sh
 
 . "$(dirname "$0")/lib.sh"

@@ -7,6 +7,8 @@
  *
  * The source here is a mount of a PID namespace's file, and what is mounted on
  * it is the file of the mount namespace that the copy is made in.
+ *
+ * File: fs/namespace.c
  */
 #define _GNU_SOURCE
 #include <err.h>

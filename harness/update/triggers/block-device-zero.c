@@ -3,6 +3,8 @@
  * "block: reject block device inodes with i_rdev == 0 in lookup_bdev()": 0:0
  * is the number of no block device, but lookup_bdev() returned it, and the
  * caller had to find out: a mount failed with ENXIO. Now it fails with ENODEV.
+ *
+ * File: block/bdev.c
  */
 #define _GNU_SOURCE
 #include <err.h>

@@ -5,6 +5,8 @@
  * limited. It is refused with E2BIG now.
  *
  * The one here is far larger than any memory, and failed with ENOMEM before.
+ *
+ * File: kernel/bpf/queue_stack_maps.c
  */
 #define _GNU_SOURCE
 #include <err.h>

@@ -3,6 +3,8 @@
  * "cgroup: fix cgroup.kill for exited thread group leader": __cgroup_kill()
  * sent SIGKILL to the leader of each process. If the leader has exited and
  * other threads go on, nobody got the signal, and the process survived.
+ *
+ * File: kernel/cgroup/cgroup.c
  */
 #define _GNU_SOURCE
 #include <err.h>

@@ -4,6 +4,8 @@
  * of the connections from an IPv6 address had all the others.
  *
  * There is one connection, and the dump is filtered by its source address.
+ *
+ * File: net/netfilter/nf_conntrack_netlink.c
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>

@@ -4,6 +4,8 @@
  * the source copy_file_range(2) has nothing to copy and returns 0. But
  * generic_copy_file_checks() compared the position in the other file with the
  * limit on the size of files before, and returned EFBIG.
+ *
+ * File: fs/read_write.c
  */
 #define _GNU_SOURCE
 #include <err.h>

@@ -4,6 +4,8 @@
  * inotify reported that a file is gone, and removed the watch, when the first
  * of its unlinked names was closed. dentry_unlink_inode() reports it when no
  * name is in use any more, now.
+ *
+ * File: fs/dcache.c
  */
 #define _GNU_SOURCE
 #include <err.h>

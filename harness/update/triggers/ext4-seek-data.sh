@@ -4,6 +4,8 @@
 # "ext4: don't report delalloc data as a hole on indirect-mapped inodes": without extents,
 # a hole was as long as the block map says, which knows nothing of data that is still to
 # be allocated. lseek(SEEK_DATA) did not find it: ENXIO.
+#
+# File: fs/ext4/indirect.c
 
 command -v mke2fs >/dev/null || { echo "skip: no mke2fs"; exit 0; }
 modprobe -q loop

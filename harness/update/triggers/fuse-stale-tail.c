@@ -6,6 +6,8 @@
  * fuse_perform_write() left them in the page cache.
  *
  * A child serves a file system with one file, which has 100 bytes at first.
+ *
+ * File: fs/fuse/file.c
  */
 #define _GNU_SOURCE
 #include <err.h>

@@ -4,6 +4,8 @@
 # "tracing: Fix fully-qualified variable reference printing in histograms": in a trigger
 # that is read, $ stood before the system of a variable, sched.sched_process_fork.$x, and
 # not before its name. What was read could not be written.
+#
+# File: kernel/trace/trace_events_hist.c
 
 tracing=/sys/kernel/tracing
 instance=$tracing/instances/trigger_hist

@@ -3,6 +3,8 @@
 #
 # "hwrng: core - reject unknown RNG names": a write of a name to rng_current that no
 # random number generator has succeeded and changed nothing. It fails with ENODEV now.
+#
+# File: drivers/char/hw_random/core.c
 
 file=/sys/class/misc/hw_random/rng_current
 

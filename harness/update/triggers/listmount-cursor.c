@@ -4,6 +4,8 @@
  * one to the identifier that the caller saw last. With the largest number as
  * the cursor that is 0, and the list of mounts began anew. No mount comes
  * after that identifier, so the list must be empty.
+ *
+ * File: fs/namespace.c
  */
 #define _GNU_SOURCE
 #include <err.h>

@@ -5,6 +5,8 @@
  * program. It fails with EPERM now, as that of a 64-bit one did.
  *
  * int $0x80 is a system call of a 32-bit program in a 64-bit one, too.
+ *
+ * File: drivers/block/loop.c
  */
 #define _GNU_SOURCE
 #include <err.h>

@@ -5,6 +5,8 @@
  * the sender any more since it comes from caches of its own.
  *
  * 512 messages of 4000 bytes are sent in an IPC namespace of their own.
+ *
+ * File: ipc/msgutil.c
  */
 #define _GNU_SOURCE
 #include <err.h>

@@ -5,6 +5,8 @@
  * VmLck in /proc/PID/status became negative.
  *
  * The pages are locked when they are used, and none of them is.
+ *
+ * File: mm/mlock.c
  */
 #define _GNU_SOURCE
 #include <err.h>

@@ -6,6 +6,8 @@
 # like __this_module+0x0/0xffffffffffffe560.
 #
 # An event of a kprobe prints the symbol at the start of each kind of data.
+#
+# File: kernel/module/kallsyms.c
 
 tracing=/sys/kernel/tracing
 probe=trigger_data_symbol

@@ -6,6 +6,8 @@
 # A module of which they are not was loaded; it is refused with ENOEXEC now.
 #
 # A module that is not loaded is loaded, from memory, after such a change.
+#
+# File: kernel/module/main.c
 
 for name in llc phonet crc7 crc4 dummy; do
 	[ ! -e "/sys/module/$name" ] || continue

@@ -3,6 +3,8 @@
  * "fs/proc/task_mmu: pin mm_users in do_pagemap_scan()": PAGEMAP_SCAN on the
  * pagemap file of a process that has ended walked its empty address space and
  * returned 0. It fails with ESRCH now.
+ *
+ * File: fs/proc/task_mmu.c
  */
 #define _GNU_SOURCE
 #include <err.h>

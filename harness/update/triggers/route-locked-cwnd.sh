@@ -3,6 +3,8 @@
 #
 # "net: ipv4: add zero check for snd_cwnd_clamp": a locked congestion window of a route
 # is the limit of TCP's, and 0 made no sense: ip_metrics_convert() refuses it now.
+#
+# File: net/ipv4/metrics.c
 
 command -v ip >/dev/null || { echo "skip: no ip"; exit 0; }
 [ -e /proc/sys/net/ipv4 ] || { echo "skip: no IPv4"; exit 0; }

@@ -7,6 +7,8 @@
  *
  * All is on one CPU, where a process of real-time priority keeps the one that
  * waits for the answer from taking it until the supervisor has tried again.
+ *
+ * File: kernel/seccomp.c
  */
 #define _GNU_SOURCE
 #include <err.h>

@@ -4,6 +4,8 @@
  * its root and working directory with another one must not enter a mount
  * namespace. With a pidfd and more than one type of namespace, mntns_install()
  * looked at a fresh copy of the structure, which nobody shares, and accepted.
+ *
+ * File: fs/namespace.c
  */
 #define _GNU_SOURCE
 #include <err.h>

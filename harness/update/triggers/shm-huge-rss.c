@@ -3,6 +3,8 @@
  * "ipc/shm: fix RSS accounting for hugetlb shared memory": the pages of a
  * segment in huge pages were counted in small ones and then multiplied by the
  * number of small pages in a huge one once more. SHM_INFO shows the sum.
+ *
+ * File: ipc/shm.c
  */
 #define _GNU_SOURCE
 #include <err.h>

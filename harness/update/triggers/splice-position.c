@@ -6,6 +6,8 @@
  *
  * A thread splices from a file to a full pipe and waits. The position of the
  * file is changed, and the thread interrupted by a signal.
+ *
+ * File: fs/splice.c
  */
 #define _GNU_SOURCE
 #include <err.h>

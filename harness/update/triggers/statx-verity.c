@@ -4,6 +4,8 @@
  * told statx(2) whether they know STATX_ATTR_VERITY, now vfs_getattr_nosec()
  * does it for all of them. The attribute is in stx_attributes_mask of a file
  * of tmpfs on a fixed kernel only.
+ *
+ * File: fs/stat.c
  */
 #define _GNU_SOURCE
 #include <err.h>

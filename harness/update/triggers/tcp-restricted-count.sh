@@ -4,6 +4,8 @@
 # "tcp: check congestion control restriction first": a network namespace may not choose
 # a restricted algorithm like dctcp. tcp_set_default_congestion_control() refused it, but
 # after it had taken a reference to the module, which could not be removed any more.
+#
+# File: net/ipv4/tcp_cong.c
 
 unshare -n true 2>/dev/null || { echo "skip: no network namespaces"; exit 0; }
 modprobe -q tcp_dctcp

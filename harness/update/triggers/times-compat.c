@@ -5,6 +5,8 @@
  * odd number of ticks became the even one below.
  *
  * int $0x80 is a system call of a 32-bit program in a 64-bit one, too.
+ *
+ * File: kernel/sys.c
  */
 #define _GNU_SOURCE
 #include <err.h>

@@ -2,6 +2,8 @@
 /*
  * "tun: Require CAP_NET_ADMIN to attach to an ownerless device": a persistent
  * device without an owner and without a group could be used by everybody.
+ *
+ * File: drivers/net/tun.c
  */
 #define _GNU_SOURCE
 #include <err.h>

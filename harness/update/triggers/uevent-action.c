@@ -6,6 +6,8 @@
  * looked at, and the name was accepted if it was 0.
  *
  * The byte that ends the next constant string is 0, so some length succeeds.
+ *
+ * File: lib/kobject_uevent.c
  */
 #include <err.h>
 #include <errno.h>

@@ -3,6 +3,8 @@
  * "driver core: Limit the messages on a refused uevent": each write to a uevent
  * file that is refused is a message of the driver core. uevent_store() prints
  * at most ten of them in five seconds now.
+ *
+ * File: drivers/base/core.c
  */
 #include <err.h>
 #include <errno.h>

@@ -8,6 +8,8 @@
  * top is shared and receiver its slave. inner, another slave of top, is mounted
  * at receiver/dir, and a tmpfs at inner/dir. With top/dir, both go. inner is
  * in use, so umount of top/dir has to fail with EBUSY.
+ *
+ * File: fs/pnode.c
  */
 #define _GNU_SOURCE
 #include <err.h>

@@ -5,6 +5,8 @@
  * cgroup.
  *
  * 4 MiB are registered 128 times. 16 bytes for each page are 2 MiB.
+ *
+ * File: io_uring/rsrc.c
  */
 #define _GNU_SOURCE
 #include <err.h>

@@ -7,6 +7,8 @@
  * There is a timeout that waits for two completions, and one that is removed:
  * the removal is one completion, and that of the removed timeout must not be
  * the other one.
+ *
+ * File: io_uring/timeout.c
  */
 #define _GNU_SOURCE
 #include <err.h>

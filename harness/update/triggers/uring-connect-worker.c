@@ -6,6 +6,8 @@
  * once more in a worker thread, before it said so.
  *
  * The worker is a thread of the process, for seconds after it has done that.
+ *
+ * File: io_uring/net.c
  */
 #define _GNU_SOURCE
 #include <dirent.h>

@@ -4,6 +4,8 @@
  * takes packets in more than one buffer allows a larger MTU of the other end.
  * When one that does not took its place, the limit did not change, and the MTU
  * could still be set to 9000 bytes. Now that is EINVAL.
+ *
+ * File: drivers/net/veth.c
  */
 #define _GNU_SOURCE
 #include <err.h>
