@@ -147,6 +147,7 @@ categories() {
 	tied fs/proc/cmdline.c
 	unaffected Documentation/Makefile
 	unaffected arch/arm/kernel/setup.c
+	unaffected include/linux/ctype.h
 	END
 }
 
@@ -324,6 +325,12 @@ with_decisions() {
 		done
 }
 
+# What the compiler has made of each function is in the module, with all that it refers to.
+code_is_whole() {
+	"$top/harness/update/compare.py" code "$out/decided.json" "$out/update.ko" "$state/after" \
+		"$src" "$new"
+}
+
 # A file that is left out is as before, and a diff is added on top of the others.
 left_out_and_added() {
 	local file=fs/proc/softirqs.c
@@ -477,6 +484,7 @@ if [ "$BASE" = 6.12 ]; then
 fi
 try "what is left out stays, and what is added is patched" left_out_and_added
 try "what is decided is patched" with_decisions
+try "the module has the code that was compiled" code_is_whole
 try "a guest gets the new release, and the old one back" boot
 try "the source and the build are as they were" \
 	test -z "$(find "$src/" "$obj/" -newer "$out/stamp" -not -type d 2> /dev/null | head -n 5)"

@@ -269,8 +269,10 @@ class Changes:
         """What the engine has taken along must be there, and not its name alone."""
         for section, reloc in self.out.all_relocs():
             target = self.out.section_of(reloc.symbol)
+            # The list of functions is empty if all are new.
             if section.flags & SHF_ALLOC and target and target.flags & SHF_ALLOC and \
-               not target.flags & SHF_EXECINSTR and reloc.symbol.value >= target.size:
+               not target.flags & SHF_EXECINSTR and target.name != FUNCS and \
+               reloc.symbol.value >= target.size:
                 self.refuse(None, f"refers to {reloc.symbol.name or target.name}, which the "
                             "engine has not copied", "this is a bug", SETUP)
 

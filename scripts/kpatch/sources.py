@@ -16,6 +16,9 @@ import sys
 from common import PATCH, SETUP, Failure
 
 OBJECTS = (".o", ".ko", ".a", ".cmd", ".mod", ".order", ".symvers", ".dwo")
+# A string or a character, or else a comment.
+COMMENT = re.compile(r'("(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\')|/\*.*?\*/|//[^\n]*', re.S)
+LINE = re.compile(r"#line \d+$")	# as _keep_lines() adds it
 
 
 class Diffs:
@@ -106,16 +109,22 @@ class Farm:
         self.fuzz = fuzz
         self.run = run
 
-    def populate(self, diffs, whole):
-        """Make the copy, without the changes; if @whole, all directories are real."""
+    def populate(self, diffs, whole, bare=False):
+        """Make the copy, without the changes; if @whole, all directories are real; if @bare,
+        it has the files that @diffs change and no others.
+        """
         shutil.rmtree(self.path, ignore_errors=True)
         names = diffs.files + diffs.new
-        self._link(None if whole or diffs.new else
-                   {parent for name in names for parent in self._parents(name)})
+        if not bare:
+            self._link(None if whole or diffs.new else
+                       {parent for name in names for parent in self._parents(name)})
         for name in diffs.files:
             original = os.path.join(self.source, name)
             copy = os.path.join(self.path, name)
-            os.unlink(copy)
+            if bare:
+                os.makedirs(os.path.dirname(copy), exist_ok=True)
+            else:
+                os.unlink(copy)
             shutil.copyfile(original, copy)
             shutil.copyfile(original, self.original(name))
 
@@ -196,6 +205,17 @@ class Farm:
                 print(f"kpatch build: note: {path}: {place}; check that", file=sys.stderr)
         for name in diffs.files:
             self._keep_lines(name)
+
+    def is_same_code(self, name):
+        """Whether a file of the copy is what it was but for comments and empty lines."""
+        texts = []
+        for path in (self.original(name), os.path.join(self.path, name)):
+            if not os.path.exists(path):
+                return False
+            with open(path, encoding="utf-8", errors="surrogateescape") as file:
+                lines = COMMENT.sub(lambda m: m[1] or " ", file.read()).split("\n")
+            texts.append([l.rstrip() for l in lines if l.strip() and not LINE.match(l)])
+        return texts[0] == texts[1]
 
     def _inexact(self, out, text):
         """What @out, of patch, says of changes that are not where @text has them.

@@ -11,6 +11,7 @@ import glob
 import os
 import re
 import shutil
+from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
@@ -35,10 +36,14 @@ from triage import LEFT_OUT, TIED, Triage
 from units import Tree, foreign, unconfigured
 
 READ_AT_BUILD = re.compile(r"(.*/)?(Makefile|Kbuild|Kconfig)[^/]*$|.*\.(config|lds\.S|tbl)$")
+INCLUDED = re.compile(r"^\+\s*#\s*include\s*[\"<](.*?)[\">]", re.M)
 NO_KERNEL = re.compile(r"(scripts|tools|samples|usr)/")
 # What insmod is in when the patch that it loads is enabled.
 LOADING = re.compile(r"load_module|do_init_module|do_one_initcall|init_module_from_file|"
                      r"idempotent_init_module|__(x64|se|do)_sys_(f?init_module)")
+
+
+TRACED_AT_ONCE = 64	# units
 
 
 class Asserted:
@@ -159,13 +164,14 @@ class Update(Build):
                 self.triage.set_file(file.name, failure)
             else:
                 wanted.append(file)
+        wanted = self._configured(wanted)
         if not wanted:
             self._report(None)
             raise Failure(NO_EFFECT, self.options.update[0], "changes no code of this kernel",
                           "nothing needs to be done")
         self.farm = Farm(self.kernel.source, os.path.join(self.work, "source"),
                          self.options.fuzz, self.run)
-        self._populate(wanted)
+        self._populate(wanted, True)
         bad = [f for f in wanted if f.old and not self.farm.applies(f.text())]
         for file in bad:
             self.triage.set_file(file.name, Failure(
@@ -173,14 +179,32 @@ class Update(Build):
                 "take the change into a diff by hand, or try --fuzz 2 and check the places"))
         if bad:
             wanted = [f for f in wanted if f not in bad]
-            self._populate(wanted)
+            self._populate(wanted, True)
+        self.farm.apply(self.diffs)
+        code = [f for f in wanted if not self.farm.is_same_code(f.name)]
+        for file in wanted:
+            if file not in code:
+                self.triage.set_file(file.name, Failure(
+                    PATCH, file.name, "changes comments only", "nothing needs to be done",
+                    UNAFFECTED))
+        self._populate(code, False)
 
-    def _populate(self, files):
+    def _configured(self, files):
+        """All but C files that no object is made from. A header may be needed from now on."""
+        _, users = self.tree.find(SimpleNamespace(files=[f.name for f in files if f.old]))
+        included = {os.path.basename(name) for f in files for name in INCLUDED.findall(f.text())}
+        unused = {name for name, objects in users.items() if not objects and
+                  name.endswith(".c") and os.path.basename(name) not in included}
+        for name in unused:
+            self.triage.set_file(name, unconfigured(name))
+        return [f for f in files if f.name not in unused]
+
+    def _populate(self, files, bare):
         path = self.state.path("update.diff")
         with open(path, "w", encoding="utf-8", errors="surrogateescape") as file:
             file.write("".join(f.text() for f in files))
         self.diffs = Diffs([path, *self.decisions.diffs()], self.tree.ignored)
-        self.farm.populate(self.diffs, False)
+        self.farm.populate(self.diffs, False, bare)
 
     def _usable(self, units, users):
         """Those units that are part of the kernel; tell what is wrong with other files."""
@@ -375,27 +399,38 @@ class Update(Build):
                 found[unit.obj] = record or []
             else:
                 todo.append((unit, candidates))
-        if todo:
-            # With all headers as they were, and then with one of them.
-            reached = self._differing(todo, sorted(headers), "tracing headers")
-            self._store([(u, []) for u, _ in todo if u.obj not in reached], found)
-            todo = [(u, c) for u, c in todo if u.obj in reached]
-            several = [(u, c) for u, c in todo if len(c) > 1]
-            named = {u.obj: [] for u, _ in several}
-            for name in sorted({n for _, c in several for n in c}):
-                some = [(u, c) for u, c in several if name in c]
-                for obj in self._differing(some, [name], f"tracing {name}"):
-                    named[obj].append(name)
-            # It may take two of them to make a difference.
-            self._store([(u, named.get(u.obj) or c) for u, c in todo], found)
+        headers = sorted(headers)
+        # What is traced is not traced again after an interruption.
+        for start in range(0, len(todo), TRACED_AT_ONCE):
+            some = todo[start:start + TRACED_AT_ONCE]
+            differing = self._differing(some, headers)
+            traced = self._trace([p for p in some if p[0].obj in differing], headers)
+            for unit, _ in some:
+                found[unit.obj] = traced.get(unit.obj, [])
+                self.state.put("headers", unit.obj, key_of(self.text, unit.command),
+                               found[unit.obj])
         return [(u, found[u.obj]) for u in units]
 
-    def _store(self, pairs, found):
-        for unit, names in pairs:
-            found[unit.obj] = names
-            self.state.put("headers", unit.obj, key_of(self.text, unit.command), names)
+    def _trace(self, pairs, headers):
+        """Which of @headers make a difference to each unit of @pairs, to which all of them
+        together make one, by halving them. It may take two of them.
+        """
+        if len(headers) == 1:
+            return {unit.obj: headers for unit, _ in pairs}
+        found = defaultdict(list)
+        half = len(headers) // 2
+        for part, rest in ((headers[:half], headers[half:]), (headers[half:], headers[:half])):
+            some = [(u, c) for u, c in pairs if set(part).intersection(c)]
+            asked = [(u, c) for u, c in some if set(rest).intersection(c)]
+            differing = {u.obj for u, _ in some} - {u.obj for u, _ in asked} | \
+                self._differing(asked, part)
+            if differing:
+                traced = self._trace([p for p in some if p[0].obj in differing], part)
+                for obj, names in traced.items():
+                    found[obj] += names
+        return {u.obj: found[u.obj] or [h for h in headers if h in c] for u, c in pairs}
 
-    def _differing(self, pairs, headers, text):
+    def _differing(self, pairs, headers):
         """Objects that are others if @headers are as they were."""
         def differs(unit):
             if self._record("after", unit)["failure"]:
@@ -408,8 +443,9 @@ class Update(Build):
             return code_of(obj) != code_of(self.state.path("after", unit.obj))
 
         with self.farm.reverted(headers), ThreadPoolExecutor(self.options.jobs) as pool:
-            found = self.progress.each(text, pool.map(lambda p: differs(p[0]), pairs),
-                                       len(pairs))
+            text = headers[0] if len(headers) == 1 else f"{len(headers)} headers"
+            found = self.progress.each(f"tracing {text}",
+                                       pool.map(lambda p: differs(p[0]), pairs), len(pairs))
             return {p[0].obj for p, is_other in zip(pairs, list(found)) if is_other}
 
     # The module:
