@@ -33,8 +33,8 @@ at_release "$new"
 new_src=$src new_obj=$obj new_work=$work
 at_release "$old"
 out=$work/update-$(printf '%s' "$2" | tr -c 'A-Za-z0-9.-' _)
-mkdir -p "$out/tmp"
-export XDG_CACHE_HOME=$top/build/cache TMPDIR=$out/tmp
+mkdir -p "$out"
+export XDG_CACHE_HOME=$top/build/cache
 
 build_kernels
 build_module "$2"
