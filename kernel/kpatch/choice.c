@@ -246,6 +246,8 @@ static int switch_choices(const struct kpatch_choice *choices, unsigned int nr,
 	ret = record_all(changes, nr);
 	if (!ret)
 		ret = switch_changes(changes, nr, flags, by);
+	if (ret && !(flags & KPATCH_TXN_DRY_RUN))
+		kpatch_patch_refused(changes, nr, ret);
 	keep_records(changes, nr);
 free:
 	kvfree(changes);
@@ -408,10 +410,10 @@ static int check_enabled(const struct kpatch_patch *patch,
 	return 0;
 }
 
-static int roll_back(struct kpatch_patch *patch, struct kpatch_change *changes,
-		     struct kpatch_requester *by)
+/* Make the changes of a rollback, and leave in @nr how many of them could be made. */
+static int find_inverse(struct kpatch_patch *patch, struct kpatch_change *changes,
+			unsigned int *nr)
 {
-	unsigned int nr = patch->replaced->nr + 1;
 	int ret;
 
 	changes[0] = (struct kpatch_change) {
@@ -419,12 +421,26 @@ static int roll_back(struct kpatch_patch *patch, struct kpatch_change *changes,
 		.from = patch->kpmod->status,
 		.to = KPATCH_OFF,
 	};
-	ret = find_replaced(patch, changes + 1) ?:
-	      check_enabled(patch, changes, nr);
+	*nr = 1;
+	ret = find_replaced(patch, changes + 1);
 	if (ret)
 		return ret;
-	nr = drop_unchanged(changes, nr);
-	return switch_changes(changes, nr, 0, by);
+	*nr += patch->replaced->nr;
+	ret = check_enabled(patch, changes, *nr);
+	*nr = drop_unchanged(changes, *nr);
+	return ret;
+}
+
+static int roll_back(struct kpatch_patch *patch, struct kpatch_change *changes,
+		     struct kpatch_requester *by)
+{
+	unsigned int nr;
+	int ret;
+
+	ret = find_inverse(patch, changes, &nr) ?: switch_changes(changes, nr, 0, by);
+	if (ret)
+		kpatch_patch_refused(changes, nr, ret);
+	return ret;
 }
 
 /**

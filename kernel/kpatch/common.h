@@ -218,6 +218,11 @@ struct kpatch_replaced {
  * @gone: it was unregistered; for request.c
  * @report: blockers of the last attempt, empty if the last operation made none
  * @stats: how operations on this patch went
+ * @since_ns: when it became what it is, enabled or disabled, by ktime_get_boottime_ns();
+ *	when it was registered, if it has not been switched yet
+ * @refused: errno of the last operation that was to switch it and failed, positive; 0 if
+ *	none has failed
+ * @refused_ns: when that was, by ktime_get_boottime_ns()
  * @dir: its directory in sysfs
  */
 struct kpatch_patch {
@@ -235,6 +240,9 @@ struct kpatch_patch {
 	bool gone;
 	struct kpatch_report report;
 	struct kpatch_stats stats;
+	u64 since_ns;
+	int refused;
+	u64 refused_ns;
 	struct kpatch_dir *dir;
 };
 

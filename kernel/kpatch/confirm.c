@@ -609,6 +609,8 @@ static int switch_back(const struct kpatch_trial *trial, struct kpatch_requester
 	}
 	if (nr)
 		ret = kpatch_patch_switch(changes, nr, 0, by);
+	if (ret)
+		kpatch_patch_refused(changes, nr, ret);
 	kvfree(changes);
 	return ret;
 }

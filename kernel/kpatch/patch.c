@@ -374,6 +374,7 @@ int kpatch_patch_add(struct kpatch_module *kpmod)
 	kpmod->patch = patch;
 	patch->kpmod = kpmod;
 	patch->serial = ++last_serial;
+	patch->since_ns = ktime_get_boottime_ns();
 	INIT_LIST_HEAD(&patch->enabled);
 	INIT_LIST_HEAD(&patch->objects);
 	INIT_LIST_HEAD(&patch->states);
@@ -995,6 +996,16 @@ static void start_set(struct kpatch_change *changes, unsigned int nr,
 	}
 }
 
+/* All patches of a set became what they are at one instant, which is now over. */
+static void note_time(const struct kpatch_change *changes, unsigned int nr)
+{
+	u64 now = ktime_get_boottime_ns();
+	unsigned int i;
+
+	for (i = 0; i < nr; i++)
+		WRITE_ONCE(changes[i].patch->since_ns, now);
+}
+
 /* Switch a set whose modules are pinned. May give way to modules that are loaded. */
 static int switch_set(struct kpatch_operation *op, struct kpatch_change *changes,
 		      unsigned int nr, unsigned int flags,
@@ -1011,8 +1022,10 @@ static int switch_set(struct kpatch_operation *op, struct kpatch_change *changes
 	if (!ret)
 		ret = switch_prepared(op, changes, nr, flags, by);
 	kpatch_switch_decide(op);
-	if (!ret && !dry_run)
+	if (!ret && !dry_run) {
+		note_time(changes, nr);
 		kpatch_states_commit(changes, nr);
+	}
 	finish_changes(changes, nr);
 	if (!dry_run)
 		start_set(changes, nr, by, told);
@@ -1083,6 +1096,32 @@ int kpatch_patch_switch(struct kpatch_change *changes, unsigned int nr,
 			kpatch_log_switched(patch->kpmod);
 	}
 	return ret;
+}
+
+/**
+ * kpatch_patch_refused() - note that patches were not switched
+ * @changes: the patches; those that were to stay as they are do not count
+ * @nr: number of elements in @changes
+ * @err: why, a negative errno
+ *
+ * To be called once at the end of each operation that has failed, except dry runs, and
+ * not in an attempt: so whatever refuses the operation, it is noted, and only once.
+ * Readers hold no lock, and may see the errno of one refusal with the time of another.
+ *
+ * Context: process context, under kpatch_mutex.
+ */
+void kpatch_patch_refused(const struct kpatch_change *changes, unsigned int nr, int err)
+{
+	u64 now = ktime_get_boottime_ns();
+	unsigned int i;
+
+	lockdep_assert_held(&kpatch_mutex);
+	for (i = 0; i < nr; i++) {
+		if (changes[i].from == changes[i].to)
+			continue;
+		WRITE_ONCE(changes[i].patch->refused, -err);
+		WRITE_ONCE(changes[i].patch->refused_ns, now);
+	}
 }
 
 /**

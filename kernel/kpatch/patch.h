@@ -40,6 +40,7 @@ void kpatch_patch_clear(const struct module *mod);
 bool kpatch_patch_live(const struct kpatch_func *func);
 int kpatch_patch_switch(struct kpatch_change *changes, unsigned int nr,
 			unsigned int flags, struct kpatch_requester *by);
+void kpatch_patch_refused(const struct kpatch_change *changes, unsigned int nr, int err);
 void kpatch_patch_unbind(struct kpatch_patch *patch);
 struct kpatch_patch *kpatch_patch_find(const struct kpatch_choice *choice);
 struct kpatch_patch *kpatch_patch_find_serial(unsigned long serial);

@@ -5,6 +5,9 @@
  *   confirm
  *   switch
  *   <patch>/enabled
+ *   <patch>/since_ns
+ *   <patch>/refused
+ *   <patch>/refused_ns
  *   <patch>/check
  *   <patch>/blockers
  *   <patch>/rollback
@@ -434,14 +437,19 @@ static ssize_t set_show(struct kobject *kobj, struct kobj_attribute *attr, char 
 	return sysfs_emit(buf, "%s\n", kpatch_set_of(to_patch(kobj)));
 }
 
-#define SHOW_STAT(_name, _format)					\
+#define SHOW(_name, _member, _format)					\
 static ssize_t _name##_show(struct kobject *kobj,			\
 			    struct kobj_attribute *attr, char *buf)	\
 {									\
 	return sysfs_emit(buf, _format "\n",				\
-			  READ_ONCE(to_patch(kobj)->stats._name));	\
+			  READ_ONCE(to_patch(kobj)->_member));		\
 }
 
+#define SHOW_STAT(_name, _format)	SHOW(_name, stats._name, _format)
+
+SHOW(since_ns, since_ns, "%llu")
+SHOW(refused, refused, "%d")
+SHOW(refused_ns, refused_ns, "%llu")
 SHOW_STAT(attempts, "%lu")
 SHOW_STAT(stops, "%lu")
 SHOW_STAT(stop_ns, "%llu")
@@ -461,6 +469,9 @@ static struct kobj_attribute check_attr = __ATTR_WO(check);
 static struct kobj_attribute states_attr = __ATTR_RO(states);
 static struct kobj_attribute rollback_attr = __ATTR_WO(rollback);
 static struct kobj_attribute set_attr = __ATTR_RO(set);
+static struct kobj_attribute since_ns_attr = __ATTR_RO(since_ns);
+static struct kobj_attribute refused_attr = __ATTR_RO(refused);
+static struct kobj_attribute refused_ns_attr = __ATTR_RO(refused_ns);
 static struct kobj_attribute attempts_attr = __ATTR_RO(attempts);
 static struct kobj_attribute stops_attr = __ATTR_RO(stops);
 static struct kobj_attribute stop_ns_attr = __ATTR_RO(stop_ns);
@@ -480,6 +491,9 @@ static struct attribute *patch_attrs[] = {
 	&states_attr.attr,
 	&rollback_attr.attr,
 	&set_attr.attr,
+	&since_ns_attr.attr,
+	&refused_attr.attr,
+	&refused_ns_attr.attr,
 	&attempts_attr.attr,
 	&stops_attr.attr,
 	&stop_ns_attr.attr,

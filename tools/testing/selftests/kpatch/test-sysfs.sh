@@ -36,7 +36,8 @@ test_the_directory_of_a_patch_has_the_documented_files()
 	local func=$files/vmlinux/cmdline_proc_show,1
 	local stats="attempts blockers check enabled hold_ns max_hold_ns max_stop_ns"
 
-	stats+=" max_work_ns parked rollback scanned scanned_stopped set states stop_ns stops"
+	stats+=" max_work_ns parked refused refused_ns rollback scanned scanned_stopped set"
+	stats+=" since_ns states stop_ns stops"
 	stats+=" unhook_ns vmlinux"
 
 	check "insmod" load $patch
@@ -60,7 +61,7 @@ test_the_modes_of_the_files()
 	check_is "rollback" 200 "$(mode $files/rollback)"
 	check_is "set" 444 "$(mode $files/set)"
 	for f in attempts stops stop_ns max_stop_ns work_ns max_work_ns scanned scanned_stopped \
-		 parked hold_ns max_hold_ns unhook_ns; do
+		 parked hold_ns max_hold_ns unhook_ns since_ns refused refused_ns; do
 		check_is "$f" 444 "$(mode "$files/$f")"
 	done
 	check_is "live" 444 "$(mode $files/vmlinux/cmdline_proc_show,1/live)"
@@ -289,6 +290,132 @@ test_blockers_are_shown_while_a_switch_waits()
 	wait "$child"
 	check_is "enabled" 0 "$(is_enabled $pause)"
 	check_is "blockers" "" "$(cat $blockers)"
+}
+
+# In nanoseconds, to a hundredth of a second, rounded down.
+now()
+{
+	awk '{ printf "%.0f\n", $1 * 1e9 }' /proc/uptime
+}
+
+# number PATCH FILE
+number()
+{
+	print_file "$kpatch_sysfs/$1/$2"
+}
+
+# check_time PATCH FILE SINCE: the file has a time between SINCE and now
+check_time()
+{
+	local time end
+
+	time=$(number "$1" "$2")
+	end=$(now)
+	[ "$time" -ge "$3" ] && [ "$time" -lt $((end + 10000000)) ] ||
+		fail "$1: $2 is '$time', and not between $3 and $end"
+}
+
+test_since_is_when_a_patch_became_what_it_is()
+{
+	local begin
+
+	begin=$(now)
+	check "insmod" load $pause enable=0
+	check_time $pause since_ns "$begin"
+	sleep 0.1
+	begin=$(now)
+	check "enable" enabled $pause 1
+	check_time $pause since_ns "$begin"
+	begin=$(number $pause since_ns)
+	check "enable again" enabled $pause 1
+	echo 0 > $kpatch_sysfs/$pause/check || fail "check failed"
+	check "no parking" knob park N
+	background "$user" pause sleeper > /dev/null
+	check "the sleeper sleeps" wait_for 10 sleeps "$child"
+	! briefly enabled $pause 0 || fail "disable succeeded"
+	check_is "since_ns" "$begin" "$(number $pause since_ns)"
+	kill -KILL "$child"
+	wait "$child" 2>/dev/null
+	begin=$(now)
+	check "disable" enabled $pause 0
+	check_time $pause since_ns "$begin"
+}
+
+test_what_is_switched_at_once_is_so_since_one_time()
+{
+	local a=test_kpatch_a b=test_kpatch_b first
+
+	at_end eval "{ echo 0 > $kpatch_sysfs/confirm; } 2>/dev/null"
+	check "insmod" load_copy a name=cmdline_proc_show
+	check "insmod" load_copy b name=version_proc_show enable=1
+	echo 1 > "$kpatch_sysfs/confirm"
+	check "switch" switch +$a -$b
+	first=$(number $a since_ns)
+	check_is "since_ns" "$first" "$(number $b since_ns)"
+	check "the trial is undone" wait_for 10 grep -q 0 "$kpatch_sysfs/$a/enabled"
+	check_is "enabled" 01 "$(states a b)"
+	[ "$(number $a since_ns)" -gt "$first" ] || fail "the trial was undone before it began"
+	check_is "since_ns" "$(number $a since_ns)" "$(number $b since_ns)"
+}
+
+test_the_last_refusal_is_kept()
+{
+	local begin
+
+	begin=$(now)
+	start_blocker
+	check_is "refused" 16 "$(number $pause refused)"
+	check_time $pause refused_ns "$begin"
+	begin=$(number $pause refused_ns)
+	! echo 0 2>/dev/null > $kpatch_sysfs/$pause/check || fail "check succeeded"
+	! enabled $pause 2 || fail "writing 2 succeeded"
+	! without_admin bash -c "echo 0 > $kpatch_sysfs/$pause/enabled" 2>/dev/null ||
+		fail "writing without the capability succeeded"
+	check_is "refused" 16 "$(number $pause refused)"
+	check_is "refused_ns" "$begin" "$(number $pause refused_ns)"
+	kill -KILL "$sleeper"
+	wait "$sleeper" 2>/dev/null
+	check "disable" enabled $pause 0
+	check_is "refused" 16 "$(number $pause refused)"
+	check_is "refused_ns" "$begin" "$(number $pause refused_ns)"
+	check "rmmod" unload $pause
+	check "insmod" load $pause
+	check_is "refused" 0 "$(number $pause refused)"
+	check_is "refused_ns" 0 "$(number $pause refused_ns)"
+}
+
+# A patch that would have stayed as it is was not refused anything.
+test_a_refusal_is_of_all_that_were_to_be_switched()
+{
+	local a=test_kpatch_a b=test_kpatch_b
+
+	check "insmod" load_copy a name=cmdline_proc_show
+	check "insmod" load_copy b name=version_proc_show
+	start_blocker
+	! switch -$pause +$a -$b || fail "switch succeeded"
+	check_is "enabled" 00 "$(states a b)"
+	check_is "refused" "16 16 0" \
+		"$(number $pause refused) $(number $a refused) $(number $b refused)"
+	check_is "refused_ns" "$(number $pause refused_ns)" "$(number $a refused_ns)"
+}
+
+test_what_a_trial_or_a_rollback_forbids_is_a_refusal()
+{
+	local newer=test_kpatch_cmdline2
+
+	at_end eval "{ echo 0 > $kpatch_sysfs/confirm; } 2>/dev/null"
+	check "insmod" load $patch enable=0
+	echo 600 > "$kpatch_sysfs/confirm"
+	check "enable" enabled $patch 1
+	! enabled $patch 0 || fail "disable succeeded"
+	check_is "refused" 16 "$(number $patch refused)"
+	echo 0 > "$kpatch_sysfs/confirm"
+	check "insmod" load $newer enable=0 replace=1
+	check "enable" enabled $newer 1
+	check_is "enabled" 0 "$(is_enabled $patch)"
+	check "rmmod" unload $patch
+	! { echo 1 > "$kpatch_sysfs/$newer/rollback"; } 2>/dev/null || fail "rollback succeeded"
+	check_is "refused" 2 "$(number $newer refused)"
 }
 
 # start_watch FILE [SECONDS]: read FILE, and again when poll() reports a change
