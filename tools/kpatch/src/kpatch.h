@@ -36,6 +36,9 @@ struct note {
 	uint32_t type;
 };
 
+/* For a time such as "2026-11-27T13:05:20Z". */
+#define UTC_LEN			32
+
 bool names_has(const struct names *names, const char *name);
 void names_add(struct names *names, const char *name);
 void names_sort(struct names *names);
@@ -44,6 +47,8 @@ bool strip_ko(char *file);
 bool is_path(const char *arg);
 bool arg_to_name(const char *arg, char *name);
 long long now_ms(void);
+void boot_to_utc(long long ns, char *utc);
+void utc_to_local(const char *utc, char *local, size_t size, char *ago, size_t ago_size);
 __printf(2, 3) int make_path(char *path, const char *fmt, ...);
 int read_file(const char *path, char *buf, size_t size);
 __printf(3, 4) int read_text(char *buf, size_t size, const char *fmt, ...);

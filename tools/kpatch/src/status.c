@@ -159,6 +159,36 @@ static int add_statistics(struct json_object *model, const char *patch)
 	return 0;
 }
 
+/* Null if the kernel does not have it. */
+static void set_time(struct json_object *obj, const char *key, long long boot_ns)
+{
+	char utc[UTC_LEN];
+
+	boot_to_utc(boot_ns, utc);
+	set_str(obj, key, boot_ns < 0 ? NULL : utc);
+}
+
+/* Why the last switch that has failed did so, and when. */
+static struct json_object *refused_model(const char *patch)
+{
+	long long err = sysfs_number(patch, "refused");
+	struct json_object *model;
+
+	if (err <= 0)
+		return NULL;
+	model = json_object_new_object();
+	json_object_object_add(model, "errno", json_object_new_int64(err));
+	set_str(model, "name", strerrorname_np(err));
+	set_time(model, "time", sysfs_number(patch, "refused_ns"));
+	return model;
+}
+
+static void add_times(struct json_object *model, const char *patch)
+{
+	set_time(model, "since", sysfs_number(patch, "since_ns"));
+	json_object_object_add(model, "refused", refused_model(patch));
+}
+
 /* The caller puts the model, which is incomplete after an error. */
 static int read_patch(const char *patch, bool all, struct json_object **model)
 {
@@ -168,8 +198,10 @@ static int read_patch(const char *patch, bool all, struct json_object **model)
 	ret = add_basics(*model, patch);
 	if (!ret && all)
 		ret = add_statistics(*model, patch);
-	if (!ret && all)
+	if (!ret && all) {
+		add_times(*model, patch);
 		json_object_object_add(*model, "blockers", sysfs_blockers(patch));
+	}
 	return ret;
 }
 
@@ -241,6 +273,23 @@ static void print_fixes(struct json_object *model)
 static bool is_enabled(struct json_object *model)
 {
 	return json_object_get_boolean(arr_of(model, "enabled"));
+}
+
+/* "2026-11-27 13:05:20 +0000 (1 min 30 s ago)" */
+static void print_time(const char *utc, const char *behind)
+{
+	char local[64], duration[64];
+
+	utc_to_local(utc, local, sizeof(local), duration, sizeof(duration));
+	printf("%s (%s%s)", local, duration, behind);
+}
+
+static void print_refused(struct json_object *refused)
+{
+	const char *name = str_of(refused, "name"), *when = str_of(refused, "time");
+
+	printf("%s, ", *name ? name : str_of(refused, "errno"));
+	print_time(when, " ago");
 }
 
 static void print_in_list(struct json_object *model, bool verbose)
@@ -318,10 +367,21 @@ static void print_blockers(struct json_object *blockers)
 static void print_loaded(struct json_object *model)
 {
 	struct json_object *stats = arr_of(model, "statistics");
+	struct json_object *refused = arr_of(model, "refused");
 
 	printf("name:        %s\n", str_of(model, "name"));
 	print_fields(model);
 	printf("enabled:     %s\n", is_enabled(model) ? "yes" : "no");
+	if (*str_of(model, "since")) {
+		printf("since:       ");
+		print_time(str_of(model, "since"), "");
+		putchar('\n');
+	}
+	if (refused) {
+		printf("refused:     ");
+		print_refused(refused);
+		putchar('\n');
+	}
 	printf("attempts:    %s\n", str_of(stats, "attempts"));
 	printf("stops:       %s\n", str_of(stats, "stops"));
 	printf("stop_ns:     %s\n", str_of(stats, "stop_ns"));
@@ -496,6 +556,39 @@ static long long largest(struct json_object *patches, const char *name)
 	return max;
 }
 
+/* The last of the refusals that the patches know of; NULL if there is none. */
+static struct json_object *last_refusal(struct json_object *patches)
+{
+	struct json_object *patch, *refused, *last = NULL, *copy = NULL;
+	const char *name = NULL;
+	size_t i;
+
+	for (i = 0; i < json_object_array_length(patches); i++) {
+		patch = json_object_array_get_idx(patches, i);
+		refused = arr_of(patch, "refused");
+		if (!refused ||
+		    (last && strcmp(str_of(refused, "time"), str_of(last, "time")) <= 0))
+			continue;
+		last = refused;
+		name = str_of(patch, "name");
+	}
+	if (last && !json_object_deep_copy(last, &copy, NULL))
+		set_str(copy, "patch", name);
+	return copy;
+}
+
+static void print_last_refusal(struct json_object *refusal)
+{
+	printf("last refusal:     ");
+	if (refusal) {
+		printf("'%s', ", str_of(refusal, "patch"));
+		print_refused(refusal);
+		putchar('\n');
+	} else {
+		puts("none");
+	}
+}
+
 static void print_trial(struct json_object *trial)
 {
 	if (!strcmp(str_of(trial, "state"), "trial"))
@@ -517,6 +610,11 @@ static void print_in_status(struct json_object *model)
 	printf("%s: %s, set %s%s%s\n", str_of(model, "name"),
 	       is_enabled(model) ? "enabled" : "disabled", str_of(model, "set"),
 	       *expired ? ", expired " : "", expired);
+	if (*str_of(model, "since")) {
+		printf("  %s since ", is_enabled(model) ? "enabled" : "disabled");
+		print_time(str_of(model, "since"), "");
+		putchar('\n');
+	}
 	print_fixes(model);
 	print_functions(model);
 	if (nr)
@@ -534,6 +632,7 @@ static void print_status(struct json_object *root)
 	printf("patches:          %zu\n", json_object_array_length(patches));
 	printf("longest stop:     %lld ns\n", num_of(root, "max_stop_ns"));
 	printf("longest hold:     %lld ns\n", num_of(root, "max_hold_ns"));
+	print_last_refusal(arr_of(root, "last_refusal"));
 	print_trial(arr_of(root, "trial"));
 	printf("loaded at boot:   %s\n",
 	       json_object_get_boolean(arr_of(root, "enable")) ? "enabled" :
@@ -565,6 +664,7 @@ static int run_status(const struct options *opts)
 			       json_object_new_int64(largest(patches, "max_stop_ns")));
 	json_object_object_add(root, "max_hold_ns",
 			       json_object_new_int64(largest(patches, "max_hold_ns")));
+	json_object_object_add(root, "last_refusal", last_refusal(patches));
 	json_object_object_add(root, "trial", trial_model());
 	json_object_object_add(root, "installed", installed_model());
 	if (!out_is_json())
@@ -598,12 +698,13 @@ const struct command cmd_info = {
 	"Usage: kpatch info [OPTION...] NAME...\n"
 	"\n"
 	"Show what a patch says of itself, such as the fixes that it carries, and, if\n"
-	"it is loaded: whether it is enabled; the number of attempts to switch it\n"
-	"and of stops of the machine; the duration of the last and of the longest\n"
-	"stop; the number of tasks scanned in the last attempt; its functions, and\n"
-	"whether they are live, that is, whether calls run this version; and, if\n"
-	"the caller has CAP_SYS_ADMIN, the blockers of the last attempt. NAME is a\n"
-	"module or its file; a file is shown first, and then what is loaded.\n",
+	"it is loaded: whether it is enabled, and since when; the last refusal to\n"
+	"switch it; the number of attempts to do so and of stops of the machine; the\n"
+	"duration of the last and of the longest stop; the number of tasks scanned in\n"
+	"the last attempt; its functions, and whether they are live, that is, whether\n"
+	"calls run this version; and, if the caller has CAP_SYS_ADMIN, the blockers of\n"
+	"the last attempt. NAME is a module or its file; a file is shown first, and\n"
+	"then what is loaded.\n",
 };
 
 const struct command cmd_status = {
@@ -614,9 +715,10 @@ const struct command cmd_status = {
 	.help =
 	"Usage: kpatch status [OPTION...]\n"
 	"\n"
-	"Show all patches, with their sets, fixes and functions; the longest stop of\n"
-	"the machine and the longest hold of a task in nanoseconds; what is on trial\n"
-	"and not confirmed; and what is installed, for which kernels.\n",
+	"Show all patches, with their sets, fixes and functions, and since when each\n"
+	"is enabled or disabled; the longest stop of the machine and the longest hold\n"
+	"of a task in nanoseconds; the last refusal to switch a patch; what is on\n"
+	"trial and not confirmed; and what is installed, for which kernels.\n",
 };
 
 const struct command cmd_blockers = {

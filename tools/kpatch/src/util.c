@@ -126,6 +126,53 @@ long long now_ms(void)
 	return now.tv_sec * 1000LL + now.tv_nsec / 1000000;
 }
 
+static long long nanoseconds(clockid_t clock)
+{
+	struct timespec now;
+
+	clock_gettime(clock, &now);
+	return now.tv_sec * 1000000000LL + now.tv_nsec;
+}
+
+#define UTC_FORMAT	"%Y-%m-%dT%H:%M:%SZ"
+
+/* A time by CLOCK_BOOTTIME in nanoseconds as the calendar has it, in @utc[UTC_LEN]. */
+void boot_to_utc(long long ns, char *utc)
+{
+	long long start = nanoseconds(CLOCK_REALTIME) - nanoseconds(CLOCK_BOOTTIME);
+	time_t seconds = (start + ns) / 1000000000;
+	struct tm tm;
+
+	gmtime_r(&seconds, &tm);
+	strftime(utc, UTC_LEN, UTC_FORMAT, &tm);
+}
+
+/* How long something takes, in the two largest units. */
+static void format_duration(long long seconds, char *buf, size_t size)
+{
+	if (seconds >= 86400)
+		snprintf(buf, size, "%lld d %lld h", seconds / 86400, seconds / 3600 % 24);
+	else if (seconds >= 3600)
+		snprintf(buf, size, "%lld h %lld min", seconds / 3600, seconds / 60 % 60);
+	else if (seconds >= 60)
+		snprintf(buf, size, "%lld min %lld s", seconds / 60, seconds % 60);
+	else
+		snprintf(buf, size, "%lld s", seconds > 0 ? seconds : 0);
+}
+
+/* The same time where the user is, and how long ago it was. */
+void utc_to_local(const char *utc, char *local, size_t size, char *ago, size_t ago_size)
+{
+	struct tm tm = { 0 };
+	time_t when;
+
+	strptime(utc, UTC_FORMAT, &tm);
+	when = timegm(&tm);
+	localtime_r(&when, &tm);
+	strftime(local, size, "%Y-%m-%d %H:%M:%S %z", &tm);
+	format_duration(time(NULL) - when, ago, ago_size);
+}
+
 static int vmake_path(char *path, const char *fmt, va_list ap)
 {
 	const char *root = getenv("KPATCH_ROOT");

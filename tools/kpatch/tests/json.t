@@ -22,7 +22,7 @@ END
 
 # is EXPRESSION: of Python, about the output, which it knows as j
 is() {
-	python3 -c "import json, sys; j = json.load(open(sys.argv[1])); sys.exit(not ($1))" \
+	python3 -c "import calendar, json, sys, time; j = json.load(open(sys.argv[1])); sys.exit(not ($1))" \
 		"$tmp/out"
 }
 
@@ -56,6 +56,7 @@ json 0 ok info one
 ok "info: fields" is "('fix', 'CVE-2026-12345') in [(f['tag'], f['value']) for f in j['patches'][0]['fields']]"
 ok "info: UTF-8" is "('odd', 'é') in [(f['tag'], f['value']) for f in j['patches'][0]['fields']]"
 ok "info: numbers are numbers" is "j['patches'][0]['statistics']['max_stop_ns'] == 45000"
+ok "info: what this kernel has not" is "(j['patches'][0]['since'], j['patches'][0]['refused']) == (None, None)"
 ok "info: what this kernel has not" is "j['patches'][0]['statistics']['unhook_ns'] is None"
 ok "info: blockers" is "j['patches'][0]['blockers'] == [{'tid': 17, 'name': 'a' + chr(92) + '040shell', 'function': 'vfs_read', 'reason': 'asleep, kernel thread'}]"
 json 3 not-found info none two
@@ -64,6 +65,16 @@ ok "info: the error" is "j['errors'] == [{'status': 'not-found', 'message': \"no
 json 0 ok status
 ok "status: nothing is on trial" is "j['trial'] == {'state': 'none', 'seconds': None, 'patches': None}"
 ok "status: the longest stop" is "j['max_stop_ns'] == 45000"
+ok "status: nothing was refused" is "j['last_refusal'] is None"
+awk '{ printf "%.0f\n", ($1 + 100) * 1e9 }' /proc/uptime | tee "$sysfs/one/refused_ns" \
+	> "$sysfs/two/since_ns"
+echo 35 > "$sysfs/one/refused"
+soon="abs(calendar.timegm(time.strptime(%s, '%%Y-%%m-%%dT%%H:%%M:%%SZ')) - time.time() - 100) < 30"
+json 0 ok status
+ok "status: since when" is "$(printf "$soon" "j['patches'][1]['since']")"
+ok "status: refused when" is "$(printf "$soon" "j['patches'][0]['refused']['time']")"
+ok "status: refused why" is "[j['patches'][0]['refused'][k] for k in ('errno', 'name')] == [35, 'EDEADLK']"
+ok "status: the last refusal" is "j['last_refusal'] == dict(j['patches'][0]['refused'], patch='one')"
 echo "trial 12 +one -two" > "$sysfs/confirm"
 json 0 ok status
 ok "status: on trial" is "j['trial'] == {'state': 'trial', 'seconds': 12, 'patches': '+one -two'}"

@@ -38,7 +38,7 @@ mkdir "$tmp/bin"
 ln -s "$(realpath "$kpatch")" "$tmp/bin/kpatch"
 PATH=$tmp/bin:$PATH
 
-for name in apply attention fixes rollout; do
+for name in apply attention fixes refusals rollout; do
 	script $name
 done
 printf 'name=my_fix\0kpatch=Y\0vermagic=%s SMP\0' "$release" > "$tmp/modinfo"
@@ -70,7 +70,7 @@ else
 fi
 
 if ! command -v jq > "$tmp/jq"; then
-	skip "attention and fixes" "no jq"
+	skip "attention, fixes and refusals" "no jq"
 	finish
 	exit
 fi
@@ -101,6 +101,15 @@ a stop took 60000000 ns
 +good is undone in 12 s unless confirmed" "attention"
 run fixes
 out_is "good CVE-2026-12345" "fixes of disabled patches are none"
+run refusals
+exits 0 "refusals, a kernel that does not tell"
+out_is "" "refusals, a kernel that does not tell"
+ago good since_ns 93
+echo 16 > "$sysfs/bad/refused"
+ago bad refused_ns 65
+run refusals
+out_has "^good has been enabled for 9[3-9] s\$" "refusals: age"
+out_has "^bad was refused with EBUSY at [0-9-]*T[0-9:]*Z\$" "refusals"
 mv "$tmp/sys" "$tmp/away"
 run attention
 exits 1 "attention without /sys"

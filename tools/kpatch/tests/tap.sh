@@ -73,6 +73,11 @@ says() {
 	note kpatch "$@" > "$says_dir/.note.kpatch"
 }
 
+# ago PATCH FILE SECONDS: a time of the kernel
+ago() {
+	awk -v ago="$3" '{ printf "%.0f\n", ($1 - ago) * 1e9 }' /proc/uptime > "$sysfs/$1/$2"
+}
+
 # enabled PATCH: what was written last; a plain file also keeps what is behind that
 enabled() {
 	head -c 1 "$sysfs/$1/enabled"

@@ -167,6 +167,31 @@ test_load_of_a_bad_patch_fails_and_says_why()
 	! "$kpatch" list | grep '\[' || fail "a patch is left"
 }
 
+# In the time zone of the caller.
+test_status_tells_since_when_and_what_was_refused()
+{
+	local when="[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9:]{8} \+0300"
+
+	export TZ=HERE-3
+	at_end unset TZ
+	check "load" "$kpatch" load "$mods/$pause.ko"
+	kpatch_says 0 "" status
+	grep -qE "^  enabled since $when \([0-9]+ s\)" "$scratch/out" ||
+		fail "since: got '$(cat "$scratch/out")'"
+	check "nothing was refused" grep -qx "last refusal: *none" "$scratch/out"
+	start_sleeper
+	kpatch_is_blocked "$child sleeper new_pause asleep" unload -t 0 $pause
+	kpatch_says 0 "" status
+	grep -qE "^last refusal: +'$pause', EBUSY, $when \([0-9]+ s ago\)" "$scratch/out" ||
+		fail "refused: got '$(cat "$scratch/out")'"
+	grep -q "^  last attempt blocked by 1 task(s)" "$scratch/out" ||
+		fail "blockers: got '$(cat "$scratch/out")'"
+	kill -USR1 "$child"
+	kpatch_says 0 "" disable $pause
+	kpatch_says 0 "" info $pause
+	grep -qE "^refused: +EBUSY, $when" "$scratch/out" || fail "info: '$(cat "$scratch/out")'"
+}
+
 # unload_in_vain SECONDS: with this deadline; $ms is how long it took
 unload_in_vain()
 {
