@@ -4,6 +4,8 @@
  *
  *   /proc/kallsyms: where functions are, and which clones of them
  *   /sys/kernel/tracing/available_filter_functions_addrs: which of them have a hook
+ *
+ * and from its vmlinux, if that is there: which source files they are in.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -34,6 +36,7 @@ struct found {
 	unsigned int sympos;
 	bool init;
 	bool hook;
+	const char *source;
 };
 
 struct search {
@@ -41,6 +44,7 @@ struct search {
 	struct found found[MAX_FOUND];
 	unsigned int nr;
 	struct names clones;
+	unsigned long long text;
 	unsigned long long init_begin;
 	unsigned long long init_end;
 	bool hooks_known;
@@ -72,6 +76,8 @@ static void add_symbol(struct search *search, const char *symbol, char type,
 		search->init_begin = addr;
 	else if (!strcmp(symbol, "__init_end"))
 		search->init_end = addr;
+	else if (!strcmp(symbol, "_text"))
+		search->text = addr;
 	if (!strchr("tTwW", type))
 		return;
 	if (is_clone(symbol, search->name))
@@ -116,6 +122,18 @@ static void number(struct search *search)
 		found->sympos = 1;
 		for (other = search->found; other < found; other++)
 			found->sympos += !other->init && !strcmp(other->object, found->object);
+	}
+}
+
+/* Where the kernel is loaded may have been chosen at random; all of it is moved alike. */
+static void find_sources(struct search *search, const struct vmlinux *vmlinux)
+{
+	struct found *found;
+
+	for (found = search->found; found < search->found + search->nr; found++) {
+		if (search->text && found->addr && !strcmp(found->object, "vmlinux"))
+			found->source = vmlinux_source(vmlinux, search->name,
+						       found->addr - search->text);
 	}
 }
 
@@ -204,6 +222,7 @@ static struct json_object *model_of(const struct search *search)
 	for (found = search->found; found < search->found + search->nr; found++) {
 		entry = json_object_new_object();
 		set_str(entry, "object", found->object);
+		set_str(entry, "file", found->source);
 		json_object_object_add(entry, "sympos", found->init ? NULL :
 				       json_object_new_int(found->sympos));
 		json_object_object_add(entry, "init", json_object_new_boolean(found->init));
@@ -261,10 +280,12 @@ static void print_found(const struct search *search)
 	for (found = search->found; found < search->found + search->nr; found++) {
 		printf("  %s: ", found->object);
 		if (found->init)
-			puts("init code");
+			printf("init code");
 		else
-			printf("sympos %u%s\n", found->sympos,
-			       search->hooks_known && !found->hook ? ", no hook" : "");
+			printf("sympos %u", found->sympos);
+		printf("%s%s%s\n", found->source ? ", in " : "",
+		       found->source ? found->source : "",
+		       !found->init && search->hooks_known && !found->hook ? ", no hook" : "");
 	}
 }
 
@@ -281,7 +302,8 @@ static void print_possible(const struct search *search)
 		printf("  it has clones, which the patch has to list: %s\n", clones);
 }
 
-static enum status ask(const char *name, struct json_object *functions)
+static enum status ask(const char *name, const struct vmlinux *vmlinux,
+		       struct json_object *functions)
 {
 	struct search *search = calloc(1, sizeof(*search));
 	struct json_object *model;
@@ -294,6 +316,7 @@ static enum status ask(const char *name, struct json_object *functions)
 	search->name = name;
 	ret = read_symbols(search);
 	number(search);
+	find_sources(search, vmlinux);
 	read_hooks(search);
 	status = judge(search, reason, sizeof(reason));
 	model = model_of(search);
@@ -320,12 +343,17 @@ static enum status ask(const char *name, struct json_object *functions)
 static int run_can(const struct options *opts)
 {
 	struct json_object *functions = json_object_new_array();
-	enum status status = OK;
+	struct vmlinux vmlinux = { 0 };
+	enum status status;
 	int i;
 
 	json_object_object_add(out_root(), "functions", functions);
-	for (i = 0; i < opts->nr_args; i++)
-		status = out_worse(status, ask(opts->args[i], functions));
+	status = vmlinux_open(opts->vmlinux, &vmlinux);
+	if (!status) {
+		for (i = 0; i < opts->nr_args; i++)
+			status = out_worse(status, ask(opts->args[i], &vmlinux, functions));
+	}
+	vmlinux_close(&vmlinux);
 	return status;
 }
 
@@ -333,7 +361,7 @@ const struct command cmd_can = {
 	.name = "can",
 	.run = run_can,
 	.summary = "report whether functions can be patched",
-	.options = OPT_JSON,
+	.options = OPT_JSON | OPT_VMLINUX,
 	.min_args = 1,
 	.max_args = -1,
 	.help =
@@ -341,6 +369,6 @@ const struct command cmd_can = {
 	"\n"
 	"Report whether functions of the running kernel can be patched, and if not,\n"
 	"why: not there, inlined, init code, no hook, some task always in it. If\n"
-	"several functions have that name, they are listed, and so are clones. Needs\n"
-	"root.\n",
+	"several functions have that name, they are listed, each with its source file\n"
+	"if there is a vmlinux of the running kernel; and so are clones. Needs root.\n",
 };

@@ -37,6 +37,9 @@ static const struct option all_options[] = {
 	{ 'k', "kernel-version", OPT_KERNEL, "RELEASE",
 	  "  -k, --kernel-version RELEASE\n"
 	  "                         for which kernel (default: the one that runs)\n" },
+	{ 0, "vmlinux", OPT_VMLINUX, "FILE",
+	  "      --vmlinux FILE     the running kernel with its symbols (default: where\n"
+	  "                         packages of debug symbols put it, if it is there)\n" },
 	{ 0, "all", OPT_ALL, NULL, "" },
 	{ 0, "boot", OPT_BOOT, NULL, "" },
 	{ 0, "retry", OPT_RETRY, NULL, "" },
@@ -226,6 +229,9 @@ static enum status set_option(const char *cmd, const struct option *option,
 		break;
 	case OPT_KERNEL:
 		opts->kernel = value;
+		break;
+	case OPT_VMLINUX:
+		opts->vmlinux = value;
 		break;
 	default:
 		break;

@@ -156,6 +156,22 @@ int list_edit(const char *kernel, const char *list, const char *drop, const char
 int list_forget(const char *kernel, const char *name);
 int list_commit(const char *kernel, int fd, const char *from, const char *to);
 
+/* vmlinux.c: source files of functions */
+
+/* All zero: none, of which nothing is known. */
+struct vmlinux {
+	const char *file;
+	size_t size;
+	const void *symbols;
+	size_t nr_symbols;
+	const char *strings;
+	size_t strings_size;
+};
+
+enum status vmlinux_open(const char *given, struct vmlinux *vmlinux);
+const char *vmlinux_source(const struct vmlinux *vmlinux, const char *name, uint64_t offset);
+void vmlinux_close(struct vmlinux *vmlinux);
+
 /* wait.c: requests with a deadline, signals, one command at a time */
 
 struct options;
@@ -182,6 +198,7 @@ enum option_flags {
 	OPT_SIGNS = 64,
 	OPT_BOOT = 128,
 	OPT_RETRY = 256,
+	OPT_VMLINUX = 512,
 };
 
 struct options {
@@ -189,6 +206,7 @@ struct options {
 	unsigned int timeout_ms;
 	unsigned int trial;
 	const char *kernel;
+	const char *vmlinux;
 	char **args;
 	int nr_args;
 };

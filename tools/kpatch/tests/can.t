@@ -78,6 +78,90 @@ can 0 "'twin' can be patched, with the sympos of one of these:
 can 0 "'plain' can be patched
 'in_module' can be patched" plain in_module
 
+# A vmlinux of two files and some init code, linked for another address.
+cat > "$tmp/one.s" <<'END'
+	.file "one.c"
+	.globl _text
+_text:	.skip 0x100
+	.globl plain
+plain:	.skip 0x400
+twin:	.skip 0x80
+	.section .init.text, "ax"
+twin_:	.skip 16
+END
+cat > "$tmp/two.s" <<'END'
+	.file "two.c"
+	.skip 0x80
+twin:	.skip 16
+END
+cat > "$tmp/three.s" <<'END'
+	.file "three.c"
+	.section .init.text, "ax"
+	.skip 0x1f0
+twin:	.skip 16
+END
+vmlinux=$tmp/usr/lib/debug/boot/vmlinux-$(uname -r)
+with_files="'twin' can be patched, with the sympos of one of these:
+  vmlinux: sympos 1, in one.c
+  vmlinux: sympos 2, in two.c, no hook
+  vmlinux: init code, in three.c
+  some_module: sympos 1"
+
+# link FILE BUILD_ID
+link() {
+	${CC:-cc} -nostdlib -static -Wl,-e,_text -Wl,--build-id=0x"$2" \
+		-Wl,-Ttext=0xffffffff90000000 \
+		-Wl,--section-start=.init.text=0xffffffff91000000 \
+		-o "$1" "$tmp/one.s" "$tmp/two.s" "$tmp/three.s" 2> "$tmp/cc"
+}
+
+without_files() {
+	can 0 "'twin' can be patched, with the sympos of one of these:
+  vmlinux: sympos 1
+  vmlinux: sympos 2, no hook
+  vmlinux: init code
+  some_module: sympos 1" twin
+}
+
+mkdir -p "${vmlinux%/*}" "$tmp/sys/kernel"
+if link "$vmlinux" 0123456789abcdef && link "$tmp/other" fedcba9876543210; then
+	echo "ffffffff81000000 T _text" >> "$tmp/proc/kallsyms"
+	without_files
+	objcopy -O binary -j .note.gnu.build-id "$vmlinux" "$tmp/sys/kernel/notes"
+	can 0 "$with_files" twin
+	can 0 "'plain' can be patched" plain
+	try can --json twin
+	ok "a file in JSON" [ "$(grep -cE '"file": ?("one.c"|null)' "$tmp/out")" -eq 2 ]
+	mv "$vmlinux" "$tmp/given"
+	without_files
+	can 0 "$with_files" --vmlinux "$tmp/given" twin
+	can 6 "'$tmp/other' is not the kernel that runs, as the build IDs tell; name the file of this build" \
+		--vmlinux="$tmp/other" twin
+	mv "$tmp/other" "$vmlinux"
+	without_files
+	can 6 "'$tmp/one.s' is no vmlinux with symbols; name the file that the build has left" \
+		--vmlinux "$tmp/one.s" twin
+	can 6 "'$tmp' is no vmlinux with symbols; name the file that the build has left" \
+		--vmlinux "$tmp" twin
+	can 3 "cannot read '$tmp/none': No such file or directory; see 'ls -l $tmp/none'" \
+		--vmlinux "$tmp/none" twin
+	strip -o "$tmp/stripped" "$tmp/given"
+	can 6 "'$tmp/stripped' is no vmlinux with symbols; name the file that the build has left" \
+		--vmlinux "$tmp/stripped" twin
+	# It may be cut anywhere.
+	size=$(wc -c < "$tmp/given")
+	cut=0
+	for part in 0 10 63 64 100 4096 5000 $((size - 2000)) $((size - 100)); do
+		head -c "$part" "$tmp/given" > "$tmp/cut"
+		try can --vmlinux "$tmp/cut" twin
+		[ "$status" -ne 6 ] || cut=$((cut + 1))
+	done
+	ok "a file that is cut is refused" [ "$cut" -eq 9 ]
+	sed -i '$d' "$tmp/proc/kallsyms"
+else
+	skip "source files" "no compiler"
+fi
+
 rm "$hooks"
 can 7 "whether 'plain' has a hook is not known; become root, and mount tracefs at /sys/kernel/tracing" \
 	plain
