@@ -304,7 +304,7 @@ tool() {
 manual_pages() {
 	make -s -C "$src/tools/kpatch" man &&
 		mandoc -T lint -W error "$src/tools/kpatch/kpatch.8" &&
-		mandoc -T lint -W style "$top/tools/kpatch/kpatch-build.8"
+		mandoc -T lint -W error "$src/tools/kpatch/kpatch-build.8"
 }
 
 no_versions() {

@@ -4,7 +4,7 @@
 
 . "${0%/*}/tap.sh"
 
-page=${0%/*}/../kpatch-build.8
+page=${0%/*}/../kpatch-build.8.rst
 scripts=${0%/*}/../../../scripts/kpatch
 
 cat > "$tmp/tool" <<'END'
@@ -57,14 +57,13 @@ out_is "[x]" "in a tree"
 if [ -x "$scripts/kpatch-build" ] && "$scripts/kpatch-build" --help > "$tmp/help" 2>&1; then
 	grep -oE -e '^  -[^ ].*' "$tmp/help" | sed 's/   .*//' |
 		grep -oE -e '(^| )--?[a-z-]+' | tr -d ' ' | sort -u > "$tmp/given"
-	sed -n '/^\.SH OPTIONS/,/^\.SH EXIT/p' "$page" | grep -E '^\.B[RI]? .*\\-' |
-		tr -d '\\",' | grep -oE -e '(^| )--?[a-z-]+' | tr -d ' ' | sort -u \
-		> "$tmp/described"
+	sed -n '/^OPTIONS/,/^EXIT/p' "$page" | grep -E '^-' |
+		grep -oE -e '(^| )--?[a-z][a-z-]*' | tr -d ' ' | sort -u > "$tmp/described"
 	ok "options: there are some" [ "$(wc -l < "$tmp/given")" -gt 10 ]
 	ok "options: the page has all, and no other" cmp "$tmp/given" "$tmp/described"
 	tr '\n' ' ' < "$tmp/help" | sed 's/.*exit status: //' | grep -oE '[0-9]+ ' |
 		tr -d ' ' > "$tmp/given"
-	sed -n '/^\.SH EXIT/,/^\.SH JSON/s/^\.B \([0-9]*\)$/\1/p' "$page" > "$tmp/described"
+	sed -n '/^EXIT/,/^JSON/s/^\([0-9][0-9]*\)$/\1/p' "$page" > "$tmp/described"
 	ok "exit status: the page has all, and no other" cmp "$tmp/given" "$tmp/described"
 	KPATCH_BUILD=$scripts/kpatch-build
 	export KPATCH_BUILD

@@ -60,8 +60,10 @@ for suffix in .ko .ko.gz .ko.xz .ko.zst; do
 done
 
 if command -v "${RST2MAN:-rst2man}" > "$tmp/which"; then
-	ok "rst2man has nothing to say" \
-		"${RST2MAN:-rst2man}" --report=1 --halt=1 "$page" "$tmp/kpatch.8"
+	for page in kpatch kpatch-build; do
+		ok "$page: rst2man has nothing to say" \
+			"${RST2MAN:-rst2man}" --report=1 --halt=1 "$dir/$page.8.rst" "$tmp/$page.8"
+	done
 else
 	skip "rst2man has nothing to say" "there is none"
 fi
