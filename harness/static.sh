@@ -293,7 +293,7 @@ scripts() {
 	cd "$top"
 	shellcheck harness/*.sh harness/bench/*.sh .ci/run tools/testing/selftests/kpatch/*.sh \
 		tools/kpatch/tests/*.t tools/kpatch/tests/*.sh tools/kpatch/kpatch.bash \
-		tools/kpatch/boot/initramfs-tools/*
+		tools/kpatch/boot/initramfs-tools/* tools/kpatch/boot/dracut/50kpatch/*
 }
 
 tool() {
