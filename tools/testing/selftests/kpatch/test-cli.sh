@@ -262,10 +262,14 @@ test_a_terminal_shows_what_blocks()
 	! grep -q "waiting" "$scratch/err" || fail "got '$(cat "$scratch/err")'"
 }
 
-# What is installed is below a root of its own, and what the kernel shows is the same.
+# What is installed is below a root of its own, and what the kernel shows is the same. One
+# patch is for another kernel.
 test_installed_patches_are_loaded()
 {
-	local root=$scratch/root
+	local root=$scratch/root newer=test_kpatch_cmdline2 other
+
+	other=$(uname -r | tr 0-9 9)
+	sed "s/vermagic=$(uname -r) /vermagic=$other /" "$mods/$newer.ko" > "$scratch/$newer.ko"
 
 	mkdir "$root"
 	at_end rm -rf "$root"
@@ -274,6 +278,8 @@ test_installed_patches_are_loaded()
 	at_end unset KPATCH_ROOT
 	kpatch_says 0 "" install "$mods/$pause.ko"
 	kpatch_says 0 "" install "$mods/$patch.ko"
+	kpatch_says 6 "was built for Linux $other, not for $(uname -r)" install "$scratch/$newer.ko"
+	kpatch_says 0 "" install -k "$other" "$scratch/$newer.ko"
 	kpatch_says 0 "" load --all
 	check_is "enabled" 1 "$(is_enabled $pause)"
 	check_is "enabled" 1 "$(is_enabled $patch)"
@@ -284,13 +290,41 @@ $pause [enabled]
 
 Installed patch modules:
 $pause ($(uname -r))
-$patch ($(uname -r))" "$(cat "$scratch/out")"
+$patch ($(uname -r))
+$newer ($other)" "$(cat "$scratch/out")"
 	kpatch_says 0 "" unload --all
+	kpatch_says 6 "was built for Linux $other, and this is $(uname -r)" \
+		load "$scratch/$newer.ko"
+	kpatch_says 0 "" uninstall -k "$other" $newer
 	kpatch_says 0 "" load $patch
 	check_gone $pause
 	check_is "enabled" 1 "$(is_enabled $patch)"
 	kpatch_says 0 "" uninstall $patch.ko
 	kpatch_says 0 "" uninstall $pause
+}
+
+# without_parameter PATCH: a copy of its module, in $scratch, whose modinfo does not say that
+# it can be loaded disabled
+without_parameter()
+{
+	sed "s/parmtype=enable:/parmtypx=enable:/" "$mods/$1.ko" > "$scratch/$1.ko"
+}
+
+# Its init enables it. What is loaded in front of a failure is disabled and removed again.
+test_a_patch_that_cannot_be_loaded_disabled()
+{
+	without_parameter $patch
+	without_parameter $pause
+	! modinfo "$scratch/$patch.ko" | grep "^parm:.*enable:.*bool" || fail "it has it"
+	kpatch_says 0 "" load "$scratch/$patch.ko"
+	check_is "enabled" 1 "$(is_enabled $patch)"
+	kpatch_says 0 "" unload $patch
+	start_sleeper
+	knob deadline_ms 500
+	kpatch_says 5 "cannot enable: blocked by 1 task(s), first is $child sleeper" \
+		load "$scratch/$patch.ko" "$scratch/$pause.ko"
+	check_gone $patch
+	check_gone $pause
 }
 
 test_load_waits_for_a_task_inside()
@@ -330,6 +364,28 @@ test_a_signal_cancels_and_is_taken_back()
 			"$(cat "$scratch/err")"
 		check_gone $pause
 	done
+}
+
+no_command_is_left()
+{
+	! pgrep -f "^$kpatch unload" > /dev/null
+}
+
+# Its user is told nothing, and nothing is left behind.
+test_a_terminal_that_goes_ends_the_wait()
+{
+	command -v script > /dev/null || { skip "no script(1)"; return; }
+	check "load" "$kpatch" load "$mods/$pause.ko"
+	start_sleeper
+	background script -qfc "$kpatch unload -t 600 $pause" /dev/null \
+		< <(sleep 60) > "$scratch/out"
+	check "unload waits" wait_for 20 grep -q "waiting for" "$scratch/out"
+	! no_command_is_left || fail "there is no command"
+	kill -KILL "$child"
+	wait "$child" 2>/dev/null
+	check "the command ends" wait_for 10 no_command_is_left
+	check_is "enabled" 1 "$(is_enabled $pause)"
+	check "it was cancelled" wait_for 5 grep -qx 4 "$kpatch_sysfs/$pause/refused"
 }
 
 test_a_file_that_was_built_again_is_not_what_runs()
@@ -426,6 +482,25 @@ with_readonly_sys()
 	unshare -m bash -c 'mount -o bind,remount,ro /sys && exec "$@"' bash "$@"
 }
 
+# with_empty_sys COMMAND...
+with_empty_sys()
+{
+	# shellcheck disable=SC2016 # another shell expands that
+	unshare -m bash -c 'mount -t tmpfs none /sys && exec "$@"' bash "$@"
+}
+
+test_a_missing_sys_is_told()
+{
+	local status=0
+
+	check "load" "$kpatch" load "$mods/$patch.ko"
+	with_empty_sys "$kpatch" unload $patch 2> "$scratch/err" || status=$?
+	check_is "exit status" 1 $status
+	check_is "errors" "kpatch: /sys is not mounted; mount it with 'mount -t sysfs none /sys'" \
+		"$(cat "$scratch/err")"
+	check_is "enabled" 1 "$(is_enabled $patch)"
+}
+
 # refuses TEXT COMMAND...: COMMAND, which runs kpatch, is not allowed that, and says TEXT
 refuses()
 {
@@ -447,6 +522,9 @@ test_rights_that_are_missing_are_named()
 		"$kpatch" load "$mods/$patch.ko"
 	refuses "load '$patch': only root may do that; become root (-1)" \
 		as_nobody "$kpatch" load "$mods/$patch.ko"
+	text="enable '$patch': /sys is mounted read-only"
+	refuses "$text; remount it with 'mount -o remount,rw /sys' (-30)" \
+		with_readonly_sys "$kpatch" load "$mods/$patch.ko"
 	check_gone $patch
 	check "load" "$kpatch" load "$mods/$patch.ko"
 	refuses "disable '$patch': only root may do that; become root (-13)" \

@@ -311,8 +311,9 @@ check_time()
 
 	time=$(number "$1" "$2")
 	end=$(now)
-	[ "$time" -ge "$3" ] && [ "$time" -lt $((end + 10000000)) ] ||
+	if [ "$time" -lt "$3" ] || [ "$time" -ge $((end + 10000000)) ]; then
 		fail "$1: $2 is '$time', and not between $3 and $end"
+	fi
 }
 
 test_since_is_when_a_patch_became_what_it_is()
