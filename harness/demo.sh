@@ -6,32 +6,32 @@
 
 . "$(dirname "$0")/lib.sh"
 
+build_tool
 cat > "$work/demo-guest.sh" <<'END'
+PATH=$1:$PATH
+cd "$2" || exit 1
 run() {
 	echo
 	echo "# $*"
 	eval "$*"
 }
-sample=$1
 run uname -r
 run cat /proc/cmdline
-run insmod "$sample"
+run kpatch load kpatch-sample.ko
 run cat /proc/cmdline
-run ls /sys/kernel/kpatch
-run cat /sys/kernel/kpatch/kpatch_sample/stop_ns
+run kpatch status
 run rmmod kpatch_sample
-run 'echo 0 > /sys/kernel/kpatch/kpatch_sample/enabled'
+run kpatch disable kpatch_sample
 run cat /proc/cmdline
-run 'echo 1 > /sys/kernel/kpatch/kpatch_sample/enabled'
+run kpatch enable kpatch_sample
 run cat /proc/cmdline
-run 'echo 0 > /sys/kernel/kpatch/kpatch_sample/enabled'
-run rmmod kpatch_sample
+run kpatch unload kpatch_sample
 run cat /proc/cmdline
-run ls /sys/kernel/kpatch
+run kpatch list
 run 'dmesg | grep kpatch:'
 END
-sample=$obj/samples/kpatch/kpatch-sample.ko
-"$top/harness/boot.sh" demo "bash $work/demo-guest.sh $sample > /run/out/demo 2>&1"
+"$top/harness/boot.sh" demo \
+	"bash $work/demo-guest.sh $src/tools/kpatch $obj/samples/kpatch > /run/out/demo 2>&1"
 out=$work/out/demo/demo
 cat "$out"
 

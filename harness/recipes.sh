@@ -60,6 +60,17 @@ guide_diff() {
 		<(sed -n '/^--- /,$p' "$top/harness/build/guide.patch" | grep .)
 }
 
+# What README.md begins with is what is typed into the shell below.
+quick_start() {
+	local command commands
+
+	commands=$(sed -n '/^    # /{ s/^    # //; s/   .*//; p }' "$top/README.md")
+	[ "$(wc -l <<< "$commands")" -eq 3 ] || { echo "README.md has others: $commands"; return 1; }
+	while read -r command; do
+		session | grep -qF "$command" || { echo "not tried: $command"; return 1; }
+	done <<< "$commands"
+}
+
 # Lines of text to wait for, and of input to type then.
 session() {
 	cat <<-'END'
@@ -76,6 +87,8 @@ session() {
 	gone\r
 	END
 	cat <<-END
+	bash $own/scripts.sh\\r
+	they all work\\r
 	insmod $own/my-patch.ko && cat /proc/cmdline\\r
 	this has been patched by kpatch
 	ls /sys/kernel/kpatch; kpatch unload my_patch && echo unloaded\\r
@@ -84,8 +97,46 @@ session() {
 	END
 }
 
+# script NAME: a script of the page about the command, which begins with that comment
+script() {
+	awk -v name="# $1" '
+	/^[^ ]/ { copy = 0 }
+	/^  #!/ { first = substr($0, 3); next }
+	first && index($0, "  " name) == 1 { copy = 1; print first }
+	{ first = "" }
+	copy { print substr($0, 3) }' "$top/Documentation/kpatch-command.txt" > "$own/$1"
+	chmod +x "$own/$1"
+	[ -s "$own/$1" ] || { echo "there is no script '$1'"; return 1; }
+}
+
+# One of each kind, with the sample, and with what is installed below /run.
+scripts() {
+	local name
+
+	for name in apply attention fixes refusals rollout; do
+		script $name || return 1
+	done
+	{
+		printf 'sample=%q\ncd %q\n' "$obj/samples/kpatch/kpatch-sample.ko" "$own"
+		cat <<-'END'
+		set -e
+		export KPATCH_ROOT=/run/root
+		mkdir $KPATCH_ROOT
+		ln -s /sys /proc /dev $KPATCH_ROOT
+		./apply "$sample" | grep -x "$sample is live"
+		./attention || :
+		./fixes
+		./refusals | grep '^kpatch_sample has been enabled for [0-9]* s$'
+		kpatch unload kpatch_sample
+		./rollout "$sample" | grep '^kpatch_sample is loaded by kpatch [0-9]'
+		! kpatch list | grep kpatch_sample
+		echo they "all work"
+		END
+	} > "$own/scripts.sh"
+}
+
 shell() {
-	session | "$top/harness/type.py" 300 "$top/harness/boot.sh" shell
+	scripts && session | "$top/harness/type.py" 300 "$top/harness/boot.sh" shell
 }
 
 # makes_tree MESSAGE VERSION: tree.sh makes the tree from $ksrc, or keeps it, and prints
@@ -146,6 +197,7 @@ sources() (
 try "a module is built as the documentation says" own_module
 try "that module does what the documentation shows" walk_through
 try "the diff in the documentation is one that is tried" guide_diff
+try "the commands that README.md begins with are tried" quick_start
 try "make shell: Ctrl-C, kpatch, the sample, that module" shell
 if [ "$BASE" = 6.12 ] && [ -z "$KSRC" ]; then
 	try "a tree is made anew when its source changes" sources

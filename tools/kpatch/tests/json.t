@@ -69,6 +69,7 @@ ok "status: nothing was refused" is "j['last_refusal'] is None"
 awk '{ printf "%.0f\n", ($1 + 100) * 1e9 }' /proc/uptime | tee "$sysfs/one/refused_ns" \
 	> "$sysfs/two/since_ns"
 echo 35 > "$sysfs/one/refused"
+echo 0 > "$sysfs/two/refused"
 # is_soon MEMBER: of the first or the second patch
 is_soon() {
 	is "abs(calendar.timegm(time.strptime(j['patches']$1, '%Y-%m-%dT%H:%M:%SZ')) - time.time() - 100) < 30"
@@ -78,6 +79,7 @@ json 0 ok status
 ok "status: since when" is_soon "[1]['since']"
 ok "status: refused when" is_soon "[0]['refused']['time']"
 ok "status: refused why" is "[j['patches'][0]['refused'][k] for k in ('errno', 'name')] == [35, 'EDEADLK']"
+ok "status: what was not refused" is "j['patches'][1]['refused'] is None"
 ok "status: the last refusal" is "j['last_refusal'] == dict(j['patches'][0]['refused'], patch='one')"
 echo "trial 12 +one -two" > "$sysfs/confirm"
 json 0 ok status
