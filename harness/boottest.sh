@@ -120,6 +120,27 @@ off() {
 		! grep -e enabled -e disabled "$out/list" && ! grep patched "$out/loadavg"
 }
 
+# The last thing in a guest: from here on no module can be loaded or removed.
+latch='echo 1 > /proc/sys/kernel/modules_disabled
+kpatch unload boottest_load > unload 2>&1; echo $? >> unload
+kpatch unload --all > unload_all 2>&1; echo $? >> unload_all
+kpatch load /run/out/modules/boottest-deadly.ko > load 2>&1; echo $? >> load
+kpatch list | grep "\[" > latched_list; cat /proc/loadavg > latched_loadavg
+kpatch disable boottest_load && kpatch list | grep -qx "boottest_load \[disabled\]"'
+
+# stays PATCH: the line that says so
+stays() {
+	echo "kpatch: '$1' stays loaded and enabled: kernel.modules_disabled is set, so no module can be removed; 'kpatch disable' only disables it"
+}
+
+latched_keeps_fixes() {
+	says unload "$(stays boottest_load)" 7 &&
+		says unload_all "$(stays boottest_load)" "$(stays kpatch_sample)" 7 &&
+		says load "kpatch: cannot load 'boottest_deadly': kernel.modules_disabled is set, so no module can be loaded or removed; reboot to end that (-1)" 7 &&
+		says latched_list "boottest_load [enabled]" "kpatch_sample [enabled]" &&
+		says latched_loadavg "patched at boot"
+}
+
 prepare() {
 	make_root && make_modules &&
 		install_patches "$obj/samples/kpatch/kpatch-sample.ko" "$share/modules/boottest-load.ko"
@@ -137,8 +158,9 @@ try "one more is installed" install_patches "$share/modules/boottest-deadly.ko"
 try "a guest dies with it" died
 try "what it had loaded is on its list" marked
 try "the next guest boots" boot skips \
-	"kpatch uninstall boottest_deadly && kpatch load --all --retry && grep -q patched /proc/loadavg"
+	"kpatch uninstall boottest_deadly && kpatch load --all --retry && grep -q patched /proc/loadavg && { $latch; }"
 try "it has skipped what the other had loaded, and said so" all_skipped
+try "with modules_disabled unload keeps all fixes, and says so" latched_keeps_fixes
 try "what was tried again is not skipped any more" [ ! -s "$installed/skip" ]
 try "a guest boots with kpatch.enable=0" boot_disabled
 try "nothing is loaded" off
