@@ -56,6 +56,7 @@ done
 
 status=0
 settings="KPATCH=$src/tools/kpatch/kpatch MODPROBE_OPTIONS='-d $inst'"
+settings+=" KPATCH_VMLINUX=$obj/vmlinux"
 settings+=" KPATCH_TEST_SPLATS=1"
 settings+=" KPATCH_TEST_ROUNDS=${KPATCH_TEST_ROUNDS:-5}"
 settings+=" KPATCH_TEST_UNLOADS=${KPATCH_TEST_UNLOADS:-10}"

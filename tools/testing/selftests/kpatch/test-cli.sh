@@ -3,7 +3,8 @@
 #
 # The kpatch command on a running kernel. The tests of the command alone, which need
 # neither root nor kpatch in the kernel, are in tools/kpatch/tests. Set KPATCH to the
-# path of the command if it is not in $PATH.
+# path of the command if it is not in $PATH, and KPATCH_VMLINUX to the vmlinux that runs if
+# it is not in /lib/modules.
 
 # shellcheck source=functions.sh
 . "$(dirname "$0")/functions.sh"
@@ -666,6 +667,20 @@ test_can_tells_why_not()
 	check "s_show: several" [ "$(grep -c 'vmlinux: sympos' "$scratch/out")" -gt 1 ]
 	! as_nobody "$kpatch" can cmdline_proc_show 2> "$scratch/err" || fail "it is known"
 	grep -q "is not known; become root" "$scratch/err" || fail "got $(cat "$scratch/err")"
+}
+
+# The build has several, and one in this file.
+test_can_names_source_files()
+{
+	local vmlinux=${KPATCH_VMLINUX:-/lib/modules/$(uname -r)/build/vmlinux}
+
+	[ -e "$vmlinux" ] || { skip "no vmlinux; set KPATCH_VMLINUX"; return; }
+	kpatch_says 0 "" can --vmlinux "$vmlinux" s_show
+	check "kallsyms.c" grep -qE '^  vmlinux: sympos [0-9]+, in kallsyms\.c$' "$scratch/out"
+	! grep vmlinux: "$scratch/out" | grep -v ", in .*\.c" ||
+		fail "got '$(cat "$scratch/out")'"
+	kpatch_says 6 "is not the kernel that runs, as the build IDs tell" \
+		can --vmlinux "$mods/$patch.ko" s_show
 }
 
 # The kernel accepts what the command says that it can patch.
