@@ -410,7 +410,7 @@ static int check_enabled(const struct kpatch_patch *patch,
 	return 0;
 }
 
-/* Make the changes of a rollback, and leave in @nr how many of them could be made. */
+/* Make the changes of a rollback. @nr is their number, also if not all can be made. */
 static int find_inverse(struct kpatch_patch *patch, struct kpatch_change *changes,
 			unsigned int *nr)
 {
