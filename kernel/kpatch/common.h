@@ -76,6 +76,11 @@ extern struct mutex kpatch_mutex;
 
 /**
  * struct kpatch_stats - how operations on a patch went
+ * @since_ns: when it became what it is, enabled or disabled, by ktime_get_boottime_ns();
+ *	when it was registered, if it has not been switched yet
+ * @refused: errno of the last operation that was to switch it and failed, positive; 0 if
+ *	none has failed
+ * @refused_ns: when that was, by ktime_get_boottime_ns()
  * @attempts: number of attempts to switch it since it was registered
  * @stops: how often the machine was stopped for that
  * @stop_ns: length of the last stop in nanoseconds, from the first CPU that stood
@@ -94,6 +99,9 @@ extern struct mutex kpatch_mutex;
  *	nanoseconds
  */
 struct kpatch_stats {
+	u64 since_ns;
+	unsigned int refused;
+	u64 refused_ns;
 	unsigned long attempts;
 	unsigned long stops;
 	u64 stop_ns;
@@ -218,11 +226,6 @@ struct kpatch_replaced {
  * @gone: it was unregistered; for request.c
  * @report: blockers of the last attempt, empty if the last operation made none
  * @stats: how operations on this patch went
- * @since_ns: when it became what it is, enabled or disabled, by ktime_get_boottime_ns();
- *	when it was registered, if it has not been switched yet
- * @refused: errno of the last operation that was to switch it and failed, positive; 0 if
- *	none has failed
- * @refused_ns: when that was, by ktime_get_boottime_ns()
  * @dir: its directory in sysfs
  */
 struct kpatch_patch {
@@ -240,9 +243,6 @@ struct kpatch_patch {
 	bool gone;
 	struct kpatch_report report;
 	struct kpatch_stats stats;
-	u64 since_ns;
-	int refused;
-	u64 refused_ns;
 	struct kpatch_dir *dir;
 };
 

@@ -374,7 +374,7 @@ int kpatch_patch_add(struct kpatch_module *kpmod)
 	kpmod->patch = patch;
 	patch->kpmod = kpmod;
 	patch->serial = ++last_serial;
-	patch->since_ns = ktime_get_boottime_ns();
+	patch->stats.since_ns = ktime_get_boottime_ns();
 	INIT_LIST_HEAD(&patch->enabled);
 	INIT_LIST_HEAD(&patch->objects);
 	INIT_LIST_HEAD(&patch->states);
@@ -1003,7 +1003,7 @@ static void note_time(const struct kpatch_change *changes, unsigned int nr)
 	unsigned int i;
 
 	for (i = 0; i < nr; i++)
-		WRITE_ONCE(changes[i].patch->since_ns, now);
+		WRITE_ONCE(changes[i].patch->stats.since_ns, now);
 }
 
 /* Switch a set whose modules are pinned. May give way to modules that are loaded. */
@@ -1119,8 +1119,8 @@ void kpatch_patch_refused(const struct kpatch_change *changes, unsigned int nr, 
 	for (i = 0; i < nr; i++) {
 		if (changes[i].from == changes[i].to)
 			continue;
-		WRITE_ONCE(changes[i].patch->refused, -err);
-		WRITE_ONCE(changes[i].patch->refused_ns, now);
+		WRITE_ONCE(changes[i].patch->stats.refused, -err);
+		WRITE_ONCE(changes[i].patch->stats.refused_ns, now);
 	}
 }
 

@@ -437,19 +437,17 @@ static ssize_t set_show(struct kobject *kobj, struct kobj_attribute *attr, char 
 	return sysfs_emit(buf, "%s\n", kpatch_set_of(to_patch(kobj)));
 }
 
-#define SHOW(_name, _member, _format)					\
+#define SHOW_STAT(_name, _format)					\
 static ssize_t _name##_show(struct kobject *kobj,			\
 			    struct kobj_attribute *attr, char *buf)	\
 {									\
 	return sysfs_emit(buf, _format "\n",				\
-			  READ_ONCE(to_patch(kobj)->_member));		\
+			  READ_ONCE(to_patch(kobj)->stats._name));	\
 }
 
-#define SHOW_STAT(_name, _format)	SHOW(_name, stats._name, _format)
-
-SHOW(since_ns, since_ns, "%llu")
-SHOW(refused, refused, "%d")
-SHOW(refused_ns, refused_ns, "%llu")
+SHOW_STAT(since_ns, "%llu")
+SHOW_STAT(refused, "%u")
+SHOW_STAT(refused_ns, "%llu")
 SHOW_STAT(attempts, "%lu")
 SHOW_STAT(stops, "%lu")
 SHOW_STAT(stop_ns, "%llu")

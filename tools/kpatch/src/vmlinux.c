@@ -3,9 +3,9 @@
  * Which source files the functions of the running kernel are from. kallsyms does not tell;
  * the symbol table of its vmlinux does: local symbols come behind the symbol of their file.
  */
-#include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/elf.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -40,30 +40,30 @@ static const void *table(const struct vmlinux *vmlinux, uint64_t offset, uint64_
 	return offset % sizeof(uint64_t) ? NULL : part(vmlinux, offset, size);
 }
 
-static const Elf64_Ehdr *header(const struct vmlinux *vmlinux)
+static const struct elf64_hdr *header(const struct vmlinux *vmlinux)
 {
-	const Elf64_Ehdr *head = table(vmlinux, 0, sizeof(*head));
+	const struct elf64_hdr *head = table(vmlinux, 0, sizeof(*head));
 
 	if (!head || memcmp(head->e_ident, ELFMAG, SELFMAG) ||
 	    head->e_ident[EI_CLASS] != ELFCLASS64 || head->e_ident[EI_DATA] != OWN_ORDER ||
-	    head->e_shentsize != sizeof(Elf64_Shdr))
+	    head->e_shentsize != sizeof(struct elf64_shdr))
 		return NULL;
 	return head;
 }
 
-static const Elf64_Shdr *section(const struct vmlinux *vmlinux, unsigned int nr)
+static const struct elf64_shdr *section(const struct vmlinux *vmlinux, unsigned int nr)
 {
-	const Elf64_Ehdr *head = header(vmlinux);
+	const struct elf64_hdr *head = header(vmlinux);
 
 	if (!head || nr >= head->e_shnum)
 		return NULL;
-	return table(vmlinux, head->e_shoff + nr * sizeof(Elf64_Shdr), sizeof(Elf64_Shdr));
+	return table(vmlinux, head->e_shoff + nr * sizeof(struct elf64_shdr), sizeof(struct elf64_shdr));
 }
 
 /* The strings end with a 0. */
 static bool find_symbols(struct vmlinux *vmlinux)
 {
-	const Elf64_Shdr *symbols, *strings;
+	const struct elf64_shdr *symbols, *strings;
 	unsigned int i;
 
 	for (i = 0; (symbols = section(vmlinux, i)); i++) {
@@ -71,16 +71,16 @@ static bool find_symbols(struct vmlinux *vmlinux)
 			break;
 	}
 	strings = symbols ? section(vmlinux, symbols->sh_link) : NULL;
-	if (!strings || !strings->sh_size || symbols->sh_entsize != sizeof(Elf64_Sym))
+	if (!strings || !strings->sh_size || symbols->sh_entsize != sizeof(struct elf64_sym))
 		return false;
 	vmlinux->symbols = table(vmlinux, symbols->sh_offset, symbols->sh_size);
-	vmlinux->nr_symbols = symbols->sh_size / sizeof(Elf64_Sym);
+	vmlinux->nr_symbols = symbols->sh_size / sizeof(struct elf64_sym);
 	vmlinux->strings = part(vmlinux, strings->sh_offset, strings->sh_size);
 	vmlinux->strings_size = strings->sh_size;
 	return vmlinux->symbols && vmlinux->strings && !vmlinux->strings[strings->sh_size - 1];
 }
 
-static const char *name_of(const struct vmlinux *vmlinux, const Elf64_Sym *symbol)
+static const char *name_of(const struct vmlinux *vmlinux, const struct elf64_sym *symbol)
 {
 	return symbol->st_name < vmlinux->strings_size ? vmlinux->strings + symbol->st_name : "";
 }
@@ -98,7 +98,7 @@ static bool find_build_id(const char *pos, const char *end, char *hex, size_t si
 
 static bool has_build_id(const struct vmlinux *vmlinux, const char *wanted)
 {
-	const Elf64_Shdr *notes;
+	const struct elf64_shdr *notes;
 	const char *begin;
 	unsigned int i;
 	char hex[65];
@@ -188,7 +188,7 @@ enum status vmlinux_open(const char *given, struct vmlinux *vmlinux)
 
 static bool find_text(const struct vmlinux *vmlinux, uint64_t *text)
 {
-	const Elf64_Sym *symbol = vmlinux->symbols, *end = symbol + vmlinux->nr_symbols;
+	const struct elf64_sym *symbol = vmlinux->symbols, *end = symbol + vmlinux->nr_symbols;
 
 	for (; symbol < end; symbol++) {
 		*text = symbol->st_value;
@@ -201,14 +201,14 @@ static bool find_text(const struct vmlinux *vmlinux, uint64_t *text)
 /* Of the function so far behind _text; NULL if it is not known, as for one that is not static. */
 const char *vmlinux_source(const struct vmlinux *vmlinux, const char *name, uint64_t offset)
 {
-	const Elf64_Sym *symbol = vmlinux->symbols, *end = symbol + vmlinux->nr_symbols;
+	const struct elf64_sym *symbol = vmlinux->symbols, *end = symbol + vmlinux->nr_symbols;
 	const char *file = "";
 	uint64_t text;
 
 	if (!vmlinux->file || !find_text(vmlinux, &text))
 		return NULL;
-	for (; symbol < end && ELF64_ST_BIND(symbol->st_info) == STB_LOCAL; symbol++) {
-		if (ELF64_ST_TYPE(symbol->st_info) == STT_FILE)
+	for (; symbol < end && ELF_ST_BIND(symbol->st_info) == STB_LOCAL; symbol++) {
+		if (ELF_ST_TYPE(symbol->st_info) == STT_FILE)
 			file = name_of(vmlinux, symbol);
 		else if (symbol->st_value == text + offset &&
 			 !strcmp(name_of(vmlinux, symbol), name))
