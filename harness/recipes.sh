@@ -62,12 +62,13 @@ guide_diff() {
 
 # What README.md begins with is what is typed into the shell below.
 quick_start() {
-	local command commands
+	local command commands typed
 
+	typed=$(session)
 	commands=$(sed -n '/^    # /{ s/^    # //; s/   .*//; p }' "$top/README.md")
 	[ "$(wc -l <<< "$commands")" -eq 3 ] || { echo "README.md has others: $commands"; return 1; }
 	while read -r command; do
-		session | grep -qF "$command" || { echo "not tried: $command"; return 1; }
+		grep -qF "$command" <<< "$typed" || { echo "not tried: $command"; return 1; }
 	done <<< "$commands"
 }
 
