@@ -57,7 +57,8 @@ static const struct elf64_shdr *section(const struct vmlinux *vmlinux, unsigned 
 
 	if (!head || nr >= head->e_shnum)
 		return NULL;
-	return table(vmlinux, head->e_shoff + nr * sizeof(struct elf64_shdr), sizeof(struct elf64_shdr));
+	return table(vmlinux, head->e_shoff + nr * sizeof(struct elf64_shdr),
+		     sizeof(struct elf64_shdr));
 }
 
 /* The strings end with a 0. */
