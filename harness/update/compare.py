@@ -10,7 +10,8 @@ relocations: place, type, addend, and what they refer to. That is the name of a 
 the numbers that compilers append; of a string, the string; of constants, their contents.
 
 What the kernel writes into its own code at boot, and cannot write into a module's, is loaded
-from its variable instead, by an instruction of the same length.
+from its variable instead, by an instruction of the same length. The module has no
+.altinstr_aux, since the code that refers to it is replaced when the module is loaded.
 
 Numbers of lines may differ: kpatch build lets lines that do not change keep theirs, for a
 function is not to be replaced because it has moved. Such a number has to be that of the same
@@ -78,7 +79,8 @@ class Object:
         found = []
         for reloc in self.relocs[section.index]:
             at = reloc.offset - start
-            if 0 <= at < size:
+            target = self.elf.section_of(reloc.symbol)
+            if 0 <= at < size and not (target and target.name == ".altinstr_aux"):
                 width = WIDTH.get(reloc.type, 4)
                 text[at:at + width] = bytes(width)
                 addend = reloc.addend + (rest(text, at) if reloc.type in RELATIVE else 0)
@@ -146,7 +148,7 @@ def rest(text, at):
 
 
 class Lines:
-    """Of a file, in both releases."""
+    """Of a file that changes, in both releases."""
 
     def __init__(self, name, trees):
         texts = []
@@ -164,7 +166,10 @@ class Lines:
 
 
 def same_but_lines(mine, its, lines):
-    """Whether texts differ in numbers of lines only, which are loaded as constants."""
+    """Whether texts differ in numbers of lines only, which are loaded as constants.
+
+    @lines: of files that the code may be from
+    """
     if len(mine) != len(its):
         return False
     at = 0
@@ -175,7 +180,7 @@ def same_but_lines(mine, its, lines):
         for start in range(max(at - 3, 1), at + 1):
             numbers = [int.from_bytes(t[start:start + 4], "little") for t in (mine, its)]
             if (mine[start - 1] & 0xf8 == 0xb8 or mine[start - 1] == 0x68) and \
-               lines.agree(*numbers):
+               any(file.agree(*numbers) for file in lines):
                 at = start + 4
                 break
         else:
@@ -205,9 +210,11 @@ def show(mine, its):
 def compare(report, module, directory, trees):
     module = Object(module)
     same, wrong = 0, []
+    headers = [Lines(f["name"], trees) for f in report["files"] if f["name"].endswith(".h") and
+               f["units"] and all(os.path.exists(os.path.join(t, f["name"])) for t in trees)]
     for unit, names in patched(report):
         new = Object(os.path.join(directory, unit["unit"]))
-        lines = Lines(unit["source"], trees)
+        lines = [Lines(unit["source"], trees), *headers]
         for name in names:
             found, wanted = ([obj.code(s) for s in obj.named(name)] for obj in (module, new))
             if any(f[1] == w[1] and (f[0] == w[0] or same_but_lines(f[0], w[0], lines))

@@ -83,8 +83,10 @@ has_code_of_new() {
 	mapfile -t units < <("$top/harness/update/compare.py" units "$out/report.json")
 	mkdir -p "$reference"
 	cmp -s "$new_obj/.config" "$reference/.config" || cp "$new_obj/.config" "$reference"
-	make -s -C "$new_src" O="$reference" KCFLAGS="-ffunction-sections -fdata-sections" \
-		-j"$JOBS" "${units[@]}" || return
+	# Names of files are relative to the source tree, as in the old kernel.
+	make -s -C "$new_src" O="$reference" -j"$JOBS" KCFLAGS="-ffunction-sections \
+-fdata-sections -fmacro-prefix-map=$(realpath --relative-to="$reference" "$new_src")/=" \
+		"${units[@]}" || return
 	"$top/harness/update/compare.py" code "$out/report.json" "$out/update.ko" "$reference" \
 		"$src" "$new_src"
 }

@@ -59,10 +59,13 @@ class Ties:
         return parts
 
 
-def code_of(path):
-    """A digest of what the object @path would bring into the kernel, whatever the line numbers
-    and counters in the names of what has none.
+def code_of(path, exact=False):
+    """A digest of what the object @path would bring into the kernel. Counters in the names of
+    what has no other do not count, unless it is @exact.
     """
+    def known(name):
+        return name if exact else DIGITS.sub("", name)
+
     elf = Elf(path)
     found = []
     relocs = defaultdict(list)
@@ -71,10 +74,10 @@ def code_of(path):
             name = reloc.symbol.name or (elf.section_of(reloc.symbol).name
                                          if reloc.symbol.defined else "")
             relocs[section.index].append(
-                f"{reloc.offset} {reloc.type} {reloc.addend} {DIGITS.sub('', name)}")
+                f"{reloc.offset} {reloc.type} {reloc.addend} {known(name)}")
     for section in elf.sections:
         if section.flags & SHF_ALLOC:
-            found.append(DIGITS.sub("", section.name).encode() + b"\0" +
+            found.append(known(section.name).encode() + b"\0" +
                          hashlib.sha256(elf.contents(section)).digest() +
                          "\n".join(relocs[section.index]).encode())
     return hashlib.sha256(b"\0".join(sorted(found))).hexdigest()

@@ -44,6 +44,8 @@ LOADING = re.compile(r"load_module|do_init_module|do_one_initcall|init_module_fr
 
 
 TRACED_AT_ONCE = 64	# units
+# What records of compilations depend on.
+COMPILING = ("cache.py", "compiler.py", "elf.py", "sources.py", "units.py")
 
 
 class Asserted:
@@ -67,8 +69,9 @@ class Update(Build):
         self.state = self.tree = self.diffs = self.farm = self.compiler = self.triage = None
         self.decisions = Decisions(options.decisions)
         self.changelog = Changelog(options.changelog)
-        self.identity = self.text = None	# keys of records
+        self.compiled = self.judged = None	# keys of records
         self.verdicts = {}			# by object
+        self.definers = {}			# files, by the name of a structure
 
     def __call__(self):
         options = self.options
@@ -220,6 +223,9 @@ class Update(Build):
         usable = []
         for obj in sorted(units):
             try:
+                if not os.path.exists(os.path.join(self.kernel.source, units[obj].source)):
+                    raise Failure(PATCH, units[obj].source, "is made when a kernel is built",
+                                  "check whether what changes there is needed", IMPOSSIBLE)
                 self.tree.check_unit(units[obj])
                 usable.append(units[obj])
             except Failure as failure:
@@ -229,22 +235,24 @@ class Update(Build):
     # Compile:
 
     def _set_keys(self):
-        tool = []
+        """Objects are kept if only that part of the tool changes which judges them."""
+        tool = {}
         for path in sorted(glob.glob(os.path.join(HERE, "*"))):
             if os.path.isfile(path):
                 with open(path, "rb") as file:
-                    tool.append(key_of(file.read()))
+                    tool[os.path.basename(path)] = key_of(file.read())
         vmlinux = self.kernel.linked("vmlinux")
-        self.identity = key_of(tool, self.kernel.build, vmlinux.build_id or
-                               os.stat(vmlinux.path).st_mtime, self.engine.version,
-                               self.kernel.config)
+        kernel = key_of(self.kernel.build, vmlinux.build_id or os.stat(vmlinux.path).st_mtime,
+                        self.kernel.config)
         originals = []
         for name in self.diffs.files:
             with open(self.farm.original(name), "rb") as file:
                 originals.append(key_of(file.read()))
-        self.text = key_of(self.identity, originals, self.options.fuzz,
-                           [t.encode("utf-8", "surrogateescape").hex()
-                            for t in self.diffs.text.values()])
+        self.compiled = key_of([tool[name] for name in COMPILING], kernel, originals,
+                               self.options.fuzz,
+                               [t.encode("utf-8", "surrogateescape").hex()
+                                for t in self.diffs.text.values()])
+        self.judged = key_of(self.compiled, tool, self.engine.version)
 
     def _compile_sides(self, units):
         for whole in (False, True):
@@ -269,7 +277,7 @@ class Update(Build):
 
     def _compile_unit(self, unit, side, patched):
         """The record of a compilation: warnings, changed files that were read, or a failure."""
-        key = key_of(self.text, unit.command)
+        key = key_of(self.compiled, unit.command)
         obj = self.state.path(side, unit.obj)
         found = self.state.get(side, unit.obj, key)
         if found and (found["failure"] or os.path.exists(obj)):
@@ -291,7 +299,7 @@ class Update(Build):
         return sorted(names & set(self.diffs.files + self.diffs.new))
 
     def _record(self, side, unit):
-        return self.state.get(side, unit.obj, key_of(self.text, unit.command))
+        return self.state.get(side, unit.obj, key_of(self.compiled, unit.command))
 
     # Judge:
 
@@ -313,7 +321,7 @@ class Update(Build):
         asserted = Asserted(self.decisions.layouts() + self.options.layout)
         keep = self.decisions.second("keep", unit.source)
         data = self.decisions.second("data", unit.source)
-        key = key_of(self.text, unit.command, keep, data)
+        key = key_of(self.judged, unit.command, keep, data)
         found = self.state.get("verdict", unit.obj, key)
         if found and found["asserted"] == asserted.of(set(found["asked"])) and (
                 not found["changed"] or
@@ -343,6 +351,8 @@ class Update(Build):
                 raise Failure(**record["failure"])
         check_warnings(unit, before["warnings"], after["warnings"])
         sides = [self.state.path(side, unit.obj) for side in ("before", "after")]
+        if code_of(sides[0], True) == code_of(sides[1], True):
+            return
         for side, path in zip(("before", "after"), sides):
             copy = self.state.path("judged", side, unit.obj)
             shutil.copyfile(path, copy)
@@ -380,11 +390,35 @@ class Update(Build):
             for name in typed.keys() & set(verdict["refers"]):
                 ties.tie(unit.obj, typed[name].obj, f"the prototype of {name}()")
         for unit, headers in self._reaching(of_interest):
+            self._excuse_layouts(unit, headers)
             for name in headers:
                 self.triage.set_reached(name, unit)
                 if not self.decisions.use("separate", name):
                     ties.tie(unit.obj, name, name)
         return ties
+
+    def _excuse_layouts(self, unit, headers):
+        """Code that is the same with the old and the new version of the header that defines a
+        structure does not depend on its layout. @headers: those that make a difference
+        """
+        def is_excused(failure):
+            places = failure.kind == LAYOUT and self._definers(failure.where[1])
+            return places and not places & {unit.source, *headers}
+
+        failures = self.triage.failures(unit.obj)
+        failures[:] = [f for f in failures if not is_excused(f)]
+
+    def _definers(self, name):
+        """Files of the difference that define the structure or enumeration @name."""
+        if name not in self.definers:
+            pattern = re.compile(r"\b" + r"\s+".join(map(re.escape, name.split())) + r"\s*{")
+            self.definers[name] = set()
+            for file in self.diffs.files:
+                for path in (self.farm.original(file), os.path.join(self.farm.path, file)):
+                    with open(path, encoding="utf-8", errors="replace") as stream:
+                        if " " in name and pattern.search(stream.read()):
+                            self.definers[name].add(file)
+        return self.definers[name]
 
     def _reaching(self, units):
         """For each unit, the changed headers that make a difference to it."""
@@ -393,7 +427,7 @@ class Update(Build):
         for unit in units:
             read = self._record("after", unit)["read"] or self._record("before", unit)["read"]
             candidates = sorted(headers.intersection(read))
-            key = key_of(self.text, unit.command)
+            key = key_of(self.judged, unit.command)
             record = self.state.get("headers", unit.obj, key)
             if record is not None or not candidates:
                 found[unit.obj] = record or []
@@ -407,7 +441,7 @@ class Update(Build):
             traced = self._trace([p for p in some if p[0].obj in differing], headers)
             for unit, _ in some:
                 found[unit.obj] = traced.get(unit.obj, [])
-                self.state.put("headers", unit.obj, key_of(self.text, unit.command),
+                self.state.put("headers", unit.obj, key_of(self.judged, unit.command),
                                found[unit.obj])
         return [(u, found[u.obj]) for u in units]
 
