@@ -172,19 +172,29 @@ install_package() {
 		apt-get -qq install -y --no-install-recommends "linux-source-$BASE" >&2; }
 }
 
+# fetch_release PACKAGE VERSION PLACE: its tarball and its changelog
+fetch_release() {
+	local package=$1 version=$2 place=$3
+
+	(cd "$cache/apt" && private_apt apt-get download "$package=$version" >&2) ||
+		skip "the archive has no version $version of $package, only $(
+			private_apt apt-cache madison "$package" | cut -d'|' -f2 | tr -d ' ' |
+				paste -sd ' ')"
+	unpack_from "$package" "./usr/share/doc/$package/changelog.Debian.gz" \
+		"$place.changelog.gz" || return
+	unpack_from "$package" "./usr/src/$package.tar.xz" "$place.tar.xz"
+}
+
 # Print the tarball of VERSION of the package for BASE.
 release() {
 	local version=$1 package=linux-source-$BASE
 	local place=$cache/linux-source-$version
 
 	if [ ! -e "$place.tar.xz" ]; then
-		is_debian && start_apt && read_tested_suite || skip "no archive to fetch $package from"
-		(cd "$cache/apt" && private_apt apt-get download "$package=$version" >&2) ||
-			skip "the archive has no version $version of $package, only $(
-				private_apt apt-cache madison "$package" | cut -d'|' -f2 | tr -d ' ' | paste -sd ' ')"
-		unpack_from "$package" "./usr/share/doc/$package/changelog.Debian.gz" \
-			"$place.changelog.gz" &&
-			unpack_from "$package" "./usr/src/$package.tar.xz" "$place.tar.xz" ||
+		if ! { is_debian && start_apt && read_tested_suite; }; then
+			skip "there is no archive to fetch $package from"
+		fi
+		fetch_release "$package" "$version" "$place" ||
 			die "$package $version has no tarball, or the disk is full"
 		rm -rf "$cache/apt"
 	fi

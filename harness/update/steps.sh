@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # The steps of update.sh. Sourced by it.
-# shellcheck shell=bash disable=SC2154
+# shellcheck shell=bash disable=SC2153,SC2154
 
 # The tarball or directory that VERSION of the package is in, or that a path names.
 origin_of() {
