@@ -291,7 +291,8 @@ abi() {
 
 scripts() {
 	cd "$top"
-	shellcheck harness/*.sh harness/bench/*.sh .ci/run tools/testing/selftests/kpatch/*.sh \
+	shellcheck harness/*.sh harness/bench/*.sh harness/update/*.sh \
+		harness/update/triggers/*.sh .ci/run tools/testing/selftests/kpatch/*.sh \
 		tools/kpatch/tests/*.t tools/kpatch/tests/*.sh tools/kpatch/kpatch.bash \
 		tools/kpatch/boot/initramfs-tools/* tools/kpatch/boot/dracut/50kpatch/*
 }
