@@ -16,7 +16,7 @@ IGNORED = re.compile(r"(Documentation|tools(?!/lib/bpf/(relo_core|btf_relocate|b
                      r"samples|LICENSES|usr)/|"
                      r"(MAINTAINERS|CREDITS|\.mailmap|\.gitignore)$|" + TEXT.pattern)
 # Units whose code is not in the kernel's own image or modules.
-FOREIGN = re.compile(r"(arch/\w+/(boot|realmode/rm|purgatory|um)|"
+FOREIGN = re.compile(r"(arch/\w+/(boot|realmode/rm|purgatory|tools|um)|"
                      r".*/vdso(32|64)?(?!/(vma|extable|vdso32-setup)\.o)|"
                      r"drivers/firmware/efi/libstub|scripts|tools|samples|usr)/|.*\.mod\.o$")
 
