@@ -135,6 +135,7 @@ categories() {
 	author fs/proc/banner.c
 	author fs/proc/consoles.c
 	author include/net/phonet/pep.h
+	author include/net/phonet/pn_dev.h
 	impossible arch/x86/lib/memcpy_64.S
 	impossible fs/proc/Makefile
 	impossible lib/hexdump.c
@@ -143,6 +144,7 @@ categories() {
 	patched include/linux/sched/loadavg.h
 	patched include/net/phonet/phonet.h
 	patched net/phonet/af_phonet.c
+	patched net/phonet/pn_netlink.c
 	patched net/phonet/socket.c
 	tied fs/proc/cmdline.c
 	unaffected Documentation/Makefile
@@ -169,8 +171,9 @@ tells_functions() {
 	assert units["net/phonet/af_phonet.c"]["added"] == ["phonet_greeting"]
 	assert [w["name"] for w in units["fs/proc/array.c"]["why"]] == ["task_state_array"]
 	assert "fs/proc/array.c" in units["fs/proc/cmdline.c"]["why"][0]["what"]
-	assert report["structures"] == [{"name": "enum PN_PIPE_DISABLE",
-	                                 "users": ["net/phonet/pep.c"]}], report["structures"]
+	users = {s["name"]: s["users"] for s in report["structures"]}
+	assert users == {"enum PN_PIPE_DISABLE": ["net/phonet/pep.c"],
+	                 "struct phonet_device": ["net/phonet/pn_dev.c"]}, users
 	parts = {tuple(p["units"]): p for p in report["parts"]}
 	assert parts[("net/phonet/af_phonet.o", "net/phonet/socket.o")]["ties"] == [
 	    "include/net/phonet/phonet.h", "phonet_greeting()"]
