@@ -97,7 +97,9 @@ static int run_load(const struct kpatch_request *request,
  * must be the last step that can fail: if the init of a module fails, its text is
  * freed.
  *
- * Return: 0, or an errno, with a line in the log that names function and remedy:
+ * Return: 0, or an errno, with a line in the log that names function and remedy. If several
+ * functions are refused there is a line for each, at most 20 of an object, and the errno is
+ * that of the first:
  *
  * * -EINVAL - no patch, no module, neither functions nor states, unknown @flags;
  *   neither or both of name and address; not the start of a function, init code, data;

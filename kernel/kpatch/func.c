@@ -23,6 +23,8 @@
 
 /* How many bytes of a line in the log a list of names may take. */
 #define MAX_NAMES	256
+/* How many functions of an object are named if they are refused. */
+#define MAX_REFUSED	20
 
 /**
  * struct resolver - state while the functions of an object are looked up
@@ -43,6 +45,28 @@ struct resolver {
 	unsigned int names;
 	bool is_clone;
 };
+
+/**
+ * struct verdict - whether functions of an object are refused
+ * @err: the errno of the first one, 0 if none is
+ * @nr: how many are
+ *
+ * Each one is named in the log, since the author of the patch has to mend all of them.
+ */
+struct verdict {
+	int err;
+	unsigned int nr;
+};
+
+/* Return false if the functions that are left need not be checked. */
+static bool go_on(struct verdict *verdict, int err)
+{
+	if (!err)
+		return true;
+	verdict->err = verdict->err ?: err;
+	/* Memory would not suffice for the others either. */
+	return err != -ENOMEM && ++verdict->nr < MAX_REFUSED;
+}
 
 /* Add text of the old function that has a name of its own. */
 static int add_variant(void *data, const struct kpatch_variant *variant)
@@ -337,13 +361,30 @@ static int check_key(const struct kpatch_func *func)
 	return 0;
 }
 
+static int check_func(struct kpatch_func *func, const struct kpatch_symtab *own)
+{
+	int ret;
+
+	ret = check_flags(func);
+	if (ret)
+		return ret;
+	ret = check_key(func);
+	if (ret || kpatch_is_kept(func))
+		return ret;
+	ret = check_new(func, own);
+	if (ret)
+		return ret;
+	return kpatch_original_check(func);
+}
+
 /**
  * kpatch_func_check() - check what a patch says about the functions of an object
  * @object: the object, not bound. In its functions this sets all that the core owns,
  *	addresses to 0, and @new_size.
  * @own: symbols of the patch module
  *
- * If it fails, it logs one line that names function and remedy.
+ * If it fails, it logs a line for each function that is refused, up to a limit, with the
+ * remedy.
  *
  * Context: process context.
  *
@@ -352,27 +393,16 @@ static int check_key(const struct kpatch_func *func)
 int kpatch_func_check(struct kpatch_object *object,
 		      const struct kpatch_symtab *own)
 {
+	struct verdict verdict = {};
 	struct kpatch_func *func;
-	int ret;
 
-	kpatch_for_each_func(func, object) {
+	kpatch_for_each_func(func, object)
 		reset_func(func, object->patch->kpmod);
-		ret = check_flags(func);
-		if (ret)
-			return ret;
-		ret = check_key(func);
-		if (ret)
-			return ret;
-		if (kpatch_is_kept(func))
-			continue;
-		ret = check_new(func, own);
-		if (ret)
-			return ret;
-		ret = kpatch_original_check(func);
-		if (ret)
-			return ret;
+	kpatch_for_each_func(func, object) {
+		if (!go_on(&verdict, check_func(func, own)))
+			break;
 	}
-	return 0;
+	return verdict.err;
 }
 
 static int resolve_func(struct resolver *res, struct kpatch_func *func)
@@ -392,17 +422,16 @@ static int resolve_func(struct resolver *res, struct kpatch_func *func)
 
 static int resolve_funcs(struct resolver *res)
 {
+	struct verdict verdict = {};
 	struct kpatch_func *func;
-	int ret;
 
 	kpatch_for_each_func(func, res->object) {
-		ret = resolve_func(res, func);
-		if (ret)
-			return ret;
+		if (!go_on(&verdict, resolve_func(res, func)))
+			break;
 	}
 	kpatch_ranges_sort(&res->funcs);
 	kpatch_ranges_sort(&res->clones);
-	return 0;
+	return verdict.err;
 }
 
 static int check_twice(const struct resolver *res)
@@ -616,11 +645,13 @@ static int check_set(const struct resolver *res)
  *	that the compiler split off are added to @old_text.
  * @tab: symbols of that module, indexed; %NULL for vmlinux
  *
- * If it fails, it logs one line that names function and remedy.
+ * If it fails, it logs a line for each function that is refused, up to a limit, with the
+ * remedy.
  *
  * Context: process context, may sleep.
  *
- * Return: 0, or an errno as kpatch_register() lists them; -ENOMEM without a line.
+ * Return: 0, or an errno as kpatch_register() lists them, that of the first function;
+ * -ENOMEM without a line.
  */
 int kpatch_func_resolve(struct kpatch_object *object,
 			const struct kpatch_symtab *tab)

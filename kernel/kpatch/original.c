@@ -31,15 +31,16 @@ static bool is_stub(const struct kpatch_func *func)
 	       arch_kpatch_is_stub(func->original);
 }
 
-/* There are few functions with a stub, but there may be many functions. */
+/*
+ * Whether a function in front of this one has its stub. There are few functions with a
+ * stub, but there may be many functions.
+ */
 static bool is_shared(const struct kpatch_func *func)
 {
-	const struct kpatch_module *kpmod = func->kpmod;
 	const struct kpatch_func *other;
 
-	for (other = kpmod->funcs; other < kpmod->funcs + kpmod->num_funcs;
-	     other++) {
-		if (other != func && other->original == func->original)
+	for (other = func->kpmod->funcs; other < func; other++) {
+		if (other->original == func->original)
 			return true;
 	}
 	return false;

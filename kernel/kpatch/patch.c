@@ -306,7 +306,7 @@ static int bind_objects(struct kpatch_patch *patch)
 {
 	struct kpatch_object *object;
 	struct kpatch_symtab own;
-	int ret;
+	int ret, err;
 
 	ret = kpatch_symtab_load(&own, patch->kpmod->mod);
 	if (ret) {
@@ -314,9 +314,11 @@ static int bind_objects(struct kpatch_patch *patch)
 			      .action = "list its symbols");
 		goto free;
 	}
+	/* After a refusal the log is to name the functions of other objects, too. */
 	kpatch_for_each_object(object, patch) {
-		ret = kpatch_object_bind(object, &own);
-		if (ret)
+		err = kpatch_object_bind(object, &own);
+		ret = ret ?: err;
+		if (err == -ENOMEM)
 			break;
 	}
 	if (ret)

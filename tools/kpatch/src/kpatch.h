@@ -180,6 +180,7 @@ void wait_begin(unsigned int timeout_ms);
 enum status wait_begin_alone(const struct options *opts);
 int wait_request(const char *file, const char *words, const char *patch);
 const char *wait_log_line(const char *name, int err);
+const char *wait_log_nth(const char *name, unsigned int n);
 void wait_undo(unsigned int ms);
 int wait_signal(void);
 void wait_end(void);

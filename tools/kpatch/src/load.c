@@ -57,6 +57,18 @@ static enum status load_again(struct load *load, const struct module *module)
 	return OK;
 }
 
+/* The kernel names all functions that it refuses, each in a line with its own errno. */
+static enum status refused(const char *name, int err)
+{
+	enum status status = OK;
+	const char *line;
+	unsigned int i;
+
+	for (i = 0; (line = wait_log_nth(name, i)); i++)
+		status = out_worse(status, out_errno(ACT_LOAD, name, err, line));
+	return status ?: out_errno(ACT_LOAD, name, err, NULL);
+}
+
 /* A patch whose module has no parameter "enable" is enabled by its init. */
 static enum status insert(struct load *load, const struct module *module, bool replace)
 {
@@ -72,8 +84,7 @@ static enum status insert(struct load *load, const struct module *module, bool r
 		 replace && module->has_replace ? " replace=1" : "");
 	ret = module_insert(module, parameters);
 	if (ret)
-		return out_errno(ACT_LOAD, module->name, ret,
-				 wait_log_line(module->name, ret));
+		return refused(module->name, ret);
 	names_add(&load->inserted, module->name);
 	if (!sysfs_has(module->name))
 		return out_err(REFUSED,

@@ -153,20 +153,18 @@ int wait_signal(void)
 }
 
 /*
- * Is a line of the log about @name? Those of kpatch end with the errno. The module loader
- * also logs that a module taints the kernel, which is no failure.
+ * Is a line of the log about @name, with @code in it? Those of kpatch end with the errno.
+ * The module loader also logs that a module taints the kernel, which is no failure.
  */
-static bool is_about(const char *line, size_t len, const char *name, int err)
+static bool is_about(const char *line, const char *name, const char *code)
 {
-	char quoted[NAME_LEN + 4], plain[NAME_LEN + 4], code[16], text[1024];
+	char quoted[NAME_LEN + 4], plain[NAME_LEN + 4];
 
-	snprintf(text, sizeof(text), "%.*s", (int)len, line);
 	snprintf(quoted, sizeof(quoted), "'%s'", name);
 	snprintf(plain, sizeof(plain), "%s: ", name);
-	snprintf(code, sizeof(code), "(%d)", err);
-	if (!strncmp(text, "kpatch: ", strlen("kpatch: ")))
-		return strstr(text, code) && (strstr(text, quoted) || strstr(text, plain));
-	return !strncmp(text, plain, strlen(plain)) && !strstr(text, "taint");
+	if (!strncmp(line, "kpatch: ", strlen("kpatch: ")))
+		return strstr(line, code) && (strstr(line, quoted) || strstr(line, plain));
+	return !strncmp(line, plain, strlen(plain)) && !strstr(line, "taint");
 }
 
 /* Keep what the kernel has logged since the last time, without the fields before it. */
@@ -193,6 +191,25 @@ static void read_log(void)
 	}
 }
 
+static const char *without_prefix(const char *line)
+{
+	return strncmp(line, "kpatch: ", strlen("kpatch: ")) ? line : line + strlen("kpatch: ");
+}
+
+/* Copy the next line from @at on that is_about() accepts to @line; return what is behind it. */
+static const char *next_line(const char *at, const char *name, const char *code, char *line,
+			     size_t size)
+{
+	const char *end;
+
+	for (; (end = strchr(at, '\n')); at = end + 1) {
+		snprintf(line, size, "%.*s", (int)(end - at), at);
+		if (is_about(line, name, code))
+			return end + 1;
+	}
+	return NULL;
+}
+
 /**
  * wait_log_line() - what the kernel has logged about a failure, since wait_begin()
  * @name: the patch or module
@@ -203,18 +220,34 @@ static void read_log(void)
 const char *wait_log_line(const char *name, int err)
 {
 	static char last[1024];
-	const char *line, *end;
+	char code[16], line[sizeof(last)] = "";
+	const char *at = wait_state.logged;
 
 	read_log();
+	snprintf(code, sizeof(code), "(%d)", err);
 	*last = '\0';
-	for (line = wait_state.logged; (end = strchr(line, '\n')); line = end + 1) {
-		if (is_about(line, end - line, name, err))
-			snprintf(last, sizeof(last), "%.*s", (int)(end - line), line);
-	}
-	if (!*last)
-		return NULL;
-	return strncmp(last, "kpatch: ", strlen("kpatch: ")) ? last :
-		last + strlen("kpatch: ");
+	while ((at = next_line(at, name, code, line, sizeof(line))))
+		memcpy(last, line, sizeof(last));
+	return *last ? without_prefix(last) : NULL;
+}
+
+/**
+ * wait_log_nth() - one of the lines that the kernel has logged about failures
+ * @name: the patch or module
+ * @n: which one, from 0 on
+ *
+ * Return: the line, without "kpatch: "; %NULL if there are fewer, or they cannot be read.
+ */
+const char *wait_log_nth(const char *name, unsigned int n)
+{
+	static char line[1024];
+	const char *at = wait_state.logged;
+
+	read_log();
+	do {
+		at = next_line(at, name, "(-", line, sizeof(line));
+	} while (at && n--);
+	return at ? without_prefix(line) : NULL;
 }
 
 static void clear_progress(void)

@@ -168,6 +168,15 @@ test_load_of_a_bad_patch_fails_and_says_why()
 	! "$kpatch" list | grep '\[' || fail "a patch is left"
 }
 
+test_load_names_all_functions_that_are_refused()
+{
+	! "$kpatch" load "$mods/test_kpatch_clone.ko" 2> "$scratch/err" || fail "load succeeded"
+	check "the first one" grep -q "'no_such_function' is not in vmlinux" "$scratch/err"
+	check "the second one" grep -q "'ftrace_location' cannot be traced" "$scratch/err"
+	check_is "lines" 2 "$(wc -l < "$scratch/err")"
+	check_gone test_kpatch_clone
+}
+
 # In the time zone of the caller.
 test_status_tells_since_when_and_what_was_refused()
 {

@@ -9,6 +9,7 @@
 
 any=test_kpatch_any
 clone=test_kpatch_clone
+target=test_kpatch_target
 no_such_thing="Unknown symbol in module"
 einval="Invalid parameters"
 eexist="File exists"
@@ -123,6 +124,41 @@ test_unknown_symbol()
 	check_refused "$no_such_thing" \
 		"'$any': function 'no_such_function' is not in vmlinux; build the patch" \
 		$any name=no_such_function
+}
+
+# are_refused NUMBER ERROR PARAMETER...: several functions, in a line for each
+are_refused()
+{
+	local number=$1 error=$2
+
+	shift 2
+	mark_log
+	! briefly load "$@" || fail "insmod $* succeeded"
+	case $load_error in
+	*"$error"*) ;;
+	*) fail "insmod $*: expected '$error', got '$load_error'" ;;
+	esac
+	check_is "lines in the log" "$number" "$(kpatch_log | grep -c '(-')"
+	check_gone "$1"
+}
+
+# The errno is that of the first one.
+test_all_functions_that_are_refused_are_named()
+{
+	are_refused 3 "$no_such_thing" $clone \
+		name=no_such_function,cmdline_proc_show,ftrace_location,start_kernel
+	check_log "function 'no_such_function' is not in vmlinux"
+	check_log "function 'ftrace_location' cannot be traced"
+	check_log "function 'start_kernel' is init code"
+	check "insmod" load $target
+	are_refused 2 "$einval" $clone name=start_kernel,no_such_open objname=$target
+	check_log "function 'start_kernel' is init code"
+	check_log "function 'no_such_open' is not in $target"
+}
+
+test_no_more_than_some_functions_are_named()
+{
+	are_refused 20 "$no_such_thing" $clone name="$(printf 'none%d\n' {1..24} | paste -sd ,)"
 }
 
 test_a_function_that_was_inlined_or_renamed()

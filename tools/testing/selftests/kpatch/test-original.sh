@@ -82,7 +82,7 @@ test_a_bad_stub_is_refused()
 			test_kpatch_stub "quirk=\"$quirk\""
 	done
 	check_refused "Invalid parameters" \
-		"function 'gcd': another function of the patch has the stub original_gcd" \
+		"function 'lcm': another function of the patch has the stub original_gcd" \
 		test_kpatch_stub quirk=shared
 	check_refused "Invalid parameters" \
 		"function 'gcd' is to be kept, so it needs no stub to call it" \

@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * A patch of functions and of their compiler-made clones, all by name. The
- * replacements only return an error; that of clones can sleep before.
+ * replacements only return an error; that of clones can sleep before. Without any name
+ * the patch is refused, for two of its functions.
  */
 #include <linux/jiffies.h>
 #include <linux/kpatch.h>
 #include <linux/sched.h>
 
-#define MAX_FUNCS 8
+#define MAX_FUNCS 24
+
+static char *refused[] = { "no_such_function", "ftrace_location" };
 
 static char *name[MAX_FUNCS];
 static int num_names;
@@ -27,6 +30,10 @@ MODULE_PARM_DESC(keep, "names of clones to list without a replacement");
 static unsigned int flags;
 module_param(flags, uint, 0444);
 MODULE_PARM_DESC(flags, "additional flags of the last function");
+
+static char *objname;
+module_param(objname, charp, 0444);
+MODULE_PARM_DESC(objname, "the module that the last function is in");
 
 static bool sleep;
 module_param(sleep, bool, 0644);
@@ -70,8 +77,10 @@ static int __init clone_init(void)
 	add(name, num_names, replacement, 0);
 	add(clone, num_clones, sleep_in_clone, KPATCH_CLONE);
 	add(keep, num_kept, NULL, KPATCH_CLONE_KEEP);
-	if (patch.num_funcs)
-		funcs[patch.num_funcs - 1].flags |= flags;
+	if (!patch.num_funcs)
+		add(refused, ARRAY_SIZE(refused), replacement, 0);
+	funcs[patch.num_funcs - 1].flags |= flags;
+	funcs[patch.num_funcs - 1].objname = objname;
 	return kpatch_register(&patch);
 }
 module_init(clone_init);
@@ -82,5 +91,6 @@ static void __exit clone_exit(void)
 }
 module_exit(clone_exit);
 
+MODULE_INFO(kpatch, "Y");
 MODULE_DESCRIPTION("kpatch test: clones of functions");
 MODULE_LICENSE("GPL");
