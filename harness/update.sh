@@ -6,8 +6,9 @@
 # tarballs. Builds both, makes one module of the difference with kpatch build --update,
 # compares the code of its functions with that of the new release, and boots OLD: programs
 # that show what fixes change, and the kernel's own selftests, run before the module is
-# loaded, with it, and after it has been disabled, and once more on NEW. What is made is
-# below build/, and what is made already is not made again.
+# loaded, with it, and after it has been disabled, and once more on NEW. The same objects as
+# a livepatch show how long that takes to load and to disable. What is made is below build/,
+# and what is made already is not made again.
 #
 # DECISIONS=FILE: for kpatch build --update
 # SUITES="..." : the selftests of the kernel that run, below tools/testing/selftests
@@ -38,6 +39,7 @@ export XDG_CACHE_HOME=$top/build/cache
 
 build_kernels
 build_module "$2"
+build_livepatch || die "the parts do not link for livepatch, see $out/livepatch/log"
 show_sums
 start_checks update
 try "the module has all functions that need no decision" has_enough

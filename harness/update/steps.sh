@@ -45,13 +45,32 @@ build_module() {
 	[ -z "${DECISIONS:-}" ] || options+=(--decisions "$DECISIONS")
 	say "making the module, which may take hours; see $out/report.html then"
 	local start=$SECONDS
-	"$top/scripts/kpatch/kpatch-build" --kernel "$obj" --source "$src" \
+	# The parts of the module are linked once more, for livepatch.
+	rm -rf "$out/tmp"
+	mkdir "$out/tmp"
+	TMPDIR=$out/tmp "$top/scripts/kpatch/kpatch-build" --kernel "$obj" --source "$src" \
 		--objtool-source "$OBJTOOL_SOURCE" --name update -o "$out/update.ko" \
-		--work "$out/state" --update "$src" "$new_src" "${options[@]}" \
+		--work "$out/state" --keep --update "$src" "$new_src" "${options[@]}" \
 		--report "$out/report.html" --report "$out/report.json" \
 		--report "$out/report.txt" > /dev/null || status=$?
 	[ "$status" -eq 0 ] || die "no module, exit status $status"
 	say "made in $((SECONDS - start)) s"
+}
+
+# The same objects, registered with livepatch instead.
+build_livepatch() {
+	local module=$out/livepatch linked objtools
+
+	linked=$(find "$out/tmp" -path '*/link*/module' -type d | sort -V | tail -n 1)
+	objtools=("$XDG_CACHE_HOME"/kpatch/objtool-*/objtool)
+	rm -rf "$module"
+	mkdir "$module"
+	cp "$linked"/*.o_shipped "$linked"/.unit*.cmd "$top/harness/update/livepatch.h" "$module"
+	sed 's,<linux/kpatch.h>,"livepatch.h",; /kpatch_state.h/d' "$linked/init.c" > "$module/init.c"
+	sed 's/\<update\>/update_livepatch/g' "$linked/Kbuild" > "$module/Kbuild"
+	make -s -C "$obj" M="$module" delay-objtool=y CONFIG_OBJTOOL_WERROR= modules \
+		> "$module/log" 2>&1 || return
+	"${objtools[-1]}" klp post-link "$module/update_livepatch.ko"
 }
 
 show_sums() { sed '/^$/q' "$out/report.txt"; }
@@ -158,6 +177,53 @@ load() {
 	done
 }
 
+# milliseconds WHAT COMMAND...
+milliseconds() {
+	local what=$1 start
+	shift
+	start=$(date +%s%N)
+	"$@" > /dev/null || exit
+	echo "$what $((($(date +%s%N) - start) / 1000000))"
+}
+
+with_livepatch() {
+	local patch=/sys/kernel/livepatch/update_livepatch
+
+	case $1 in
+	load) insmod "$out/livepatch/update_livepatch.ko" || return ;;
+	disable) echo 0 > $patch/enabled || return ;;
+	unload) rmmod update_livepatch; return ;;
+	esac
+	# Without patience it signals the tasks that have not switched, every 15 s.
+	while [ "$(cat $patch/transition 2> /dev/null)" = 1 ]; do
+		sleep 0.01
+	done
+}
+
+with_kpatch() {
+	case $1 in
+	load) "$kpatch" load -t 600 "$out/update.ko" ;;
+	*) "$kpatch" "$1" -t 600 update ;;
+	esac
+}
+
+# One beside the other, and nothing else runs.
+beside_livepatch() {
+	local round system what
+
+	for round in 1 2 3; do
+		for system in kpatch livepatch; do
+			for what in load disable; do
+				milliseconds "$system $what" "with_$system" $what
+			done
+			# The last tasks of livepatch leave a moment later.
+			until "with_$system" unload 2> /dev/null; do
+				sleep 0.1
+			done
+		done
+	done > /run/out/beside
+}
+
 on_old() {
 	local functions
 
@@ -173,6 +239,7 @@ on_old() {
 	"$kpatch" disable -t 600 update && "$kpatch" unload -t 600 update || exit
 	in_state after
 	kill %1
+	beside_livepatch
 }
 
 on_new() { in_state new; }
@@ -187,7 +254,7 @@ run_guest() {
 	{
 		declare -p out kpatch suites
 		printf 'export MODULES=%q MODPROBE_OPTIONS=%q\n' "$3" "-d $3"
-		declare -f in_state load "$2"
+		declare -f in_state load milliseconds with_livepatch with_kpatch beside_livepatch "$2"
 		echo "$2"
 	} > "$out/$2.sh"
 	KSRC=$1 TIMEOUT=${TIMEOUT:-14400} MEM=${MEM:-2048} "$top/harness/boot.sh" "update-$2" "bash $out/$2.sh" ||
@@ -217,6 +284,16 @@ same_with() {
 show_numbers() {
 	jq -r '.patches[0] | "standstill: \(.statistics.stop_ns) ns, for \(.functions | length) functions"' \
 		"$on_old/status.json"
-	say "loaded and enabled in $((($(< "$on_old/loaded") - $(< "$on_old/started")) / 1000000)) ms"
+	say "loaded and enabled under load in $((($(< "$on_old/loaded") - $(< "$on_old/started")) / 1000000)) ms"
+	awk '{
+		key = $1 " " $2
+		if (!(key in least) || $3 < least[key])
+			least[key] = $3
+	}
+	END {
+		for (what in split("load disable", words))
+			printf "%s: %d ms, and livepatch %d ms\n", words[what],
+				least["kpatch " words[what]], least["livepatch " words[what]]
+	}' "$on_old/beside"
 	cat "$on_old/live"
 }
