@@ -11,7 +11,8 @@
 # and what is made already is not made again.
 #
 # DECISIONS=FILE: for kpatch build --update
-# SUITES="..." : the selftests of the kernel that run, below tools/testing/selftests
+# SUITES="..." : the selftests of the kernel that run, below tools/testing/selftests: futex,
+#                or net:tls for one of several
 # OBJTOOL_SOURCE: as for difftest.sh
 
 . "$(dirname "$0")/lib.sh"

@@ -112,14 +112,17 @@ has_code_of_new() {
 
 # Selftests that do not build are left out, and the kernel's makefiles say which.
 build_suites() {
-	local tests=$new_src/tools/testing/selftests
+	local tests=$new_src/tools/testing/selftests targets
 
-	[ ! -e "$out/suites/run_kselftest.sh" ] || return 0
+	# shellcheck disable=SC2086  # several words
+	targets=$(printf '%s\n' $SUITES | cut -d: -f1 | sort -u | paste -sd ' ')
+	[ "$(cat "$out/suites/targets" 2> /dev/null)" != "$targets" ] || return 0
+	rm -rf "$out/suites"
 	make -s -C "$new_src" O="$out/headers" headers
-	make -k -s -C "$tests" O="$out/selftests" TARGETS="$SUITES" FORCE_TARGETS= \
+	make -k -s -C "$tests" O="$out/selftests" TARGETS="$targets" FORCE_TARGETS= \
 		KHDR_INCLUDES="-isystem $out/headers/usr/include" \
 		INSTALL_PATH="$out/suites" install || :
-	[ -e "$out/suites/run_kselftest.sh" ]
+	[ -e "$out/suites/run_kselftest.sh" ] && echo "$targets" > "$out/suites/targets"
 }
 
 build_triggers() {
@@ -147,7 +150,7 @@ build_programs() {
 			install_modules "$new_src" "$new_obj" "$out/modules.new"
 	} > "$out/programs.log" 2>&1 || { tail -n 30 "$out/programs.log"; die "the programs do not build"; }
 	for suite in $SUITES; do
-		grep -q "^$suite:" "$out/suites/kselftest-list.txt" ||
+		grep -qE "^$suite(:|$)" "$out/suites/kselftest-list.txt" ||
 			skipped "selftests of $suite" "none of them builds here"
 	done
 }
@@ -163,7 +166,7 @@ in_state() {
 	cp -r "$out/suites/" /run/suites
 	# To a pipe, as in selftests.sh.
 	# shellcheck disable=SC2086,SC2046  # several words
-	(cd /run/suites && ./run_kselftest.sh -o 60 $(printf ' -c %s' $suites)) 2>&1 |
+	(cd /run/suites && ./run_kselftest.sh -o 60 $(printf ' -t %s' $tests)) 2>&1 |
 		cat > "/run/out/tests.$state"
 	rm -rf /run/suites
 }
@@ -209,9 +212,9 @@ with_kpatch() {
 
 # One beside the other, and nothing else runs.
 beside_livepatch() {
-	local round system what
+	local system what
 
-	for round in 1 2 3; do
+	for _ in 1 2 3; do
 		for system in kpatch livepatch; do
 			for what in load disable; do
 				milliseconds "$system $what" "with_$system" $what
@@ -246,13 +249,13 @@ on_new() { in_state new; }
 
 # run_guest ORIGIN NAME ROOT-OF-MODULES
 run_guest() {
-	local kpatch=$src/tools/kpatch/kpatch suites
+	local kpatch=$src/tools/kpatch/kpatch tests
 
 	# shellcheck disable=SC2086  # several words
-	suites=$(cut -d: -f1 "$out/suites/kselftest-list.txt" | sort -u |
-		grep -xF "$(printf '%s\n' $SUITES)")
+	tests=$(grep -E "^($(printf '%s\n' $SUITES | paste -sd '|'))(:|$)" \
+		"$out/suites/kselftest-list.txt")
 	{
-		declare -p out kpatch suites
+		declare -p out kpatch tests
 		printf 'export MODULES=%q MODPROBE_OPTIONS=%q\n' "$3" "-d $3"
 		declare -f in_state load milliseconds with_livepatch with_kpatch beside_livepatch "$2"
 		echo "$2"
