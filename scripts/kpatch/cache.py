@@ -25,7 +25,7 @@ ASSEMBLED = re.compile(rb"\.incbin|\.include")
 
 def default_directory():
     base = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
-    return os.path.join(base, "kpatch")
+    return os.path.abspath(os.path.join(base, "kpatch"))
 
 
 def made_once(place, work, make):

@@ -7,6 +7,7 @@ Nothing is written to either.
 import glob
 import os
 import re
+import struct
 
 from common import SETUP, Failure
 from elf import Linked
@@ -139,7 +140,7 @@ class Kernel:
             path = self.vmlinux if modname == "vmlinux" else self.module(modname)
             try:
                 self._linked[modname] = Linked(path)
-            except (OSError, ValueError) as error:
+            except (OSError, ValueError, struct.error) as error:
                 raise Failure(SETUP, path, f"cannot be read: {error}",
                               "build the kernel and its modules first") from error
         return self._linked[modname]

@@ -54,6 +54,11 @@ class Diffs:
             elif line.startswith("rename from "):
                 raise Failure(PATCH, [path, line[12:]], "is renamed",
                               "keep its name, and change its contents only")
+            elif line == "GIT binary patch" or re.match(r"Binary files \S+ and \S+ differ$", line):
+                raise Failure(PATCH, path, "changes a file that it does not show",
+                              "leave that out, or make the diff with --text")
+            elif line.startswith("*** ") and following.startswith("--- "):
+                raise Failure(PATCH, path, "is no unified diff", "make it with diff -u")
             elif line.startswith("--- ") and following.startswith("+++ "):
                 wanted = self._add(self.name_in(line), self.name_in(following))
             elif line.startswith("@@ "):

@@ -10,7 +10,8 @@ import shlex
 
 from common import IMPOSSIBLE, PATCH, UNAFFECTED, Failure
 
-TEXT = re.compile(r".*\.(rst|txt|yaml|md)$")
+# The decoder of instructions is made from a text.
+TEXT = re.compile(r"(?!.*/x86-opcode-map\.txt$).*\.(rst|txt|yaml|md)$")
 # Not part of the kernel, or no code. kernel/bpf/ includes some files of tools/lib/bpf/.
 IGNORED = re.compile(r"(Documentation|tools(?!/lib/bpf/(relo_core|btf_relocate|btf_iter)\.[ch]$)|"
                      r"samples|LICENSES|usr)/|"
