@@ -20,7 +20,7 @@ from elf import (R_X86_64_32, R_X86_64_32S, R_X86_64_64, R_X86_64_PC32, SHF_ALLO
                  SHF_EXECINSTR, SHT_PROGBITS, STT_FUNC, STT_OBJECT, Elf, Reloc)
 
 # Sections whose references are addresses that code may store.
-STORED = re.compile(r"\.(text|rodata|data)")
+STORED = re.compile(r"\.(text|rodata|data|\w+\.text)")
 RUNTIME = re.compile(r"runtime_(\w+?)_(\w+)$")
 UNSET = struct.pack("<Q", 0x0123456789abcdef)
 
@@ -35,8 +35,17 @@ def adjust(changes, after, exported):
         changes.out = Elf(changes.path)
 
 
+def keep_addresses_of_others(changes, owners, linked):
+    """@owners: for each function that other units replace, the name of the object it is in"""
+    adjuster = Adjuster(changes)
+    adjuster.keep_addresses_of_others(owners, linked)
+    if adjuster.changed:
+        adjuster.elf.write(changes.path)
+        changes.out = Elf(changes.path)
+
+
 class Adjuster:
-    def __init__(self, changes, exported):
+    def __init__(self, changes, exported=()):
         self.changes = changes
         self.exported = exported
         self.elf = changes.out
@@ -58,6 +67,18 @@ class Adjuster:
                     addend = reloc.addend - taken
                     self._refer(section, reloc._replace(addend=addend), func.name)
 
+    def keep_addresses_of_others(self, owners, linked):
+        for section in list(self.elf.sections):
+            if not STORED.match(section.name):
+                continue
+            for reloc in self.elf.relocs(section):
+                name = reloc.symbol.name
+                if name in owners and not reloc.symbol.section and \
+                   self._taken(section, reloc) is not None:
+                    object_ = linked(owners[name])
+                    position = object_.position(object_.globals_named(name)[0], True)
+                    self._refer(section, reloc, name, owners[name], position)
+
     def _taken(self, section, reloc):
         """The offset to the symbol of an address that is taken; None if none is."""
         if reloc.type in (R_X86_64_64, R_X86_64_32, R_X86_64_32S):
@@ -69,28 +90,28 @@ class Adjuster:
                 return reloc.addend + 4
         return None
 
-    def _refer(self, section, reloc, name):
+    def _refer(self, section, reloc, name, owner=None, position=None):
         """Let @reloc, which exists, be against @name of the kernel.
 
         It is left to the link against a symbol without meaning, as the engine does it.
         """
         self.elf.set_reloc(section, reloc, self.elf.undefined(TOMBSTONE + name))
-        self._add_entry(section, reloc, name)
+        self._add_entry(section, reloc, name, owner or self.changes.unit.modname, position)
 
-    def _add_entry(self, section, reloc, name):
+    def _add_entry(self, section, reloc, name, owner, position=None):
         """struct klp_reloc of objtool: place, symbol and type."""
-        unit = self.changes.unit
-        same = [s for s in self.changes.before.symbols if s.name == name and s.defined]
-        position = int(len(same) > 1) and \
-            1 + next(i for i, s in enumerate(same) if s.type in (STT_FUNC, STT_OBJECT))
-        entries = self.elf.find(RELOCS + unit.modname) or self.elf.add_section(
-            RELOCS + unit.modname, SHT_PROGBITS, SHF_ALLOC, b"", align=8)
+        if position is None:
+            same = [s for s in self.changes.before.symbols if s.name == name and s.defined]
+            position = int(len(same) > 1) and \
+                1 + next(i for i, s in enumerate(same) if s.type in (STT_FUNC, STT_OBJECT))
+        entries = self.elf.find(RELOCS + owner) or self.elf.add_section(
+            RELOCS + owner, SHT_PROGBITS, SHF_ALLOC, b"", align=8)
         at = len(self.elf.contents(entries))
         self.elf.set_contents(entries, self.elf.contents(entries) +
                               struct.pack("<QQI4x", 0, 0, reloc.type))
         self.elf.add_reloc(entries, at, self.elf.section_symbol(section), R_X86_64_64,
                            reloc.offset)
-        symbol = self.elf.undefined(f"{SYMBOL}{unit.modname}.{name},{position}")
+        symbol = self.elf.undefined(f"{SYMBOL}{owner}.{name},{position}")
         self.elf.add_reloc(entries, at + 8, symbol, R_X86_64_64, reloc.addend)
         self.changed = True
 
@@ -135,5 +156,5 @@ class Adjuster:
         symbol = self.elf.undefined(name if name in self.exported else TOMBSTONE + name)
         self.elf.add_reloc(section, reloc.offset, symbol, reloc.type, reloc.addend)
         if name not in self.exported:
-            self._add_entry(section, reloc, name)
+            self._add_entry(section, reloc, name, self.changes.unit.modname)
         self.changed = True

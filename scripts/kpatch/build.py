@@ -6,13 +6,14 @@ import re
 import shutil
 import sys
 
+from adjust import keep_addresses_of_others
 from author import Additions, Alias, Author
 from cache import Cache, default_directory
 from changes import other_bodies
 from common import LINK, PATCH, SETUP, USAGE, Failure, Progress, Runner
 from compiler import Compiler, Missed, check_warnings
 from describe import Fixes, brought, expiry, fields
-from elf import STT_FUNC
+from elf import STB_LOCAL, STT_FUNC
 from engine import Engine, no_effect
 from headers import HeaderTree
 from judge import Judge
@@ -36,6 +37,9 @@ def module_name(options):
         if not options.output:
             stem = "kpatch-" + stem
         stem = re.sub(r"[^A-Za-z0-9_-]", "-", stem)[:55]
+    if re.fullmatch(r"init|unit\d+", stem):
+        raise Failure(USAGE, stem, "is a name of what the module consists of",
+                      "choose another one with --name")
     if not re.fullmatch(r"[A-Za-z0-9_-]{1,55}", stem) or os.path.basename(name) != name and \
        options.name:
         raise Failure(USAGE, options.name or stem, "is no name for a module",
@@ -178,6 +182,7 @@ class Module:
         self.changes = changes
         self.additions = Additions()
         kernel = build.kernel
+        self._keep_addresses()
         for change in changes:
             change.aliases = []
             self.additions.add(authors[change.unit.obj], change)
@@ -189,6 +194,17 @@ class Module:
                         for m in ["vmlinux"] + [c.unit.modname for c in changes]}
         self.info = fields(fixes, build.release, build.expires, kernel.release,
                            f"objtool klp of Linux {build.engine.version}", self.objects)
+
+    def _keep_addresses(self):
+        """The link would let the replacements of one unit be what another one takes for the
+        functions of the kernel.
+        """
+        owners = {f.name: f.unit.modname for c in self.changes for f in c.funcs
+                  if f.symbol.bind != STB_LOCAL}
+        for change in self.changes:
+            own = {f.name for f in change.funcs}
+            keep_addresses_of_others(change, {n: o for n, o in owners.items() if n not in own},
+                                     self.build.kernel.linked)
 
     def link(self, place):
         """Return the path of the module, below @place."""
