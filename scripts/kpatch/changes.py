@@ -4,10 +4,10 @@
 import os
 import re
 
-from common import IMPOSSIBLE, KEEP, REFUSED, SETUP, Failure
-from elf import (SHF_ALLOC, SHF_EXECINSTR, SHF_WRITE, STB_LOCAL, STB_WEAK, STT_FILE,
-                 STT_FUNC, STT_NOTYPE, STT_OBJECT, Elf, is_traced, string_at,
-                 without_counters)
+from common import IMPOSSIBLE, KEEP, LAYOUT, REFUSED, SETUP, Failure
+from elf import (R_X86_64_PC32, R_X86_64_PLT32, SHF_ALLOC, SHF_EXECINSTR, SHF_WRITE, STB_LOCAL,
+                 STB_WEAK, STT_FILE, STT_FUNC, STT_NOTYPE, STT_OBJECT, STT_SECTION, Elf, is_traced,
+                 string_at, without_counters)
 
 OBJECTS, FUNCS, STRINGS = ".init.klp_objects", ".init.klp_funcs", ".rodata.klp.str1.1"
 RELOCS, SYMBOL, TOMBSTONE = "__klp_relocs.", ".klp.sym.", ".klp.tombstone."
@@ -22,10 +22,12 @@ TRANSFERS = (*range(0x80, 0x90), 0xe8, 0xe9)
 
 # Their addresses are not in kallsyms, or nobody refers to them by name.
 UNNAMED = re.compile(r"\.L|__pfx_|__UNIQUE_ID_|__addressable_|__already_done|__func__|"
-                     r"__PRETTY_FUNCTION__|__key|_entry|descriptor|CSWTCH|__ksymtab|__kstrtab")
+                     r"__PRETTY_FUNCTION__|__key|(_entry(_ptr)?|descriptor)(\.\d+)?$|CSWTCH|__ksymtab|"
+                     r"__kstrtab")
 
 # Static variables that the engine copies, as their values do not matter.
-SEPARATE = re.compile(r"__already_done|__func__|__key|__warned|_entry|_rs|descriptor|CSWTCH")
+SEPARATE = re.compile(r"(__already_done|__func__|__key|__warned|_entry|_entry_ptr|_rs|"
+                      r"descriptor|CSWTCH)(\.\d+)*$")
 
 # Data that is compared, or belongs to functions. All other sections are tables that the
 # kernel reads at boot, or when a module is loaded: parameters, initcalls, exports, events.
@@ -161,6 +163,10 @@ def variables(elf):
     return {name: sections[0] for name, sections in found.items() if len(sections) == 1}
 
 
+def is_writable(section):
+    return section.flags & SHF_WRITE and not section.name.startswith(".data..ro_after_init")
+
+
 def check_variables(unit, before, after):
     """The engine compares what variables contain, not where they are."""
     after = variables(after)
@@ -169,9 +175,82 @@ def check_variables(unit, before, after):
         if old.name.startswith(".data..percpu") != new.name.startswith(".data..percpu"):
             yield Failure(REFUSED, [unit.source, name], "exists once now and for each CPU then, "
                           "or the reverse", "give the new variable another name")
+        if is_writable(new) and not is_writable(old):
+            yield Failure(REFUSED, [unit.source, name], "becomes writable, but stays where it is",
+                          "give the new variable another name")
         if new.align > old.align:
             yield Failure(REFUSED, [unit.source, name], "is to be aligned, but stays where it is",
                           "give the new variable another name")
+
+
+def check_renamed(unit, before, after, asserted):
+    """A variable that has another name is a new one, and its value would be lost."""
+    old, new = ({s.name: s for s in elf.symbols
+                 if s.type == STT_OBJECT and s.defined and "." not in s.name and s.size and
+                 is_writable(elf.section_of(s)) and not UNNAMED.match(s.name) and
+                 not elf.section_of(s).name.startswith((".init", ".discard", ".modinfo"))}
+                for elf in (before, after))
+    for name in sorted(old.keys() - new.keys()):
+        others = [n for n in sorted(new.keys() - old.keys()) if new[n].size == old[name].size]
+        if others and name not in asserted:
+            yield Failure(REFUSED, [unit.source, name], f"is gone, and {others[0]}, which is new, "
+                          "would begin with its initial value",
+                          f"keep the name, or assert with --layout {name} that it is another one",
+                          LAYOUT)
+
+
+def check_globals(unit, before, after, linked):
+    """A definition that the kernel has elsewhere stays in use there."""
+    def names(elf):
+        return {s.name for s in elf.symbols if s.bind != STB_LOCAL and s.defined and
+                s.type in (STT_FUNC, STT_OBJECT)}
+
+    for name in sorted(names(after) - names(before)):
+        if linked(unit.modname).globals_named(name) or linked("vmlinux").globals_named(name):
+            yield Failure(REFUSED, [unit.source, name], "is defined elsewhere in the kernel, which "
+                          "would go on to use that", "leave it where it is, and change it there")
+
+
+def boundaries(elf):
+    """By function with its code, and by offset: what begins or ends where it refers to a section
+    of variables.
+    """
+    places, found = {}, {}
+    for symbol in elf.symbols:
+        if symbol.type == STT_OBJECT and symbol.defined:
+            name = without_counters(symbol.name)
+            for at, side in ((symbol.value, "start"), (symbol.value + symbol.size, "end")):
+                places.setdefault((symbol.section, at), set()).add((name, side))
+    relocs = {}
+    for section, reloc in elf.all_relocs():
+        if section.flags & SHF_EXECINSTR and reloc.symbol.type == STT_SECTION:
+            relocs.setdefault(section.index, []).append(reloc)
+    for func in elf.symbols:
+        if func.type != STT_FUNC or not func.defined or func.section not in relocs:
+            continue
+        end = func.value + func.size
+        code = bytes(elf.contents(elf.sections[func.section])[func.value:end])
+        for reloc in relocs[func.section]:
+            at = reloc.addend + 4 * (reloc.type in (R_X86_64_PC32, R_X86_64_PLT32))
+            if func.value <= reloc.offset < end and (reloc.symbol.section, at) in places:
+                found[func.name, code, reloc.offset - func.value] = \
+                    places[reloc.symbol.section, at]
+    return found
+
+
+def check_ends(unit, before, after):
+    """The engine takes the end of a variable for the one that follows, and code that has not
+    changed shows which of them is meant.
+    """
+    after = boundaries(after)
+    for place, old in boundaries(before).items():
+        same = old & after.get(place, old)
+        if len(same) == 1 and old != after.get(place, old) and next(iter(same))[1] == "end":
+            name, _ = next(iter(same))
+            yield Failure(REFUSED, [unit.source, name], "is followed by another variable then, "
+                          f"which its end would be taken for in {place[0]}",
+                          "declare the new variable elsewhere in the file")
+            return
 
 
 def check_static_locals(unit, before, after):
@@ -269,10 +348,11 @@ class Changes:
         """What the engine has taken along must be there, and not its name alone."""
         for section, reloc in self.out.all_relocs():
             target = self.out.section_of(reloc.symbol)
-            # The list of functions is empty if all are new.
+            # The list of functions is empty if all are new, and so is a lock's class without
+            # lockdep.
             if section.flags & SHF_ALLOC and target and target.flags & SHF_ALLOC and \
                not target.flags & SHF_EXECINSTR and target.name != FUNCS and \
-               reloc.symbol.value >= target.size:
+               reloc.symbol.type != STT_OBJECT and reloc.symbol.value >= target.size:
                 self.refuse(None, f"refers to {reloc.symbol.name or target.name}, which the "
                             "engine has not copied", "this is a bug", SETUP)
 
@@ -290,6 +370,13 @@ class Changes:
                     func.name, "has another prototype, and callers in files that are not "
                     "compiled now use the old one", "add a new function instead, or assert "
                     f"with --layout {func.name} that there are none")
+
+    def check_short_jumps(self, names):
+        for name in [f.name for f in self.funcs] + self.new:
+            if name in names:
+                yield self.failure(name, "jumps to another function of its section, which is not "
+                                   "that far away in the patch", "patch its callers instead",
+                                   kind=IMPOSSIBLE)
 
     def _own(self):
         """Local symbols of the unit that the linked object must have, too."""

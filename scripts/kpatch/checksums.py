@@ -12,12 +12,11 @@ from collections import defaultdict
 from author import STATES
 from changes import TRANSFERS
 from common import REFUSED, Failure
-from details import Details
+from details import COLD, Details
 from elf import (SHF_ALLOC, SHF_EXECINSTR, STB_LOCAL, STT_FUNC, STT_NOTYPE, STT_OBJECT, Elf,
                  is_traced)
 
 SECTION = ".discard.sym_checksum"	# pairs of an address and a checksum
-COLD = ".cold"
 ABSOLUTE = (1, 10, 11)	# R_X86_64_64, R_X86_64_32, R_X86_64_32S
 
 
@@ -63,6 +62,7 @@ class Checksums:
         self.before = Object(before)
         self.after = Object(after)
         self.kept = []
+        self.kept_data = []
         self.brought = []
 
     def write(self):
@@ -80,6 +80,7 @@ class Checksums:
         if not old or len(old) != len(new) or not self._equalise(old, new):
             self._refuse(name, "is to be kept, but is no variable of this file whose initial "
                          "value changes", "correct the name")
+        self.kept_data.append(name)
 
     def keep(self, name):
         """Have function @name stay as it is."""
@@ -112,9 +113,10 @@ class Checksums:
         """Have functions replaced that differ only in what the engine leaves out.
 
         It compares neither what tables say of instructions, such as the key of a static
-        branch, nor constants that have no name of their own.
+        branch, nor all relocations, nor constants that have no name of their own.
         """
-        before, after = Details(self.before.elf), Details(self.after.elf)
+        before = Details(self.before.elf, self.kept_data)
+        after = Details(self.after.elf, self.kept_data)
         for old, new in self._pairs():
             if old.name not in self.kept and \
                self.before.get(old) == self.after.get(new) and before.of(old) != after.of(new):

@@ -16,7 +16,7 @@ SHF_INFO_LINK = 0x40
 SHN_UNDEF, SHN_LORESERVE, SHN_ABS, SHN_XINDEX = 0, 0xff00, 0xfff1, 0xffff
 STB_LOCAL, STB_GLOBAL, STB_WEAK = 0, 1, 2
 STT_NOTYPE, STT_OBJECT, STT_FUNC, STT_SECTION, STT_FILE = 0, 1, 2, 3, 4
-R_X86_64_64, R_X86_64_PC32, R_X86_64_32, R_X86_64_32S = 1, 2, 10, 11
+R_X86_64_64, R_X86_64_PC32, R_X86_64_PLT32, R_X86_64_32, R_X86_64_32S = 1, 2, 4, 10, 11
 NT_GNU_BUILD_ID = 3
 LARGE = 256 << 20
 
@@ -64,6 +64,14 @@ class Symbol:
 
 def string_at(table, offset):
     return table[offset:table.index(b"\0", offset)].decode("utf-8", "replace")
+
+
+def text_at(data, at, width):
+    """The string at @at, of characters of @width bytes."""
+    end = at = max(at, 0)
+    while any(data[end:end + width]):
+        end += width
+    return bytes(data[at:end])
 
 
 def without_counters(name):
@@ -197,6 +205,12 @@ class Elf:
         self.sections.append(section)
         return section
 
+    def rename_section(self, section, name):
+        names = self.sections[self.names_index]
+        table = self.contents(names)
+        section.name, section.name_offset = name, len(table)
+        names.data = bytes(table) + name.encode() + b"\0"
+
     def add_global(self, name, kind, section, value, size):
         table = self.symtab()
         strings = self.sections[table.link]
@@ -210,6 +224,13 @@ class Elf:
         table = self.symtab()
         data = bytearray(self.contents(table))
         data[symbol.index * struct.calcsize(SYMBOL) + 4] = symbol.bind << 4 | kind
+        self.set_contents(table, data)
+
+    def set_section(self, symbol, index):
+        symbol.section = index
+        table = self.symtab()
+        data = bytearray(self.contents(table))
+        struct.pack_into("<H", data, symbol.index * struct.calcsize(SYMBOL) + 6, index)
         self.set_contents(table, data)
 
     def set_size(self, symbol, size):

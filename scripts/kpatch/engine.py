@@ -12,8 +12,9 @@ import struct
 
 from cache import made_once
 from common import DATA, KEEP, NO_EFFECT, REFUSED, SETUP, UNAFFECTED, Failure, first_error
-from elf import (R_X86_64_PC32, SHF_ALLOC, SHF_INFO_LINK, SHF_MERGE, SHF_STRINGS, SHT_PROGBITS,
-                 SHT_RELA, STT_NOTYPE, STT_SECTION, Elf)
+from elf import (R_X86_64_PC32, R_X86_64_PLT32, SHF_ALLOC, SHF_EXECINSTR, SHF_INFO_LINK, SHF_MERGE,
+                 SHF_STRINGS, SHN_ABS, SHT_PROGBITS, SHT_RELA, STT_FUNC, STT_NOTYPE, STT_SECTION,
+                 Elf)
 
 # Tables of entries with one size. Kernels before 7.0 do not say it in the section.
 ENTRY_SIZES = {
@@ -24,10 +25,26 @@ ENTRY_SIZES = {
     "__mcount_loc": 8,
 }
 ANNOTYPE_DATA_SPECIAL = 1
+WHOLE = ".chars"	# in names of sections of strings that are copied like constants
+
+
+# address: bytes  instruction  target <symbol>
+TRANSFER = re.compile(r"^ *([0-9a-f]+):\t((?:[0-9a-f]{2} )+) *\t(?:bnd |notrack )?"
+                      r"(?:call|j)\w* +([0-9a-f]+) <", re.M)
+
+
+def transfers(text):
+    """Begin, end and target of direct calls and jumps that objdump has printed."""
+    for place, code, target in TRANSFER.findall(text):
+        place = int(place, 16)
+        yield place, place + len(code.split()), int(target, 16)
 
 
 class Engine:
+    """@short: functions that jump to others by a distance which one byte has room for"""
+
     def __init__(self, kernel, source, cache, work, run):
+        self.short = set()
         self.kernel = kernel
         self.work = work
         self.run = run
@@ -134,11 +151,65 @@ class Engine:
             elf.set_contents(modinfo, elf.contents(modinfo) + name)
         else:
             elf.add_section(".modinfo", SHT_PROGBITS, SHF_ALLOC, name)
+        self._name_transfers(elf, path)
+        self._keep_strings_whole(elf)
         self._set_constant_sizes(elf)
         if not self.kernel.annotates:
             self._set_entry_sizes(elf)
             self._annotate(elf)
         elf.write(path)
+
+    def _name_transfers(self, elf, path):
+        """The assembler has no relocation for calls and jumps from one function to another of
+        the same section, and the engine would copy the distance. Give those of them one that
+        have room for it, and remember who has others.
+        """
+        for section in elf.sections:
+            functions = [s for s in elf.symbols if s.section == section.index and
+                         s.type == STT_FUNC and s.size and not s.name.startswith("__pfx_")]
+            if not section.flags & SHF_EXECINSTR or \
+               len({f.value for f in functions}) < 2:
+                continue
+            known = {r.offset for r in elf.relocs(section)}
+            code = bytearray(elf.contents(section))
+            _, text, _ = self.run(["objdump", "-dw", "-j", section.name, path])
+            for place, end, target in transfers(text):
+                source, other = (next((f for f in functions
+                                       if f.value <= at < f.value + f.size), None)
+                                 for at in (place, target))
+                if not source or not other or source.value == other.value or \
+                   known.intersection(range(place, end)):
+                    continue
+                if end - place < 5:
+                    self.short.add(source.name)
+                    continue
+                code[end - 4:end] = bytes(4)
+                elf.add_reloc(section, end - 4, other.index, R_X86_64_PLT32,
+                              target - other.value - 4)
+            elf.set_contents(section, code)
+
+    @staticmethod
+    def _keep_strings_whole(elf):
+        """Of strings the engine copies one by one, those of bytes, and takes the addend of
+        what refers to them for their place. Others have to be copied like any constant, which
+        nothing in a section of another name is.
+        """
+        referred = {r.symbol.section for s, r in elf.all_relocs()
+                    if s.flags & SHF_EXECINSTR and r.type in (R_X86_64_PC32, R_X86_64_PLT32)}
+        for section in elf.sections:
+            if not section.flags & SHF_STRINGS or not section.flags & SHF_ALLOC or \
+               section.entsize == 1 and section.index not in referred:
+                continue
+            # Not by the compiler's symbols for some of them, which would be copied alone.
+            for place, reloc in list(elf.all_relocs()):
+                if reloc.symbol.section == section.index and reloc.symbol.type == STT_NOTYPE:
+                    elf.set_reloc(place, reloc._replace(addend=reloc.addend + reloc.symbol.value),
+                                  elf.section_symbol(section))
+            for symbol in elf.symbols:
+                if symbol.section == section.index and symbol.type == STT_NOTYPE:
+                    elf.set_section(symbol, SHN_ABS)
+            section.flags &= ~(SHF_MERGE | SHF_STRINGS)
+            elf.rename_section(section, section.name.replace(".str", WHOLE))
 
     @staticmethod
     def _set_constant_sizes(elf):

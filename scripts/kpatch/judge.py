@@ -5,8 +5,8 @@ import os
 from itertools import chain
 
 from adjust import adjust
-from changes import (Changes, check_always_live, check_static_locals, check_tables,
-                     check_variables, newly_used)
+from changes import (Changes, check_always_live, check_ends, check_globals, check_renamed,
+                     check_static_locals, check_tables, check_variables, newly_used)
 from checksums import Checksums
 from common import Failure
 from elf import Elf
@@ -48,12 +48,16 @@ class Judge:
         types = [Types.of(Elf(path)) for path in (before, after)]
         self._report(check_layouts(unit, *types, asserted))
         used = newly_used(unit, Elf(before), Elf(after), self.kernel.linked, self.exported)
+        self.engine.short.clear()
         self.engine.prepare(unit, before, used.pop(unit.modname))
         self.engine.prepare(unit, after, [])
         original, changed = Elf(before), Elf(after)
         self._report(chain(check_tables(unit, original, changed),
                            check_static_locals(unit, original, changed),
-                           check_variables(unit, original, changed)))
+                           check_variables(unit, original, changed),
+                           check_ends(unit, original, changed),
+                           check_renamed(unit, original, changed, asserted),
+                           check_globals(unit, original, changed, self.kernel.linked)))
         checksums = self._checksums(unit, before, after, author.get("keep") + list(keep),
                                     keep_data)
         os.makedirs(os.path.dirname(out), exist_ok=True)
@@ -65,6 +69,7 @@ class Judge:
         prototypes = {p for p in changed_prototypes(*types) if p not in asserted}
         self._report(chain(changes.check_prototypes(prototypes, self.exported, self.diffs),
                            changes.verify(self.kernel.linked),
+                           changes.check_short_jumps(self.engine.short),
                            check_always_live(self.kernel, changes)))
         return changes
 

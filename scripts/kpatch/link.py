@@ -8,7 +8,7 @@ import shutil
 from author import STATES
 from changes import FUNCS, OBJECTS
 from common import LINK, REFUSED, SETUP, Failure, first_error
-from elf import SHT_RELA, STT_OBJECT, STT_SECTION, Elf
+from elf import SHF_EXECINSTR, SHT_RELA, STT_FUNC, STT_OBJECT, STT_SECTION, Elf
 
 # The engine has copied those sites that are needed. The handler returns to replacements, so
 # they need no ENDBR.
@@ -31,12 +31,29 @@ def finish_object(changes, old_objtool, run):
     elf = Elf(changes.path)
     if old_objtool:
         use_section_symbols(elf)
+    fill_gaps(elf)
     for symbol in elf.symbols_in(STATES):
         elf.set_type(symbol, STT_OBJECT)
     for alias in changes.aliases:
         elf.add_global(alias.name, alias.type, elf.find(alias.section), alias.value,
                        alias.size)
     elf.write(changes.path)
+
+
+def fill_gaps(elf):
+    """Objtool reads what is between functions, too, and the engine leaves zeros there."""
+    for section in elf.sections:
+        if not section.flags & SHF_EXECINSTR or not section.size:
+            continue
+        data = bytearray(elf.contents(section))
+        end = 0
+        for symbol in sorted((s for s in elf.symbols if s.section == section.index and
+                              s.type == STT_FUNC), key=lambda s: s.value):
+            if end and not any(data[end:symbol.value]):
+                data[end:symbol.value] = b"\x90" * (symbol.value - end)
+            end = max(end, symbol.value + symbol.size)
+        if data != elf.contents(section):
+            elf.set_contents(section, data)
 
 
 def use_section_symbols(elf):
