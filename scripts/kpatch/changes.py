@@ -22,8 +22,8 @@ TRANSFERS = (*range(0x80, 0x90), 0xe8, 0xe9)
 
 # Their addresses are not in kallsyms, or nobody refers to them by name.
 UNNAMED = re.compile(r"\.L|__pfx_|__UNIQUE_ID_|__addressable_|__already_done|__func__|"
-                     r"__PRETTY_FUNCTION__|__key|(_entry(_ptr)?|descriptor)(\.\d+)?$|CSWTCH|__ksymtab|"
-                     r"__kstrtab")
+                     r"__PRETTY_FUNCTION__|__key|(_entry(_ptr)?|descriptor)(\.\d+)?$|CSWTCH|"
+                     r"__ksymtab|__kstrtab")
 
 # Static variables that the engine copies, as their values do not matter.
 SEPARATE = re.compile(r"(__already_done|__func__|__key|__warned|_entry|_entry_ptr|_rs|"
