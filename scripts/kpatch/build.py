@@ -186,6 +186,9 @@ class Module:
         for change in changes:
             change.aliases = []
             self.additions.add(authors[change.unit.obj], change)
+        if not self.additions.states and not any(c.funcs for c in changes):
+            raise Failure(LINK, build.name, "adds functions that nothing calls",
+                          "check that the diff is complete")
         self.namespaces = needed_namespaces(kernel, changes, self.additions.originals)
         for func, other in other_bodies(changes):
             build.note(f"{func.unit.source}: {func.name} changes, but not {other}, which "
@@ -211,9 +214,6 @@ class Module:
         build, kernel, engine = self.build, self.build.kernel, self.build.engine
         build.progress.stage("linking")
         funcs = [f for c in self.changes for f in c.funcs]
-        if not funcs and not self.additions.states:
-            raise Failure(LINK, build.name, "adds functions that nothing calls",
-                          "check that the diff is complete")
         for index, func in enumerate(funcs):
             func.alias = f"kpatch_new_{index}"
         old = engine.source != kernel.source and not os.path.isfile(

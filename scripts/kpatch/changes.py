@@ -36,7 +36,7 @@ COMPARED = re.compile(
     r"\.(rodata|data|bss|init\.rodata|init\.data|exit\.data|ref\.data|altinstructions|"
     r"altinstr_aux|smp_locks|parainstructions|static_call_sites|retpoline_sites|"
     r"return_sites|call_sites|ibt_endbr_seal|cfi_sites|kcfi_traps|orc_\w+|eh_frame|discard|"
-    r"modinfo|note)(\.|$)|runtime_(ptr|shift|mask)_|"
+    r"modinfo|note|printk_index)(\.|$)|runtime_(ptr|shift|mask)_|"
     r"__(mcount_loc|bug_table|ex_table|jump_table|patchable_function_entries|dyndbg|"
     r"tracepoints_strings|tracepoint_str|tracepoint_check|trace_printk_fmt)$|"
     r"_ftrace_(annotated_)?branch$")
