@@ -219,26 +219,23 @@ class Elf:
             SYMBOL, len(old), STB_GLOBAL << 4 | kind, 0, section.index, value, size))
         self.set_contents(strings, old + name.encode() + b"\0")
 
-    def set_type(self, symbol, kind):
-        symbol.type = kind
+    def _set_in_symbol(self, symbol, layout, offset, value):
         table = self.symtab()
         data = bytearray(self.contents(table))
-        data[symbol.index * struct.calcsize(SYMBOL) + 4] = symbol.bind << 4 | kind
+        struct.pack_into(layout, data, symbol.index * struct.calcsize(SYMBOL) + offset, value)
         self.set_contents(table, data)
+
+    def set_type(self, symbol, kind):
+        symbol.type = kind
+        self._set_in_symbol(symbol, "<B", 4, symbol.bind << 4 | kind)
 
     def set_section(self, symbol, index):
         symbol.section = index
-        table = self.symtab()
-        data = bytearray(self.contents(table))
-        struct.pack_into("<H", data, symbol.index * struct.calcsize(SYMBOL) + 6, index)
-        self.set_contents(table, data)
+        self._set_in_symbol(symbol, "<H", 6, index)
 
     def set_size(self, symbol, size):
         symbol.size = size
-        table = self.symtab()
-        data = bytearray(self.contents(table))
-        struct.pack_into("<Q", data, symbol.index * struct.calcsize(SYMBOL) + 16, size)
-        self.set_contents(table, data)
+        self._set_in_symbol(symbol, "<Q", 16, size)
 
     def undefined(self, name):
         """The number of the weak symbol @name, which is defined elsewhere."""
