@@ -61,7 +61,7 @@ build_module() {
 build_livepatch() {
 	local module=$out/livepatch linked objtools
 
-	linked=$(find "$out/tmp" -path '*/link*/module' -type d | sort -V | tail -n 1)
+	linked=$(find "$out/tmp" -maxdepth 3 -path '*/link*/module' -type d | sort -V | tail -n 1)
 	objtools=("$XDG_CACHE_HOME"/kpatch/objtool-*/objtool)
 	rm -rf "$module"
 	mkdir "$module"
@@ -197,7 +197,7 @@ with_livepatch() {
 	disable) echo 0 > $patch/enabled || return ;;
 	unload) rmmod update_livepatch; return ;;
 	esac
-	# Without patience it signals the tasks that have not switched, every 15 s.
+	# It signals the tasks that have not switched by itself, every 15 s.
 	while [ "$(cat $patch/transition 2> /dev/null)" = 1 ]; do
 		sleep 0.01
 	done
@@ -294,9 +294,10 @@ show_numbers() {
 			least[key] = $3
 	}
 	END {
-		for (what in split("load disable", words))
-			printf "%s: %d ms, and livepatch %d ms\n", words[what],
-				least["kpatch " words[what]], least["livepatch " words[what]]
+		n = split("load disable", words)
+		for (i = 1; i <= n; i++)
+			printf "%s: %d ms, and livepatch %d ms\n", words[i],
+				least["kpatch " words[i]], least["livepatch " words[i]]
 	}' "$on_old/beside"
 	cat "$on_old/live"
 }
