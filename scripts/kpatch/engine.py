@@ -172,7 +172,9 @@ class Engine:
                 continue
             known = {r.offset for r in elf.relocs(section)}
             code = bytearray(elf.contents(section))
-            _, text, _ = self.run(["objdump", "-dw", "-j", section.name, path])
+            status, text, errors = self.run(["objdump", "-dw", "-j", section.name, path])
+            if status:
+                raise Failure(SETUP, "objdump", first_error(errors), "use another binutils")
             for place, end, target in transfers(text):
                 source, other = (next((f for f in functions
                                        if f.value <= at < f.value + f.size), None)
